@@ -1,0 +1,1 @@
+//! Real processes: the demo, load, faults, figures.

@@ -1,0 +1,1 @@
+//! What tries to break it inside one process: link faults, invariants, the lab tests.

@@ -1,0 +1,1 @@
+//! A linearizable replicated register: state machine, client, secure service.

@@ -1,0 +1,1 @@
+//! Raft RPCs over QUIC with mutual TLS 1.3.
