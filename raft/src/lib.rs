@@ -1,1 +1,32 @@
-//! Raft consensus as a pure state machine, its log storage and an async driver.
+//! Raft consensus: a pure state machine, its durable log, and an async driver.
+//!
+//! | file | what | source |
+//! |---|---|---|
+//! | [`consensus`] | elections, replication, commitment, read rounds | paper Figure 2, §5.2–§5.4; dissertation §6.4, §9.6, §10.2.1 |
+//! | [`session`] | client sessions: a command takes effect once | dissertation §6.3 |
+//! | [`server`] | consensus + state machine + waiting clients → replies | |
+//! | [`bootstrap`] | how blank nodes agree on the first entries of their logs | |
+//! | [`state_machine`] | the trait that the user implements | paper §2 |
+//! | [`wire`] | the versioned codec of messages, with limits | |
+//! | [`storage`] | the `Disk` trait and the write-ahead log over it | |
+//! | [`transport`] | the `Transport` trait and the in-process one | |
+//! | [`driver`] | the tokio loop and the cloneable `Handle` | |
+//!
+//! `consensus`, `session`, `server` and `bootstrap` are pure: time, randomness and the results of
+//! I/O come in as arguments, what should happen goes out as plain data.
+#![forbid(unsafe_code)]
+
+pub mod consensus;
+pub mod seeded_bugs;
+pub mod state_machine;
+pub mod storage;
+pub mod transport;
+pub mod wire;
+
+pub use consensus::config::Config;
+pub use consensus::entry::{Entry, EntryKind};
+pub use consensus::types::{
+    BootId, ClusterId, HardState, Incarnation, LogId, LogIndex, Membership, NodeId, SessionId, Term,
+    Timestamp,
+};
+pub use state_machine::StateMachine;

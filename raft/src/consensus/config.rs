@@ -1,0 +1,134 @@
+//! The protocol's settings, and the relations between them that must hold.
+
+use std::time::Duration;
+
+/// Timing and limits of one node. All nodes of a cluster should have the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// A leader says that it is there at least this often.
+    pub heartbeat: Duration,
+    /// The shortest time without a leader after which a node campaigns; also how long a node
+    /// protects a leader that it heard (§9.6), and how long a leader lives without a quorum.
+    pub election_min: Duration,
+    /// The longest such time; each wait is drawn at random between the two (§5.2).
+    pub election_max: Duration,
+    /// Entries in one AppendEntries, at most.
+    pub max_append_entries: usize,
+    /// Bytes of entries in one AppendEntries, at most; but always at least one entry.
+    pub max_append_bytes: usize,
+    /// AppendEntries that may be unanswered per peer.
+    pub max_in_flight: usize,
+    /// Bytes of one command, at most.
+    pub max_command_bytes: usize,
+    /// Bytes of uncommitted entries on a leader beyond which proposals are refused.
+    pub max_uncommitted_bytes: usize,
+}
+
+/// Settings that contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum InvalidConfig {
+    #[error("heartbeat {heartbeat:?} x 3 must not exceed the minimum election timeout {election_min:?}")]
+    HeartbeatTooSlow { heartbeat: Duration, election_min: Duration },
+    #[error("the election timeout's range {election_min:?}..{election_max:?} is empty")]
+    EmptyElectionRange { election_min: Duration, election_max: Duration },
+    #[error("{name} must not be zero")]
+    Zero { name: &'static str },
+    #[error("max_append_entries {value} is above the wire's limit of {limit}")]
+    BatchTooLong { value: usize, limit: usize },
+    #[error("{name} of {value} bytes is above the wire's limit of {limit}")]
+    BatchTooLarge { name: &'static str, value: usize, limit: usize },
+}
+
+impl Config {
+    /// For the lab tests, whose limits on RPCs want few heartbeats: 250 ms, election 750–1500 ms.
+    #[must_use]
+    pub fn lab() -> Config {
+        Config::timed(250, 750, 1500)
+    }
+
+    /// For one data centre: heartbeat 50 ms, election 150–300 ms.
+    #[must_use]
+    pub fn lan() -> Config {
+        Config::timed(50, 150, 300)
+    }
+
+    /// Between data centres: heartbeat 250 ms, election 1–2 s.
+    #[must_use]
+    pub fn wan() -> Config {
+        Config::timed(250, 1000, 2000)
+    }
+
+    fn timed(heartbeat: u64, election_min: u64, election_max: u64) -> Config {
+        Config {
+            heartbeat: Duration::from_millis(heartbeat),
+            election_min: Duration::from_millis(election_min),
+            election_max: Duration::from_millis(election_max),
+            max_append_entries: crate::wire::MAX_ENTRIES,
+            max_append_bytes: 1 << 20,
+            max_in_flight: 8,
+            max_command_bytes: 2 << 20,
+            max_uncommitted_bytes: 64 << 20,
+        }
+    }
+
+    /// Refuses settings that contradict each other.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        let Config { heartbeat, election_min, election_max, .. } = *self;
+        for (name, zero) in [
+            ("heartbeat", heartbeat.is_zero()),
+            ("max_append_entries", self.max_append_entries == 0),
+            ("max_in_flight", self.max_in_flight == 0),
+            ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),
+        ] {
+            if zero {
+                return Err(InvalidConfig::Zero { name });
+            }
+        }
+        if heartbeat * 3 > election_min {
+            return Err(InvalidConfig::HeartbeatTooSlow { heartbeat, election_min });
+        }
+        if election_min >= election_max {
+            return Err(InvalidConfig::EmptyElectionRange { election_min, election_max });
+        }
+        if self.max_append_entries > crate::wire::MAX_ENTRIES {
+            return Err(InvalidConfig::BatchTooLong {
+                value: self.max_append_entries,
+                limit: crate::wire::MAX_ENTRIES,
+            });
+        }
+        let limit = crate::wire::MAX_LOG_FRAME / 2;
+        for (name, value) in
+            [("max_append_bytes", self.max_append_bytes), ("max_command_bytes", self.max_command_bytes)]
+        {
+            if value > limit {
+                return Err(InvalidConfig::BatchTooLarge { name, value, limit });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_profiles_are_valid() {
+        for config in [Config::lab(), Config::lan(), Config::wan()] {
+            config.validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let slow = Config { heartbeat: Duration::from_millis(51), ..Config::lan() };
+        assert!(matches!(slow.validate(), Err(InvalidConfig::HeartbeatTooSlow { .. })));
+        let empty = Config { election_max: Duration::from_millis(150), ..Config::lan() };
+        assert!(matches!(empty.validate(), Err(InvalidConfig::EmptyElectionRange { .. })));
+        let none = Config { max_in_flight: 0, ..Config::lan() };
+        assert!(matches!(none.validate(), Err(InvalidConfig::Zero { name: "max_in_flight" })));
+        let large = Config { max_command_bytes: 8 << 20, ..Config::lan() };
+        assert!(matches!(large.validate(), Err(InvalidConfig::BatchTooLarge { .. })));
+    }
+}

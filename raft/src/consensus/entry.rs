@@ -1,0 +1,87 @@
+//! A log entry: what is replicated, written, and handed to the state machine.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::types::{LogId, Membership};
+
+/// What an entry is for. The numbers are written to disk and wire: never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum EntryKind {
+    /// The first entry of a leader's term (dissertation §6.4): no effect.
+    Noop = 0,
+    /// The voters: a postcard-encoded [`Membership`].
+    Membership = 1,
+    /// A command for the state machine.
+    Command = 2,
+    /// Opens a client session, whose id is this entry's index.
+    OpenSession = 3,
+    /// A command under a session: a tag (see [`crate::session`]), then the command.
+    SessionCommand = 4,
+}
+
+impl EntryKind {
+    /// The kind with this number.
+    #[must_use]
+    pub fn from_u8(number: u8) -> Option<EntryKind> {
+        Some(match number {
+            0 => EntryKind::Noop,
+            1 => EntryKind::Membership,
+            2 => EntryKind::Command,
+            3 => EntryKind::OpenSession,
+            4 => EntryKind::SessionCommand,
+            _ => return None,
+        })
+    }
+}
+
+/// One log entry. Cloning shares the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its term and place.
+    pub id: LogId,
+    /// What `data` is.
+    pub kind: EntryKind,
+    /// The content, opaque to consensus (but for [`EntryKind::Membership`]).
+    pub data: Bytes,
+    /// crc32c over kind and data, computed once where the entry is proposed and checked where it is
+    /// applied: what checksums of disk and wire do not cover is the memory in between.
+    pub crc: u32,
+}
+
+/// The checksum that an entry of this kind and content carries.
+#[must_use]
+pub fn checksum(kind: EntryKind, data: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&[kind as u8]), data)
+}
+
+impl Entry {
+    /// A fresh entry; its checksum is computed here.
+    #[must_use]
+    pub fn new(id: LogId, kind: EntryKind, data: Bytes) -> Entry {
+        let crc = checksum(kind, &data);
+        Entry { id, kind, data, crc }
+    }
+
+    /// Whether kind and data are still what was proposed.
+    #[must_use]
+    pub fn is_intact(&self) -> bool {
+        checksum(self.kind, &self.data) == self.crc
+    }
+
+    /// What this entry counts against limits in bytes: its data and a share for its bookkeeping.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.data.len() + 32
+    }
+
+    /// The membership that this entry sets, if it is one and well formed.
+    #[must_use]
+    pub fn membership(&self) -> Option<Membership> {
+        match self.kind {
+            EntryKind::Membership => postcard::from_bytes(&self.data).ok(),
+            EntryKind::Noop | EntryKind::Command | EntryKind::OpenSession | EntryKind::SessionCommand => None,
+        }
+    }
+}

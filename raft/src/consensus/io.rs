@@ -1,0 +1,167 @@
+//! What goes into consensus and what comes out. The one rule of ordering: *whatever comes out may
+//! be done at once*. What needs durability first comes out only after the matching `Persisted`.
+
+use bytes::Bytes;
+
+use super::entry::{Entry, EntryKind};
+use super::message::Message;
+use super::types::{HardState, LogId, LogIndex, NodeId, Term};
+
+/// Names a [`Persist`]; counted up by one for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersistId(pub u64);
+
+/// Names a proposal or a read in the outputs that answer it; chosen by the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A member's message arrived; the transport vouches for `from`.
+    Message {
+        /// Who sent it.
+        from: NodeId,
+        /// What it says.
+        message: Message,
+    },
+    /// Append an entry, if this node leads.
+    Propose {
+        /// Answered by [`Output::Accepted`] or [`Output::Refused`].
+        ticket: Ticket,
+        /// What the entry is.
+        kind: EntryKind,
+        /// Its content.
+        data: Bytes,
+    },
+    /// Find an index at which a read that arrives now is linearizable, if this node leads.
+    Read {
+        /// Answered by [`Output::ReadGranted`] or [`Output::Refused`].
+        ticket: Ticket,
+    },
+    /// This [`Persist`], and every one before it, is durable.
+    Persisted(PersistId),
+    /// Nothing; time has passed.
+    Tick,
+}
+
+/// Something to do, at once and in any order between kinds; `Persist` is FIFO, `Send` is FIFO per
+/// peer and class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a message; it may be lost.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Write and sync, then say [`Input::Persisted`].
+    Persist(Persist),
+    /// Entries up to here are committed: apply them.
+    Commit(LogIndex),
+    /// The proposal is in this leader's log at this place; whether it commits is not yet known.
+    Accepted {
+        /// The proposal.
+        ticket: Ticket,
+        /// Its place.
+        id: LogId,
+    },
+    /// The read may be served once the state machine has applied `index`.
+    ReadGranted {
+        /// The read.
+        ticket: Ticket,
+        /// What must be applied first.
+        index: LogIndex,
+    },
+    /// The proposal or read was refused, and nothing was done.
+    Refused {
+        /// The proposal or read.
+        ticket: Ticket,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The role, the term or the known leader changed.
+    Role(RoleChange),
+    /// A peer did what no correct peer does. Its message was ignored; its connection should go.
+    Alarm {
+        /// Who.
+        peer: NodeId,
+        /// What.
+        misdeed: Misdeed,
+    },
+}
+
+/// A write that must become durable as a whole, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Persist {
+    /// Said back in [`Input::Persisted`].
+    pub id: PersistId,
+    /// The new term and vote, if they changed.
+    pub hard_state: Option<HardState>,
+    /// Contiguous entries; whatever the log held at and after the first one's index is gone.
+    pub entries: Vec<Entry>,
+}
+
+/// Why a proposal or read was refused. Nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another node leads, or none.
+    #[error("this node does not lead{}", .leader.map(|l| format!("; node {l} does")).unwrap_or_default())]
+    NotLeader {
+        /// The leader of the current term, if known.
+        leader: Option<NodeId>,
+    },
+    /// Too many bytes wait to be committed.
+    #[error("overloaded: too many bytes wait to be committed")]
+    Overloaded,
+    /// A single command above the limit on an entry's size.
+    #[error("the command has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// The command's bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+/// Which part a node plays (Figure 4, and §9.6's pre-candidate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the field's own names")]
+pub enum RoleName {
+    Follower,
+    PreCandidate,
+    Candidate,
+    Leader,
+}
+
+/// The role, the term or the known leader changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleChange {
+    /// The new role.
+    pub role: RoleName,
+    /// The current term.
+    pub term: Term,
+    /// The leader of this term, if known.
+    pub leader: Option<NodeId>,
+}
+
+/// What no correct peer does. Never asserted: every node would stop at the same message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Misdeed {
+    #[error("asked to replace the committed entry {committed} by one of term {claimed}")]
+    TruncatesCommitted { committed: LogId, claimed: Term },
+    #[error("claims term {term}, beyond any that elections can reach")]
+    AbsurdTerm { term: Term },
+    #[error("names log index {index}, beyond any that can exist")]
+    AbsurdIndex { index: LogIndex },
+    #[error("claims to lead term {term}, which node {leader} leads")]
+    SecondLeader { term: Term, leader: NodeId },
+    #[error("claims to hold entry {claimed}, beyond the end of this leader's log at {last}")]
+    MatchBeyondLog { claimed: LogIndex, last: LogIndex },
+    #[error("sent entries that do not follow one another at index {at}")]
+    BrokenEntries { at: LogIndex },
+    #[error("sent an entry at index {at} whose checksum does not match its content")]
+    CorruptEntry { at: LogIndex },
+}

@@ -1,0 +1,37 @@
+//! What is durable: one write-ahead log over a small [`Disk`] trait.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`disk`] | the trait: operations are submitted, and complete later |
+//! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
+//! | [`directory`] | a directory of a real file system |
+//! | [`identity`] | whose directory it is, and the lock that keeps others out |
+//! | [`record`] | how records look in the log |
+//! | [`wal`] | the log: recovery, group commit |
+
+pub mod disk;
+
+use crate::consensus::entry::Entry;
+use crate::consensus::types::{HardState, Incarnation, Membership};
+
+/// What a log held when it was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// The term and vote.
+    pub hard_state: HardState,
+    /// Every entry, contiguous from index 1.
+    pub entries: Vec<Entry>,
+    /// The first membership that this node bound itself to while it was blank; see [`crate::bootstrap`].
+    pub view: Option<Membership>,
+}
+
+/// Whose directory it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster.
+    pub cluster: crate::ClusterId,
+    /// The node.
+    pub node: crate::NodeId,
+    /// Drawn when the directory was made.
+    pub incarnation: Incarnation,
+}
