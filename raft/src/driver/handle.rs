@@ -1,0 +1,262 @@
+//! The cloneable [`Handle`] through which a program speaks to its node.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::status::Status;
+use crate::consensus::io::Refusal;
+use crate::consensus::types::{LogId, LogIndex, SessionId};
+use crate::session::SessionTag;
+
+/// Why a node ended. Every call on its handle answers this, for ever after.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum StopCause {
+    #[error("the node was asked to stop")]
+    Requested,
+    #[error("the node's task was dropped")]
+    Dropped,
+    #[error("storage failed: {0}")]
+    Storage(String),
+    #[error("an invariant of this node's own state is broken: {0}")]
+    Invariant(String),
+    #[error("the state machine panicked applying entry {index}: {panic}")]
+    ApplyPanicked { index: LogIndex, panic: String },
+    #[error("bootstrap refused: {0}")]
+    Bootstrap(String),
+}
+
+/// The node has ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped: {cause}")]
+pub struct Stopped {
+    /// Why.
+    pub cause: StopCause,
+}
+
+/// Why a proposal did not enter the log of a leader.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Refused, and nothing was done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The node ended. Whether the proposal was accepted before is not known.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why the outcome of an accepted proposal is not a response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutcomeError {
+    /// The node lost the leadership first: the entry may still commit, or never.
+    #[error("outcome unknown: the node lost the leadership before the entry was committed")]
+    Unknown,
+    /// The session does not exist (any more). This entry had no effect; an earlier copy may have.
+    #[error("the session has expired")]
+    SessionExpired,
+    /// The serial is at or below the floor that the client acknowledged, or too far above it.
+    /// This entry had no effect.
+    #[error("the serial is outside the session's window")]
+    OutOfWindow,
+    /// The node ended: the entry may still commit, or never.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a read was not answered. Reads change nothing, so any may be tried again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Refused by a node that does not lead.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The node lost the leadership before it was confirmed.
+    #[error("the node lost the leadership before the read was confirmed")]
+    LeadershipLost,
+    /// The node ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A committed and applied command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Where it took effect: of a repeated session command, the first copy's place.
+    pub index: LogIndex,
+    /// What the state machine answered.
+    pub response: Bytes,
+}
+
+/// A proposal that a leader appended to its log. Dropping it changes nothing: the entry goes its way.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its place.
+    pub id: LogId,
+    outcome: oneshot::Receiver<Result<Applied, OutcomeError>>,
+    node: Handle,
+}
+
+impl Accepted {
+    /// Waits until the entry is applied here, or until that can no longer be promised.
+    /// Cancelling loses the answer, not the entry.
+    pub async fn outcome(self) -> Result<Applied, OutcomeError> {
+        match self.outcome.await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(OutcomeError::Stopped(self.node.ended().await)),
+        }
+    }
+}
+
+pub(super) type AcceptedSender = oneshot::Sender<Result<LogId, Refusal>>;
+pub(super) type OutcomeSender = oneshot::Sender<Result<Applied, OutcomeError>>;
+pub(super) type ReadSender = oneshot::Sender<Result<Bytes, ReadError>>;
+
+/// What a handle asks of the loop.
+pub(super) enum Request {
+    Propose { tag: Option<SessionTag>, command: Bytes, accepted: AcceptedSender, outcome: OutcomeSender },
+    OpenSession { accepted: AcceptedSender, outcome: OutcomeSender },
+    Read { query: Bytes, answer: ReadSender },
+    Status { answer: oneshot::Sender<Status> },
+    Stop,
+}
+
+impl Request {
+    /// What it counts against the queue's limit.
+    pub(super) fn weight(&self) -> usize {
+        64 + match self {
+            Request::Propose { command: data, .. } | Request::Read { query: data, .. } => data.len(),
+            Request::OpenSession { .. } | Request::Status { .. } | Request::Stop => 0,
+        }
+    }
+}
+
+/// Speaks to one node. Cheap to clone; outlives the node, and then answers [`Stopped`].
+#[derive(Clone)]
+pub struct Handle {
+    requests: mpsc::UnboundedSender<Request>,
+    queued: Arc<AtomicUsize>,
+    queue_limit: usize,
+    end: watch::Receiver<Option<StopCause>>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("end", &*self.end.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    pub(super) fn new(
+        requests: mpsc::UnboundedSender<Request>,
+        queued: Arc<AtomicUsize>,
+        queue_limit: usize,
+        end: watch::Receiver<Option<StopCause>>,
+    ) -> Handle {
+        Handle { requests, queued, queue_limit, end }
+    }
+
+    /// Offers a command to this node. Answers once its leader's log has it, with its place; the
+    /// outcome comes from [`Accepted::outcome`]. Cancelled, the command may still be accepted.
+    pub async fn propose(&self, command: Bytes) -> Result<Accepted, ProposeError> {
+        self.offer(|accepted, outcome| Request::Propose { tag: None, command, accepted, outcome }).await
+    }
+
+    /// As [`Handle::propose`], under a session: however often the same serial is proposed, on
+    /// whichever node, the command takes effect once.
+    pub async fn propose_in_session(&self, tag: SessionTag, command: Bytes) -> Result<Accepted, ProposeError> {
+        self.offer(|accepted, outcome| Request::Propose { tag: Some(tag), command, accepted, outcome }).await
+    }
+
+    /// Opens a client session, to be used by [`Handle::propose_in_session`]. The session's id is
+    /// the index of its entry. Cancelled, it may still be opened; it then expires unused.
+    pub async fn open_session(&self) -> Result<SessionId, OpenSessionError> {
+        let accepted = self.offer(|accepted, outcome| Request::OpenSession { accepted, outcome }).await?;
+        Ok(SessionId(accepted.outcome().await?.index.0))
+    }
+
+    /// Asks the state machine, linearizably (ReadIndex, dissertation §6.4). Cancelling is harmless.
+    pub async fn read(&self, query: Bytes) -> Result<Bytes, ReadError> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Read { query, answer };
+        if !self.has_room(&request) {
+            return Err(Refusal::Overloaded.into());
+        }
+        self.submit(request).await?;
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.ended().await.into()),
+        }
+    }
+
+    /// What the node is doing. Cancelling is harmless.
+    pub async fn status(&self) -> Result<Status, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.submit(Request::Status { answer }).await?;
+        match answered.await {
+            Ok(status) => Ok(status),
+            Err(_) => Err(self.ended().await),
+        }
+    }
+
+    /// Asks the node to end, once what it has written is durable. Use [`Handle::stopped`] to wait.
+    pub fn stop(&self) {
+        // A node that has ended needs no telling.
+        let _ = self.requests.send(Request::Stop);
+    }
+
+    /// Waits for the node's end. Cancelling is harmless.
+    pub async fn stopped(&self) -> StopCause {
+        self.ended().await.cause
+    }
+
+    async fn offer(
+        &self,
+        request: impl FnOnce(AcceptedSender, OutcomeSender) -> Request,
+    ) -> Result<Accepted, ProposeError> {
+        let (accepted_sender, accepted) = oneshot::channel();
+        let (outcome_sender, outcome) = oneshot::channel();
+        let request = request(accepted_sender, outcome_sender);
+        if !self.has_room(&request) {
+            return Err(Refusal::Overloaded.into());
+        }
+        self.submit(request).await?;
+        match accepted.await {
+            Ok(Ok(id)) => Ok(Accepted { id, outcome, node: self.clone() }),
+            Ok(Err(refusal)) => Err(refusal.into()),
+            Err(_) => Err(self.ended().await.into()),
+        }
+    }
+
+    fn has_room(&self, request: &Request) -> bool {
+        self.queued.load(Relaxed).saturating_add(request.weight()) <= self.queue_limit
+    }
+
+    async fn submit(&self, request: Request) -> Result<(), Stopped> {
+        let weight = request.weight();
+        self.queued.fetch_add(weight, Relaxed);
+        if self.requests.send(request).is_err() {
+            self.queued.fetch_sub(weight, Relaxed);
+            return Err(self.ended().await);
+        }
+        Ok(())
+    }
+
+    async fn ended(&self) -> Stopped {
+        let mut end = self.end.clone();
+        let cause = end.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone());
+        Stopped { cause: cause.unwrap_or(StopCause::Dropped) }
+    }
+}
+
+/// Why a session was not opened. Nothing depends on it: try again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the wrapped errors say it")]
+pub enum OpenSessionError {
+    #[error(transparent)]
+    Propose(#[from] ProposeError),
+    #[error(transparent)]
+    Outcome(#[from] OutcomeError),
+}
