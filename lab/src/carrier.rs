@@ -41,3 +41,15 @@ impl Carrier for InProcess {
         Ok(InProcess::join(self, seat.node, seat.incarnation, inbox))
     }
 }
+
+/// The id of the node at a place of the table.
+#[must_use]
+pub fn id_of(node: usize) -> NodeId {
+    NodeId(node as u64 + 1)
+}
+
+/// The place of the node with this id.
+#[must_use]
+pub fn seat_of(id: NodeId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX).wrapping_sub(1)
+}

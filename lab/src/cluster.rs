@@ -12,10 +12,10 @@ use raft::driver::{Bootstrap, Handle, Node, Options, ProposeError};
 use raft::storage::{MemoryDisk, Wal};
 use raft::transport::Inbox;
 use raft::wire::WireStats;
-use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership, NodeId};
+use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership};
 use tokio::time::Instant;
 
-use crate::carrier::{Carrier, Seat};
+use crate::carrier::{Carrier, Seat, id_of, seat_of};
 use crate::faults::{Faulty, Network};
 use crate::ledger::{Ledger, SharedLedger};
 use crate::recorder::Recorder;
@@ -52,18 +52,6 @@ struct Member {
 struct Running {
     life: u64,
     node: Node,
-}
-
-/// The id of the node at a place of the table.
-#[must_use]
-pub fn id_of(node: usize) -> NodeId {
-    NodeId(node as u64 + 1)
-}
-
-/// The place of the node with this id.
-#[must_use]
-pub fn seat_of(id: NodeId) -> usize {
-    usize::try_from(id.0).unwrap_or(usize::MAX).wrapping_sub(1)
 }
 
 impl<C: Carrier> Cluster<C> {

@@ -273,6 +273,21 @@ impl<W: World> Lab<W> {
         Ok(())
     }
 
+    /// Cuts off these nodes.
+    pub fn cut_all(&self, nodes: &[usize]) {
+        nodes.iter().for_each(|node| self.world.cut(*node));
+    }
+
+    /// Connects these nodes with all that are connected.
+    pub fn connect_all(&self, nodes: &[usize]) {
+        nodes.iter().for_each(|node| self.world.connect(*node));
+    }
+
+    /// Every node.
+    pub fn everyone(&self) -> Vec<usize> {
+        (0..self.world.size()).collect()
+    }
+
     /// Brings every node up and connects all.
     pub async fn heal(&self) -> Verdict {
         for node in 0..self.world.size() {

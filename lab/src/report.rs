@@ -135,7 +135,9 @@ pub fn totals(outcomes: &[Outcome], real: Duration, cpu: Option<Cpu>) -> String 
         None => "CPU time unknown".to_owned(),
     };
     let real = real.as_secs_f64();
-    format!("\n{real:.1} s real, {cpu}\ntest result: {verdict}. {passed} passed; {failed} failed; finished in {real:.2}s")
+    format!(
+        "\n{real:.1} s real, {cpu}\ntest result: {verdict}. {passed} passed; {failed} failed; finished in {real:.2}s"
+    )
 }
 
 /// CPU seconds of this process.
@@ -191,7 +193,8 @@ mod tests {
         let mut outcomes: Vec<Outcome> = [(1.0, 30), (3.0, 10), (2.0, 20)]
             .map(|(seconds, rpcs)| outcome(Cost { seconds, rpcs, bytes: 1, commits: 0 }))
             .to_vec();
-        outcomes.push(Outcome { failure: Some(String::new()), ..outcome(Cost { rpcs: 999, ..Cost::default() }) });
+        outcomes
+            .push(Outcome { failure: Some(String::new()), ..outcome(Cost { rpcs: 999, ..Cost::default() }) });
         let median = median(&TESTS[0], &outcomes).unwrap();
         assert_eq!((median.seconds, median.rpcs), (2.0, 20));
         assert_eq!(super::median(&TESTS[1], &outcomes), None);

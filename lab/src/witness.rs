@@ -1,12 +1,12 @@
 //! What leaves a node and what its disk holds, held against each other: a transport that reads what
 //! passes and tells the ledger.
 
-use raft::consensus::message::{AppendEntriesReply, AppendOutcome, Heartbeat, Message, RequestVoteReply};
 use raft::NodeId;
+use raft::consensus::message::{AppendEntriesReply, AppendOutcome, Heartbeat, Message, RequestVoteReply};
 use raft::transport::Transport;
 use raft::wire::{self, Frame, Kind, PREFIX};
 
-use crate::cluster::seat_of;
+use crate::carrier::seat_of;
 use crate::ledger::SharedLedger;
 
 /// See the module.

@@ -9,7 +9,7 @@ use raft::wire::Frame;
 use tokio::runtime::Handle;
 
 use super::network::{Fate, Network, Ticket};
-use crate::cluster::seat_of;
+use crate::carrier::seat_of;
 
 /// See the module.
 #[derive(Debug)]

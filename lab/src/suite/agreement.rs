@@ -48,9 +48,8 @@ pub(super) async fn no_quorum<W: World>(lab: &Lab<W>) -> Verdict {
     lab.one(number(10), all, false).await?;
 
     let leader = lab.check_one_leader().await?;
-    for steps in 1..=3 {
-        lab.world.cut(lab.after(leader, steps));
-    }
+    let followers = [1, 2, 3].map(|steps| lab.after(leader, steps));
+    lab.cut_all(&followers);
     if lab.world.propose(leader, number(20)).await.is_none() {
         fail!("the leader rejected a command");
     }
@@ -61,9 +60,7 @@ pub(super) async fn no_quorum<W: World>(lab: &Lab<W>) -> Verdict {
     }
 
     // The three that were cut off may elect a leader of their own, and forget command 2.
-    for steps in 1..=3 {
-        lab.world.connect(lab.after(leader, steps));
-    }
+    lab.connect_all(&followers);
     let leader = lab.check_one_leader().await?;
     let Some(id) = lab.world.propose(leader, number(30)).await else {
         fail!("the new leader rejected a command");

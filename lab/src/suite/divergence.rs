@@ -34,12 +34,12 @@ pub(super) async fn backs_up_quickly<W: World>(lab: &Lab<W>) -> Verdict {
     let first = lab.check_one_leader().await?;
     let pair = [first, lab.after(first, 1)];
     let trio = [lab.after(first, 2), lab.after(first, 3), lab.after(first, 4)];
-    trio.map(|node| lab.world.cut(node));
+    lab.cut_all(&trio);
     doomed(lab, first).await;
-    pair.map(|node| lab.world.cut(node));
+    lab.cut_all(&pair);
 
     // The other three commit many.
-    trio.map(|node| lab.world.connect(node));
+    lab.connect_all(&trio);
     commit(lab).await?;
 
     // One of the three is cut off, so that their leader's next commands are doomed too.
@@ -49,13 +49,11 @@ pub(super) async fn backs_up_quickly<W: World>(lab: &Lab<W>) -> Verdict {
     doomed(lab, second).await;
 
     // The first leader and its follower come back, with the one that was cut off last.
-    (0..all).for_each(|node| lab.world.cut(node));
-    for node in [pair[0], pair[1], other] {
-        lab.world.connect(node);
-    }
+    lab.cut_all(&lab.everyone());
+    lab.connect_all(&[pair[0], pair[1], other]);
     commit(lab).await?;
 
-    (0..all).for_each(|node| lab.world.connect(node));
+    lab.connect_all(&lab.everyone());
     lab.one(lab.any_command(), all, true).await?;
     Ok(())
 }

@@ -148,13 +148,7 @@ pub const TESTS: [Test; 18] = {
             B::FollowerDisconnection,
             (6.3, 64, 17_489, 7),
         ),
-        test(
-            B4,
-            "no agreement if too many followers disconnect",
-            5,
-            B::NoQuorum,
-            (4.9, 116, 27_838, 3),
-        ),
+        test(B4, "no agreement if too many followers disconnect", 5, B::NoQuorum, (4.9, 116, 27_838, 3)),
         test(B4, "concurrent Start()s", 3, B::ConcurrentStarts, (2.1, 16, 4648, 6)),
         test(B4, "rejoin of partitioned leader", 3, B::Rejoin, (8.1, 111, 26_996, 4)),
         test(
@@ -176,13 +170,7 @@ pub const TESTS: [Test; 18] = {
         ),
         test(B4, "Figure 8", 5, B::Figure8, (35.1, 9395, 1_939_183, 25)),
         unreliable(test(B4, "unreliable agreement", 5, B::UnreliableAgreement, (4.2, 244, 85_259, 246))),
-        unreliable(test(
-            B4,
-            "Figure 8 (unreliable)",
-            5,
-            B::Figure8Unreliable,
-            (36.3, 1948, 4_175_577, 216),
-        )),
+        unreliable(test(B4, "Figure 8 (unreliable)", 5, B::Figure8Unreliable, (36.3, 1948, 4_175_577, 216))),
         test(B4, "churn", 5, B::Churn, (16.6, 4402, 2_220_926, 1766)),
         unreliable(test(B4, "unreliable churn", 5, B::Churn, (16.5, 781, 539_084, 221))),
     ]

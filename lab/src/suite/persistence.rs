@@ -11,7 +11,7 @@ pub(super) async fn basic<W: World>(lab: &Lab<W>) -> Verdict {
     for node in 0..all {
         lab.world.restart(node).await?;
     }
-    (0..all).for_each(|node| lab.world.connect(node));
+    lab.connect_all(&lab.everyone());
     lab.one(number(12), all, true).await?;
 
     let leader = lab.check_one_leader().await?;
@@ -46,11 +46,11 @@ pub(super) async fn more<W: World>(lab: &Lab<W>) -> Verdict {
         let leader = lab.check_one_leader().await?;
         let [a, b, c, d] = [1, 2, 3, 4].map(|steps| lab.after(leader, steps));
 
-        [a, b].map(|node| lab.world.cut(node));
+        lab.cut_all(&[a, b]);
         lab.one(next(), all - 2, true).await?;
 
         // Those that have the last command go; those that lack it restart, and must not lead.
-        [leader, c, d].map(|node| lab.world.cut(node));
+        lab.cut_all(&[leader, c, d]);
         for node in [a, b] {
             lab.reboot(node).await?;
         }
@@ -58,7 +58,7 @@ pub(super) async fn more<W: World>(lab: &Lab<W>) -> Verdict {
 
         lab.reboot(c).await?;
         lab.one(next(), all - 2, true).await?;
-        [d, leader].map(|node| lab.world.connect(node));
+        lab.connect_all(&[d, leader]);
     }
     lab.one(number(1000), all, true).await?;
     Ok(())
