@@ -20,6 +20,8 @@ pub mod memory;
 mod open;
 mod record;
 mod recovery;
+#[cfg(test)]
+mod testing;
 pub mod wal;
 
 pub use directory::DirectoryDisk;

@@ -133,3 +133,6 @@ fn rewrite_tail<D: Disk>(disk: &mut D, content: &Bytes, scan: &Scan) -> Result<(
     run(disk, Op::WriteSync { file: segment_file(FIRST), offset: scan.synced, data: Bytes::from(tail) })?;
     sync_names(disk)
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,3 +236,6 @@ impl<D> std::fmt::Debug for Wal<D> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
