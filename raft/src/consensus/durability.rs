@@ -32,7 +32,14 @@ pub(super) struct Durability {
 impl Durability {
     /// For a node whose log, up to `last`, was just read from its disk.
     pub(super) fn recovered(last: LogIndex) -> Durability {
-        Durability { submitted: last, durable: last, ..Durability::default() }
+        let before = PersistId::BEFORE_CONSENSUS;
+        Durability {
+            completed: before,
+            newest: before,
+            submitted: last,
+            durable: last,
+            ..Durability::default()
+        }
     }
 
     pub(super) fn durable(&self) -> LogIndex {
@@ -128,7 +135,7 @@ mod tests {
         d.truncate_after(LogIndex(3));
         assert_eq!((d.durable(), d.submitted()), (LogIndex(3), LogIndex(3)));
         assert_eq!(d.entries_due(LogIndex(3)), PersistId(0));
-        assert_eq!(d.entries_due(LogIndex(4)), PersistId(1));
+        assert_eq!(d.entries_due(LogIndex(4)), PersistId(3));
     }
 
     #[test]

@@ -18,8 +18,7 @@ impl Raft {
     }
 
     pub(super) fn ask_for_votes(&mut self) {
-        let ask =
-            RequestVote { term: self.term(), last_log: self.log.last(), leadership_transfer: false };
+        let ask = RequestVote { term: self.term(), last_log: self.log.last(), leadership_transfer: false };
         // The log is advertised too, so it must be durable with the vote.
         let until = self.durability.entries_due(ask.last_log.index);
         self.hold(until, HeldWhat::OwnVote);
@@ -33,8 +32,7 @@ impl Raft {
     }
 
     pub(super) fn handle_pre_vote(&mut self, now: Timestamp, from: NodeId, m: PreVote) {
-        let granted =
-            m.term > self.term() && !self.protects_a_leader(now) && self.is_up_to_date(m.last_log);
+        let granted = m.term > self.term() && !self.protects_a_leader(now) && self.is_up_to_date(m.last_log);
         let reply = PreVoteReply { term: self.term(), asked: m.term, granted };
         self.send_when_term_durable(from, Message::PreVoteReply(reply));
     }

@@ -33,11 +33,7 @@ pub(super) struct Landmarks {
 
 impl Raft {
     pub(super) fn landmarks(&self) -> Landmarks {
-        Landmarks {
-            term: self.term(),
-            voted_for: self.hard_state.voted_for,
-            commit_index: self.commit_index,
-        }
+        Landmarks { term: self.term(), voted_for: self.hard_state.voted_for, commit_index: self.commit_index }
     }
 
     pub(super) fn check(&self, before: Landmarks) -> Result<(), Broken> {

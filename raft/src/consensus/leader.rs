@@ -20,9 +20,7 @@ impl Raft {
     pub(super) fn handle_propose(&mut self, ticket: Ticket, kind: EntryKind, data: Bytes) {
         let limit = self.config.max_command_bytes;
         let refusal = match &self.role {
-            Role::Leader(_) if data.len() > limit => {
-                Some(Refusal::TooLarge { size: data.len(), limit })
-            }
+            Role::Leader(_) if data.len() > limit => Some(Refusal::TooLarge { size: data.len(), limit }),
             Role::Leader(leader) if leader.uncommitted_bytes > self.config.max_uncommitted_bytes => {
                 Some(Refusal::Overloaded)
             }
@@ -213,9 +211,8 @@ impl Raft {
     /// When a leader has something to do by the clock; none if this node does not lead.
     pub(super) fn leader_deadline(&self) -> Option<Timestamp> {
         let Role::Leader(leader) = &self.role else { return None };
-        let soonest = |p: &Progress| {
-            p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due))
-        };
+        let soonest =
+            |p: &Progress| p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due));
         leader.peers.values().map(soonest).chain([leader.quorum_check_due]).min()
     }
 
@@ -231,4 +228,3 @@ impl Raft {
         if let Role::Leader(leader) = &self.role { leader.uncommitted_bytes } else { 0 }
     }
 }
-

@@ -5,22 +5,22 @@
 //!
 //! Modules in reading order; none calls upward.
 
-pub mod types;
 pub mod config;
-pub mod entry;
-pub mod message;
-pub mod io;
-pub mod quorum;
-pub mod log;
 mod durability;
-pub mod progress;
-mod role;
-mod read_index;
-mod state;
 mod election;
+pub mod entry;
 mod follower;
-mod leader;
 mod invariants;
+pub mod io;
+mod leader;
+pub mod log;
+pub mod message;
+pub mod progress;
+pub mod quorum;
+mod read_index;
+mod role;
+mod state;
+pub mod types;
 
 use config::Config;
 pub use invariants::Broken;

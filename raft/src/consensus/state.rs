@@ -31,7 +31,10 @@ pub(super) struct Held {
 
 #[derive(Clone, Debug)]
 pub(super) enum HeldWhat {
-    Send { to: NodeId, message: Message },
+    Send {
+        to: NodeId,
+        message: Message,
+    },
     /// This candidate's own vote counts.
     OwnVote,
 }
