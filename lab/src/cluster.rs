@@ -11,7 +11,7 @@ use raft::consensus::io::RoleName;
 use raft::driver::{Bootstrap, Handle, Node, Options, ProposeError};
 use raft::storage::{MemoryDisk, Wal};
 use raft::transport::Inbox;
-use raft::wire::WireStats;
+use raft::wire::{Kind, WireStats};
 use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership};
 use tokio::time::Instant;
 
@@ -99,6 +99,13 @@ impl<C: Carrier> Cluster<C> {
         }
     }
 
+    /// Frames sent by all lives of all nodes, by kind.
+    pub fn kinds(&self) -> Vec<(Kind, u64)> {
+        let wires = self.wires.borrow();
+        let frames = |kind: &Kind| (*kind, wires.iter().map(|wire| wire.get(*kind).frames).sum());
+        Kind::ALL.iter().map(frames).filter(|(_, frames)| *frames > 0).collect()
+    }
+
     /// Every node's own account of itself, one a line, for a failure's report.
     pub async fn diagnosis(&self) -> String {
         let mut lines = vec![self.observe(Ledger::summary)];
@@ -126,7 +133,8 @@ impl<C: Carrier> Cluster<C> {
             return Err(failed("start", "it is no member".to_owned()));
         };
         let disk = self.members.borrow()[node].disk.clone();
-        let opened = Wal::open(disk, &self.id, id, incarnation).map_err(|e| failed("open its log", e.to_string()))?;
+        let opened =
+            Wal::open(disk, &self.id, id, incarnation).map_err(|e| failed("open its log", e.to_string()))?;
         let (_, _, recovered) = &opened;
         let life = {
             let mut ledger = self.ledger.lock();
@@ -221,10 +229,11 @@ impl<C: Carrier> World for Cluster<C> {
 
     async fn standing(&self, node: usize) -> Option<Standing> {
         let (life, handle) = self.handle(node)?;
+        let known = self.observe(|ledger| ledger.newest_term(node));
         match handle.status().await {
             Ok(status) if self.is_alive(node, life) => {
                 let standing = Standing { term: status.term, leads: status.role == RoleName::Leader };
-                self.ledger.lock().standing(node, standing);
+                self.ledger.lock().standing(node, standing, known);
                 Some(standing)
             }
             Ok(_) => None,

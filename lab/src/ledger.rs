@@ -86,16 +86,23 @@ impl Ledger {
         self.history.push(entry);
     }
 
-    /// The node answered, in this life, that this is its standing.
-    pub fn standing(&mut self, node: usize, standing: Standing) {
+    /// The newest term that the node is known to have been in: it may never name an older one.
+    #[must_use]
+    pub fn newest_term(&self, node: usize) -> Term {
+        let member = &self.members[node];
+        member.term.max(member.led)
+    }
+
+    /// The node answered, in this life, that this is its standing. When it was asked, its
+    /// [`Ledger::newest_term`] was `known`; since then another answer may have overtaken this one.
+    pub fn standing(&mut self, node: usize, standing: Standing, known: Term) {
         let Standing { term, leads } = standing;
-        let member = &mut self.members[node];
-        let newest = member.term.max(member.led);
-        if term < newest {
-            self.broken(format!("node {node} went back from term {newest} to term {term}"));
+        if term < known {
+            self.broken(format!("node {node} went back from term {known} to term {term}"));
             return;
         }
-        member.term = term;
+        let member = &mut self.members[node];
+        member.term = member.term.max(term);
         if leads {
             self.leads(node, term);
         }
@@ -288,8 +295,8 @@ mod tests {
     #[test]
     fn two_leaders_of_a_term_are_seen() {
         let mut ledger = ledger();
-        ledger.standing(0, Standing { term: Term(3), leads: true });
-        ledger.standing(1, Standing { term: Term(4), leads: true });
+        ledger.standing(0, Standing { term: Term(3), leads: true }, Term(0));
+        ledger.standing(1, Standing { term: Term(4), leads: true }, Term(0));
         assert_eq!(ledger.violation(), None);
         ledger.leads(1, Term(3));
         assert_eq!(ledger.violation(), Some("nodes 0 and 1 both lead term 3"));
@@ -298,8 +305,12 @@ mod tests {
     #[test]
     fn a_term_that_went_back_is_seen() {
         let mut ledger = ledger();
-        ledger.standing(0, Standing { term: Term(3), leads: false });
-        ledger.standing(0, Standing { term: Term(2), leads: false });
+        ledger.standing(0, Standing { term: Term(3), leads: false }, Term(0));
+        // Asked before the answer above was heard: no fault.
+        ledger.standing(0, Standing { term: Term(2), leads: false }, Term(0));
+        assert_eq!(ledger.violation(), None);
+        let known = ledger.newest_term(0);
+        ledger.standing(0, Standing { term: Term(2), leads: false }, known);
         assert!(ledger.violation().unwrap().contains("went back"));
     }
 

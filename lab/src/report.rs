@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use raft::wire::Kind;
+
 use crate::lab::Margin;
 use crate::suite::{Cost, Test};
 
@@ -17,8 +19,19 @@ pub struct Outcome {
     pub cost: Cost,
     /// How near it came to its limits.
     pub margins: Vec<Margin>,
+    /// Frames sent, by kind.
+    pub kinds: Vec<(Kind, u64)>,
     /// What went wrong, and what the nodes said then.
     pub failure: Option<String>,
+}
+
+impl Outcome {
+    /// Of a run that has not begun.
+    #[must_use]
+    pub fn new(test: &'static Test, seed: u64) -> Outcome {
+        let cost = Cost::default();
+        Outcome { test, seed, cost, margins: Vec::new(), kinds: Vec::new(), failure: None }
+    }
 }
 
 /// The line that announces a test.
@@ -43,12 +56,17 @@ pub fn row(outcome: &Outcome, command: &str) -> String {
     }
 }
 
-/// How near a run came to its limits, in a line, if it has any.
+/// The seed, how near the run came to its limits, and what it sent.
 #[must_use]
-pub fn margins(outcome: &Outcome) -> Option<String> {
-    let limits: Vec<String> =
-        outcome.margins.iter().map(|m| format!("{} {} of {}", m.what, m.seen, m.limit)).collect();
-    (!limits.is_empty()).then(|| format!("      {} (seed {})", limits.join(", "), outcome.seed))
+pub fn details(outcome: &Outcome) -> String {
+    let limits = outcome.margins.iter().map(|m| format!("{} {} of {}", m.what, m.seen, m.limit));
+    let kinds = outcome.kinds.iter().map(|(kind, frames)| format!("{} {frames}", kind.name()));
+    let lines = [
+        format!("seed {}", outcome.seed),
+        limits.collect::<Vec<_>>().join(", "),
+        kinds.collect::<Vec<_>>().join(", "),
+    ];
+    lines.map(|line| format!("      {line}")).join("\n")
 }
 
 /// The middle of each figure over the passed runs of a test; `None` if none passed.
@@ -169,7 +187,7 @@ mod tests {
     use crate::suite::TESTS;
 
     fn outcome(cost: Cost) -> Outcome {
-        Outcome { test: &TESTS[0], seed: 7, cost, margins: Vec::new(), failure: None }
+        Outcome { cost, ..Outcome::new(&TESTS[0], 7) }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use raft::Config;
 
 use crate::carrier::Carrier;
 use crate::cluster::Cluster;
-use crate::lab::{Lab, Margin};
+use crate::lab::Lab;
 use crate::options::{Options, USAGE};
 use crate::report::{self, Outcome};
 use crate::suite::{Cost, Part, TESTS, TIME_LIMIT, Test};
@@ -42,10 +42,8 @@ pub fn main<C: Carrier>(target: &Target) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let tests: Vec<&'static Test> = TESTS
-        .iter()
-        .filter(|test| target.parts.contains(&test.part) && options.selects(test.name))
-        .collect();
+    let tests: Vec<&'static Test> =
+        TESTS.iter().filter(|test| target.parts.contains(&test.part) && options.selects(test.name)).collect();
     if options.list {
         tests.iter().for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;
@@ -70,7 +68,9 @@ fn run_all<C: Carrier>(target: &Target, options: &Options, tests: &[&'static Tes
     let turns = Mutex::new(turns(tests, first_seed, options.repeat, jobs));
     let outcomes = Mutex::new(Vec::new());
     let work = || {
-        while let Some(turn) = lock(&turns).pop_front() {
+        // Not `while let`: the lock would be held for as long as the test runs.
+        loop {
+            let Some(turn) = lock(&turns).pop_front() else { return };
             // Several at once print their two lines together, so that they do not mix.
             if jobs == 1 {
                 println!("{}", report::heading(turn.test));
@@ -82,7 +82,7 @@ fn run_all<C: Carrier>(target: &Target, options: &Options, tests: &[&'static Tes
             }
             println!("{}", report::row(&outcome, target.command));
             if options.verbose || outcome.failure.is_some() {
-                report::margins(&outcome).into_iter().for_each(|line| println!("{line}"));
+                println!("{}", report::details(&outcome));
             }
             outcomes.push(outcome);
         }
@@ -109,17 +109,16 @@ fn turns(tests: &[&'static Test], first_seed: u64, repeat: u64, jobs: usize) -> 
 /// Runs one test on a runtime of its own: nodes, network and test share one thread, so no message
 /// has to wake a core.
 fn run<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
-    let (cost, margins, failure) = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(run_in_cluster::<C>(test, seed)),
-        Err(error) => (Cost::default(), Vec::new(), Some(format!("no runtime: {error}"))),
-    };
-    Outcome { test, seed, cost, margins, failure }
+        Err(error) => Outcome { failure: Some(format!("no runtime: {error}")), ..Outcome::new(test, seed) },
+    }
 }
 
-async fn run_in_cluster<C: Carrier>(test: &Test, seed: u64) -> (Cost, Vec<Margin>, Option<String>) {
+async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
     let cluster = match Cluster::<C>::start(test.peers, seed_of(test, seed), Config::lab()).await {
         Ok(cluster) => cluster,
-        Err(failure) => return (Cost::default(), Vec::new(), Some(failure.0)),
+        Err(failure) => return Outcome { failure: Some(failure.0), ..Outcome::new(test, seed) },
     };
     let lab = Lab::new(cluster);
     let verdict = tokio::select! {
@@ -141,16 +140,14 @@ async fn run_in_cluster<C: Carrier>(test: &Test, seed: u64) -> (Cost, Vec<Margin
         Some(why) => Some(format!("{why}\n{}", lab.world.diagnosis().await)),
         None => None,
     };
-    (cost, lab.margins(), failure)
+    Outcome { test, seed, cost, margins: lab.margins(), kinds: lab.world.kinds(), failure }
 }
 
 /// Each test draws from a seed of its own, whichever others run with it (FNV-1a over its name).
 fn seed_of(test: &Test, run_seed: u64) -> u64 {
-    test.name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325 ^ run_seed, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+    test.name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ run_seed, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
