@@ -14,9 +14,12 @@
 //! runs the very same state machine and client core as the service.
 #![forbid(unsafe_code)]
 
+pub mod command;
+pub mod machine;
 pub mod outcome;
 #[cfg(feature = "service")]
 pub mod service;
+mod snapshot;
 pub mod status;
 
 pub use outcome::{Doubt, Expect, Failure, Invalid, Swap, Version, Versioned, WriteError};
