@@ -1,7 +1,9 @@
 //! Every reason to refuse or close a connection: counted by name, and sent as the application error
 //! code (RFC 9000 §20.2) with a sentence behind it, so that both ends say the same.
 
-use quinn::{ConnectionError, VarInt};
+use quinn::{Connection, ConnectionError, VarInt};
+
+use crate::identity::escape;
 
 /// The close code of an orderly end, and of a connection that a newer one replaces.
 pub(crate) const NO_ERROR: VarInt = VarInt::from_u32(0);
@@ -70,6 +72,8 @@ refusals! {
     StreamMisuse = 36, "stream_misuse";
     /// The node above asked for the peer to be disconnected.
     Disconnected = 37, "disconnected";
+    /// More connections were being set up than may be at a time.
+    TooManyHandshakes = 38, "too_many_handshakes";
 }
 
 impl Refusal {
@@ -95,6 +99,28 @@ impl Refusal {
             Some(42 | 43 | 44 | 46 | 51) => Refusal::BadCertificate,
             _ => Refusal::Handshake,
         })
+    }
+}
+
+/// A reason, and the sentence that goes with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct Refused {
+    /// Which reason, for counters and the close code.
+    pub why: Refusal,
+    text: String,
+}
+
+impl Refused {
+    /// The text may quote the peer: it is escaped, and cut where it no longer fits a close frame.
+    #[must_use]
+    pub fn new(why: Refusal, text: impl AsRef<str>) -> Refused {
+        Refused { why, text: escape(text.as_ref()) }
+    }
+
+    /// Tells the other side why, and ends the connection.
+    pub(crate) fn close(&self, connection: &Connection) {
+        connection.close(self.why.code(), self.text.as_bytes());
     }
 }
 
