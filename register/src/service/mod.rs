@@ -7,7 +7,9 @@
 
 mod carry;
 pub mod client;
+mod dial;
 mod outbox;
+mod pump;
 mod reason;
 pub mod server;
 mod socket;
