@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::{Connection, SendStream};
+use quinn::{Connecting, Connection, ConnectionError, SendStream};
 use raft::wire::{Class, Frame, MAX_CONTROL_FRAME, MAX_LOG_FRAME, PREFIX, PROTOCOL_VERSION};
 use raft::{BootId, NodeId};
 use tokio::sync::Notify;
@@ -24,9 +24,10 @@ use crate::stats::{QuicStats, Tracked, add};
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
 /// A connection that lived so long was a success: the next wait is short again.
 const LIVED: Duration = Duration::from_secs(1);
-/// How long an attempt may wait for the peer's first answer. A fresh attempt sends at once, an old
-/// one only when its ever longer probe timer fires.
-const CONNECT: Duration = Duration::from_secs(1);
+/// How long an attempt may wait for the peer's first answer, between these two, four times the
+/// longest wait. A fresh attempt sends at once, an old one only when its ever longer probe timer
+/// fires: where a partition heals, that decides how long nodes stay apart.
+const FIRST_ANSWER: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 /// An attempt younger than this has lost nothing yet (the first probe comes after three initial
 /// round trips); news from the peer is no reason to start it over.
 const YOUNG: Duration = Duration::from_millis(50);
@@ -116,7 +117,7 @@ impl Link {
                 Ended::Stale => failures = 0,
                 Ended::Failed(why) => {
                     tracing::debug!(peer = %self.peer, why, "not connected");
-                    failures = if started.elapsed() > LIVED + CONNECT { 0 } else { failures + 1 };
+                    failures = if started.elapsed() > LIVED { 1 } else { failures + 1 };
                     let wait = backoff(failures, shared.reconnect_cap, fastrand::f64());
                     tokio::select! {
                         () = sleep(wait) => {}
@@ -159,9 +160,10 @@ impl Link {
             .endpoint
             .connect_with(shared.dialling.clone(), address, &name)
             .map_err(|e| Ended::Failed(e.to_string()))?;
-        let connection = timeout(CONNECT, connecting)
+        let connection = timeout(shared.limits.hello, answered(connecting, shared.reconnect_cap))
             .await
-            .map_err(|_| Ended::Failed(format!("{address} does not answer")))?
+            .map_err(|_| Ended::Failed(format!("{address}: the handshake does not end")))?
+            .ok_or_else(|| Ended::Failed(format!("{address} does not answer")))?
             .map_err(|error| {
                 if let Some(why) = Refusal::of_handshake(&error) {
                     shared.refuse(&self.who(), &Refused::new(why, error.to_string()));
@@ -272,7 +274,7 @@ impl Link {
         }
     }
 
-    fn lost(&self, shared: &Shared, error: &quinn::ConnectionError) -> Ended {
+    fn lost(&self, shared: &Shared, error: &ConnectionError) -> Ended {
         if let Some(reason) = refused_by_peer(error) {
             add(&shared.stats.counters().refused_by_peer, 1);
             tracing::warn!(peer = %self.peer, "the peer refuses us: {}", identity::escape(&reason));
@@ -295,6 +297,18 @@ struct Dialled {
     control: SendStream,
     ack: HelloAck,
     tracked: Tracked,
+}
+
+/// The connection, or none if the first answer does not come soon.
+async fn answered(mut connecting: Connecting, cap: Duration) -> Option<Result<Connection, ConnectionError>> {
+    let soon = cap.saturating_mul(4).clamp(FIRST_ANSWER[0], FIRST_ANSWER[1]);
+    // What the answer says cannot be kept across an await, and is of no interest.
+    let first = timeout(soon, async { connecting.handshake_data().await.map(drop) }).await;
+    match first {
+        Err(_) => None,
+        Ok(Err(error)) => Some(Err(error)),
+        Ok(Ok(())) => Some(connecting.await),
+    }
 }
 
 /// Writes what is queued until the stream is of no more use.
