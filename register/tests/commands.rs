@@ -1,5 +1,6 @@
 //! The commands of the binary against a real cluster, and the code that each ends with.
 #![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! Processes that are killed: nothing that was acknowledged is lost, and what is not known is
 //! called unknown.
 #![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! Who and what is refused: certificates, directories, addresses, configurations. In each case the
 //! cluster goes on.
 #![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod common;
 

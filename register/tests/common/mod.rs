@@ -1,5 +1,5 @@
 //! Clusters of real processes on loopback, for the tests of the service.
-#![allow(dead_code, reason = "each test binary uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
