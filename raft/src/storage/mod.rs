@@ -5,11 +5,22 @@
 //! | [`disk`] | the trait: operations are submitted, and complete later |
 //! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
 //! | [`directory`] | a directory of a real file system |
-//! | [`identity`] | whose directory it is, and the lock that keeps others out |
-//! | [`record`] | how records look in the log |
+//! | `identity` | whose directory it is, and the lock that keeps others out |
+//! | `record` | how records look in the log |
 //! | [`wal`] | the log: recovery, group commit |
+//! | [`error`] | what can go wrong, and what to do then |
 
+pub mod directory;
 pub mod disk;
+pub mod error;
+pub mod memory;
+pub mod wal;
+
+pub use directory::DirectoryDisk;
+pub use disk::{Disk, DiskError};
+pub use error::{OpenError, StorageError};
+pub use memory::MemoryDisk;
+pub use wal::{Wal, WalStats};
 
 use crate::consensus::entry::Entry;
 use crate::consensus::types::{HardState, Incarnation, Membership};

@@ -1,0 +1,265 @@
+//! A directory of a real file system: one thread that writes and syncs, in order.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock};
+
+use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
+
+/// A directory as a [`Disk`]. Operations run on a thread of its own, one after another. Dropping it
+/// waits for those that were submitted, and gives up the lock.
+pub struct DirectoryDisk {
+    root: PathBuf,
+    /// `None` only while dropping.
+    submissions: Option<Sender<(OpId, Op)>>,
+    completions: Arc<Completions>,
+    worker: Option<JoinHandle<()>>,
+    next_op: u64,
+    /// Submitted, and not yet handed out as a completion.
+    pending: u64,
+}
+
+#[derive(Default)]
+struct Completions {
+    ready: Mutex<VecDeque<Completion>>,
+    arrived: Condvar,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl DirectoryDisk {
+    /// Uses a directory, which is made (with its parents) if there is none. Nothing in it is read,
+    /// written or locked yet.
+    ///
+    /// # Errors
+    /// The directory cannot be made, or no thread can be started.
+    pub fn open(root: impl AsRef<Path>) -> Result<DirectoryDisk, DiskError> {
+        let root = root.as_ref().to_path_buf();
+        let make = Op::CreateDir { dir: String::new() };
+        let failed = |error: io::Error| DiskError { file: root.display().to_string(), ..make.failed(&error) };
+        create_root(&root).map_err(failed)?;
+        let (submissions, inbox) = channel();
+        let completions = Arc::new(Completions::default());
+        let worker = Worker::new(root.clone());
+        let outbox = completions.clone();
+        let worker = std::thread::Builder::new()
+            .name("raft-disk".to_owned())
+            .spawn(move || worker.serve(&inbox, &outbox))
+            .map_err(failed)?;
+        let (submissions, worker) = (Some(submissions), Some(worker));
+        Ok(DirectoryDisk { root, submissions, completions, worker, next_op: 0, pending: 0 })
+    }
+}
+
+/// Makes the directory if it is missing, and its name durable.
+fn create_root(root: &Path) -> io::Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(root)?;
+    match root.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl std::fmt::Debug for DirectoryDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectoryDisk").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+impl Disk for DirectoryDisk {
+    fn submit(&mut self, op: Op) -> OpId {
+        let id = OpId(self.next_op);
+        self.next_op += 1;
+        self.pending += 1;
+        let unsent = match &self.submissions {
+            Some(submissions) => submissions.send((id, op)).err().map(|unsent| unsent.0.1),
+            None => Some(op),
+        };
+        // The worker ends before this handle does only if it panicked.
+        if let Some(op) = unsent {
+            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk's thread has ended");
+            self.completions.push(Completion { id, result: Err(op.failed(&error)) });
+        }
+        id
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        let completion = self.completions.ready().pop_front()?;
+        self.pending -= 1;
+        Some(completion)
+    }
+
+    fn wait(&mut self) -> Option<Completion> {
+        if self.pending == 0 {
+            return None;
+        }
+        let ready = self.completions.ready();
+        let mut ready = self
+            .completions
+            .arrived
+            .wait_while(ready, |ready| ready.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        let completion = ready.pop_front()?;
+        drop(ready);
+        self.pending -= 1;
+        Some(completion)
+    }
+
+    fn set_waker(&mut self, waker: Waker) {
+        *lock(&self.completions.waker) = Some(waker);
+    }
+
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+impl Drop for DirectoryDisk {
+    fn drop(&mut self) {
+        self.submissions = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic of the worker was already answered by failing operations.
+            let _ = worker.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Completions {
+    fn ready(&self) -> MutexGuard<'_, VecDeque<Completion>> {
+        lock(&self.ready)
+    }
+
+    fn push(&self, completion: Completion) {
+        self.ready().push_back(completion);
+        self.arrived.notify_one();
+        if let Some(waker) = &*lock(&self.waker) {
+            waker();
+        }
+    }
+}
+
+/// The thread's own state.
+struct Worker {
+    root: PathBuf,
+    /// Files open for writing.
+    open: HashMap<String, fs::File>,
+    /// Held for as long as the thread runs.
+    lock: Option<fs::File>,
+    /// The first failed change; see [`Disk`].
+    latched: Option<DiskError>,
+}
+
+impl Worker {
+    fn new(root: PathBuf) -> Worker {
+        Worker { root, open: HashMap::new(), lock: None, latched: None }
+    }
+
+    fn serve(mut self, inbox: &Receiver<(OpId, Op)>, outbox: &Completions) {
+        while let Ok((id, op)) = inbox.recv() {
+            outbox.push(Completion { id, result: self.answer(&op) });
+        }
+    }
+
+    fn answer(&mut self, op: &Op) -> Result<Outcome, DiskError> {
+        if let Some(error) = &self.latched {
+            return Err(error.clone());
+        }
+        self.run(op).map_err(|error| {
+            let error = op.failed(&error);
+            if !op.only_looks() {
+                self.latched = Some(error.clone());
+            }
+            error
+        })
+    }
+
+    fn run(&mut self, op: &Op) -> io::Result<Outcome> {
+        match op {
+            Op::Lock => self.take_lock()?,
+            Op::List { dir } => return list(&self.path(dir)).map(Outcome::Names),
+            Op::Read { file, offset, length } => {
+                return read(&self.path(file), *offset, *length).map(Outcome::Data);
+            }
+            Op::Write { file, offset, data } => self.file(file)?.write_all_at(data, *offset)?,
+            Op::WriteSync { file, offset, data } => {
+                let file = self.file(file)?;
+                file.write_all_at(data, *offset)?;
+                file.sync_data()?;
+            }
+            Op::Sync { file } => self.file(file)?.sync_data()?,
+            Op::SyncDir { dir } => fs::File::open(self.path(dir))?.sync_all()?,
+            Op::CreateDir { dir } => match fs::create_dir(self.path(dir)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.path(dir).is_dir() => {}
+                result => result?,
+            },
+            Op::Rename { from, to } => {
+                self.open.remove(from);
+                self.open.remove(to);
+                fs::rename(self.path(from), self.path(to))?;
+            }
+            Op::Remove { file } => {
+                self.open.remove(file);
+                fs::remove_file(self.path(file))?;
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn file(&mut self, name: &str) -> io::Result<&fs::File> {
+        // Looked up twice since `entry` would allocate the name on each write.
+        if !self.open.contains_key(name) {
+            let file =
+                fs::OpenOptions::new().write(true).create(true).truncate(false).open(self.path(name))?;
+            self.open.insert(name.to_owned(), file);
+        }
+        self.open.get(name).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn take_lock(&mut self) -> io::Result<()> {
+        if self.lock.is_none() {
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(self.path(Op::Lock.target()))?;
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            self.lock = Some(file);
+        }
+        Ok(())
+    }
+}
+
+fn list(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn read(path: &Path, offset: u64, length: u64) -> io::Result<Bytes> {
+    let file = fs::File::open(path)?;
+    let there = file.metadata()?.len().saturating_sub(offset).min(length);
+    let mut data = vec![0; usize::try_from(there).map_err(|_| io::ErrorKind::FileTooLarge)?];
+    file.read_exact_at(&mut data, offset)?;
+    Ok(Bytes::from(data))
+}

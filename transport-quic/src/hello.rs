@@ -1,0 +1,1 @@
+//! Hello, the first frame of a connection, and HelloAck, its answer.
