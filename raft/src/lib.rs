@@ -16,8 +16,12 @@
 //! I/O come in as arguments, what should happen goes out as plain data.
 #![forbid(unsafe_code)]
 
+pub mod bootstrap;
 pub mod consensus;
+pub mod driver;
 pub mod seeded_bugs;
+pub mod server;
+pub mod session;
 pub mod state_machine;
 pub mod storage;
 pub mod transport;
@@ -29,4 +33,5 @@ pub use consensus::types::{
     BootId, ClusterId, HardState, Incarnation, LogId, LogIndex, Membership, NodeId, SessionId, Term,
     Timestamp,
 };
+pub use driver::{Accepted, Handle, Node, Status, StopCause};
 pub use state_machine::StateMachine;

@@ -50,8 +50,11 @@ impl SessionTag {
             return None;
         }
         let mut head = &data[..TAG];
-        let tag =
-            SessionTag { session: SessionId(head.get_u64_le()), serial: head.get_u64_le(), floor: head.get_u64_le() };
+        let tag = SessionTag {
+            session: SessionId(head.get_u64_le()),
+            serial: head.get_u64_le(),
+            floor: head.get_u64_le(),
+        };
         Some((tag, data.slice(TAG..)))
     }
 }

@@ -11,6 +11,11 @@ use super::types::{HardState, LogId, LogIndex, NodeId, Term};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersistId(pub u64);
 
+impl PersistId {
+    /// The last of the writes that bootstrap makes before consensus exists; consensus counts on.
+    pub const BEFORE_CONSENSUS: PersistId = PersistId(2);
+}
+
 /// Names a proposal or a read in the outputs that answer it; chosen by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);

@@ -1,7 +1,185 @@
-//! Consensus, pure (paper Figure 2).
+//! Consensus, pure (paper Figure 2, with PreVote, CheckQuorum and ReadIndex of the dissertation).
+//!
+//! [`Raft::step`] takes one [`Input`]; [`Raft::drain`] then hands over what is to be done, batched
+//! over all steps since the last; [`Raft::deadline`] says when it wants an [`Input::Tick`].
+//!
+//! Modules in reading order; none calls upward.
 
 pub mod config;
+mod durability;
+mod election;
 pub mod entry;
+mod follower;
+mod invariants;
 pub mod io;
+mod leader;
+pub mod log;
 pub mod message;
+pub mod progress;
+pub mod quorum;
+mod read_index;
+mod role;
+mod state;
 pub mod types;
+
+use config::Config;
+pub use invariants::Broken;
+use io::{Input, Misdeed, Output, RoleName};
+use log::Log;
+use message::Message;
+pub use state::{Raft, StartError};
+use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
+
+impl Raft {
+    /// Takes one input. Fails if this node's own state breaks an invariant: it must then stop.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Result<(), Broken> {
+        let before = self.landmarks();
+        match input {
+            Input::Message { from, message } => self.handle_message(now, from, message),
+            Input::Propose { ticket, kind, data } => self.handle_propose(ticket, kind, data),
+            Input::Read { ticket } => self.handle_read(ticket),
+            Input::Persisted(id) => self.handle_persisted(now, id),
+            Input::Tick => {}
+        }
+        self.handle_timers(now);
+        self.check(before)
+    }
+
+    /// Hands over everything to do since the last call: one write at most, and to each peer as many
+    /// entries as its window takes.
+    pub fn drain(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
+        self.replicate(now);
+        self.emit_persist();
+        outputs.append(&mut self.outputs);
+    }
+
+    /// When to step an [`Input::Tick`], if nothing else comes first.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        self.leader_deadline().unwrap_or(self.election_due)
+    }
+
+    fn handle_message(&mut self, now: Timestamp, from: NodeId, message: Message) {
+        if !self.membership.voters.contains_key(&from) || from == self.id {
+            return;
+        }
+        if let Some(misdeed) = absurd(&message) {
+            self.outputs.push(Output::Alarm { peer: from, misdeed });
+            return;
+        }
+        match message {
+            Message::PreVote(m) => self.handle_pre_vote(now, from, m),
+            Message::PreVoteReply(m) => self.handle_pre_vote_reply(now, from, m),
+            Message::RequestVote(m) => self.handle_request_vote(now, from, m),
+            Message::RequestVoteReply(m) => self.handle_request_vote_reply(now, from, m),
+            Message::AppendEntries(m) => self.handle_append_entries(now, from, m),
+            Message::AppendEntriesReply(m) => self.handle_append_entries_reply(now, from, m),
+            Message::Heartbeat(m) => self.handle_heartbeat(now, from, m),
+            Message::HeartbeatReply(m) => self.handle_heartbeat_reply(now, from, m),
+            // Between a driver's bootstrap and ours: see `crate::bootstrap`.
+            Message::Introduction(_) | Message::IntroductionReply(_) => {}
+        }
+    }
+
+    fn handle_timers(&mut self, now: Timestamp) {
+        match self.role.name() {
+            RoleName::Leader => self.leader_timers(now),
+            RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
+                if now >= self.election_due {
+                    self.become_pre_candidate(now);
+                }
+            }
+        }
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Its settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Its role.
+    #[must_use]
+    pub fn role(&self) -> RoleName {
+        self.role.name()
+    }
+
+    /// Its current term.
+    #[must_use]
+    pub fn term(&self) -> Term {
+        self.hard_state.current_term
+    }
+
+    /// Its term and vote, durable or about to be.
+    #[must_use]
+    pub fn hard_state(&self) -> HardState {
+        self.hard_state
+    }
+
+    /// The leader of the current term, if known.
+    #[must_use]
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The end of its log.
+    #[must_use]
+    pub fn last_log(&self) -> LogId {
+        self.log.last()
+    }
+
+    /// Up to where its log is durable.
+    #[must_use]
+    pub fn durable_index(&self) -> LogIndex {
+        self.durability.durable()
+    }
+
+    /// Up to where it knows entries to be committed.
+    #[must_use]
+    pub fn commit_index(&self) -> LogIndex {
+        self.commit_index
+    }
+
+    /// The newest membership in its log.
+    #[must_use]
+    pub fn membership(&self) -> &Membership {
+        &self.membership
+    }
+}
+
+/// Numbers that no election and no append can reach.
+fn absurd(message: &Message) -> Option<Misdeed> {
+    let (term, index) = match message {
+        Message::PreVote(m) => (m.term, m.last_log.index),
+        Message::PreVoteReply(m) => (m.term, LogIndex(0)),
+        Message::RequestVote(m) => (m.term, m.last_log.index),
+        Message::RequestVoteReply(m) => (m.term, LogIndex(0)),
+        Message::AppendEntries(m) => (m.term, m.prev_log.index.max(m.leader_commit)),
+        Message::AppendEntriesReply(m) => (m.term, LogIndex(0)),
+        Message::Heartbeat(m) => (m.term, m.leader_commit),
+        Message::HeartbeatReply(m) => (m.term, LogIndex(0)),
+        Message::Introduction(_) | Message::IntroductionReply(_) => return None,
+    };
+    if term >= Term::LIMIT {
+        Some(Misdeed::AbsurdTerm { term })
+    } else if index >= LogIndex::LIMIT {
+        Some(Misdeed::AbsurdIndex { index })
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

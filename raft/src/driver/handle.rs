@@ -124,6 +124,21 @@ pub(super) enum Request {
 }
 
 impl Request {
+    /// The answer of a node that is not bootstrapped: nobody leads. Dropping the request instead
+    /// would say that the node has ended.
+    pub(super) fn answer_blank(self, status: &Status) {
+        let refusal = Refusal::NotLeader { leader: None };
+        // Whoever asked may have gone.
+        let _ = match self {
+            Request::Propose { accepted, .. } | Request::OpenSession { accepted, .. } => {
+                accepted.send(Err(refusal)).is_ok()
+            }
+            Request::Read { answer, .. } => answer.send(Err(refusal.into())).is_ok(),
+            Request::Status { answer } => answer.send(status.clone()).is_ok(),
+            Request::Stop => true,
+        };
+    }
+
     /// What it counts against the queue's limit.
     pub(super) fn weight(&self) -> usize {
         64 + match self {
@@ -166,7 +181,11 @@ impl Handle {
 
     /// As [`Handle::propose`], under a session: however often the same serial is proposed, on
     /// whichever node, the command takes effect once.
-    pub async fn propose_in_session(&self, tag: SessionTag, command: Bytes) -> Result<Accepted, ProposeError> {
+    pub async fn propose_in_session(
+        &self,
+        tag: SessionTag,
+        command: Bytes,
+    ) -> Result<Accepted, ProposeError> {
         self.offer(|accepted, outcome| Request::Propose { tag: Some(tag), command, accepted, outcome }).await
     }
 

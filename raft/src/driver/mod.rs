@@ -2,7 +2,9 @@
 //! steps them all, submits one write, and sends each peer one run of frames.
 
 mod handle;
+mod outside;
 mod run;
+mod starting;
 mod status;
 
 use std::sync::Arc;

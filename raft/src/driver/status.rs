@@ -34,6 +34,27 @@ pub struct Status {
     pub counters: Counters,
 }
 
+impl Status {
+    /// Of a node that waits for its cluster to be bootstrapped.
+    pub(super) fn blank(id: NodeId, incarnation: Incarnation, boot: BootId) -> Status {
+        Status {
+            id,
+            incarnation,
+            boot,
+            role: RoleName::Follower,
+            term: Term::default(),
+            leader: None,
+            last_log: LogId::default(),
+            durable_index: LogIndex::default(),
+            commit_index: LogIndex::default(),
+            last_applied: LogIndex::default(),
+            membership: None,
+            sessions: 0,
+            counters: Counters::default(),
+        }
+    }
+}
+
 /// Counts since the node started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {

@@ -263,3 +263,6 @@ fn read(path: &Path, offset: u64, length: u64) -> io::Result<Bytes> {
     file.read_exact_at(&mut data, offset)?;
     Ok(Bytes::from(data))
 }
+
+#[cfg(test)]
+mod tests;

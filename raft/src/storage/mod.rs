@@ -6,14 +6,22 @@
 //! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
 //! | [`directory`] | a directory of a real file system |
 //! | `identity` | whose directory it is, and the lock that keeps others out |
-//! | `record` | how records look in the log |
+//! | `record` | how the log looks in its file |
+//! | `recovery` | what a file holds after a crash |
+//! | `open` | from a directory to a log that can be appended to |
 //! | [`wal`] | the log: recovery, group commit |
 //! | [`error`] | what can go wrong, and what to do then |
 
 pub mod directory;
 pub mod disk;
 pub mod error;
+mod identity;
 pub mod memory;
+mod open;
+mod record;
+mod recovery;
+#[cfg(test)]
+mod testing;
 pub mod wal;
 
 pub use directory::DirectoryDisk;

@@ -1,0 +1,139 @@
+//! Elections (§5.2, §5.4.1) with PreVote (dissertation §9.6). Every vote, given or one's own, is
+//! durable before it counts.
+
+use super::io::PersistId;
+use super::message::{Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply};
+use super::quorum::majority;
+use super::role::Role;
+use super::state::{HeldWhat, Raft};
+use super::types::{HardState, LogId, NodeId, Term, Timestamp};
+
+impl Raft {
+    pub(super) fn ask_for_pre_votes(&mut self, now: Timestamp) {
+        let ask = PreVote { term: self.term().next(), last_log: self.log.last() };
+        for peer in self.other_voters() {
+            self.send(peer, Message::PreVote(ask));
+        }
+        self.campaign_if_supported(now);
+    }
+
+    pub(super) fn ask_for_votes(&mut self) {
+        let ask = RequestVote { term: self.term(), last_log: self.log.last(), leadership_transfer: false };
+        // The log is advertised too, so it must be durable with the vote.
+        let until = self.durability.entries_due(ask.last_log.index);
+        self.hold(until, HeldWhat::OwnVote);
+        for peer in self.other_voters() {
+            self.hold(until, HeldWhat::Send { to: peer, message: Message::RequestVote(ask) });
+        }
+    }
+
+    fn other_voters(&self) -> Vec<NodeId> {
+        self.membership.peers(self.id).collect()
+    }
+
+    pub(super) fn handle_pre_vote(&mut self, now: Timestamp, from: NodeId, m: PreVote) {
+        let granted = m.term > self.term() && !self.protects_a_leader(now) && self.is_up_to_date(m.last_log);
+        let reply = PreVoteReply { term: self.term(), asked: m.term, granted };
+        self.send_when_term_durable(from, Message::PreVoteReply(reply));
+    }
+
+    pub(super) fn handle_pre_vote_reply(&mut self, now: Timestamp, from: NodeId, m: PreVoteReply) {
+        if m.term > self.term() {
+            self.become_follower(now, m.term, None);
+            return;
+        }
+        let asked = self.term().next();
+        if let Role::PreCandidate { granted } = &mut self.role
+            && m.granted
+            && m.asked == asked
+        {
+            granted.insert(from);
+            self.campaign_if_supported(now);
+        }
+    }
+
+    fn campaign_if_supported(&mut self, now: Timestamp) {
+        if let Role::PreCandidate { granted } = &self.role
+            && granted.len() >= majority(self.membership.voters.len())
+        {
+            self.become_candidate(now);
+        }
+    }
+
+    pub(super) fn handle_request_vote(&mut self, now: Timestamp, from: NodeId, m: RequestVote) {
+        if m.term > self.term() && (m.leadership_transfer || !self.protects_a_leader(now)) {
+            self.become_follower(now, m.term, None);
+        }
+        let free = self.hard_state.voted_for.is_none_or(|voted| voted == from);
+        let granted = m.term == self.term() && free && self.is_up_to_date(m.last_log);
+        if granted {
+            if self.hard_state.voted_for.is_none() {
+                self.set_hard_state(HardState { voted_for: Some(from), ..self.hard_state });
+            }
+            self.restart_election_timer(now);
+        }
+        let reply = RequestVoteReply { term: self.term(), granted };
+        self.send_when_term_durable(from, Message::RequestVoteReply(reply));
+    }
+
+    pub(super) fn handle_request_vote_reply(&mut self, now: Timestamp, from: NodeId, m: RequestVoteReply) {
+        if m.term > self.term() {
+            self.become_follower(now, m.term, None);
+        } else if m.granted && m.term == self.term() {
+            self.count_vote(now, from);
+        }
+    }
+
+    pub(super) fn count_vote(&mut self, now: Timestamp, from: NodeId) {
+        if let Role::Candidate { granted } = &mut self.role {
+            granted.insert(from);
+            if granted.len() >= majority(self.membership.voters.len()) {
+                self.become_leader(now);
+            }
+        }
+    }
+
+    pub(super) fn handle_persisted(&mut self, now: Timestamp, id: PersistId) {
+        self.durability.complete(id);
+        for what in self.release_held() {
+            match what {
+                HeldWhat::Send { to, message } => self.send(to, message),
+                HeldWhat::OwnVote => self.count_vote(now, self.id),
+            }
+        }
+        self.advance_commit();
+        self.tell_commit_soon(now);
+    }
+
+    /// A leader heard within the minimum election timeout is not to be disturbed (§9.6); one that
+    /// leads itself steps down by its own rule (CheckQuorum).
+    fn protects_a_leader(&self, now: Timestamp) -> bool {
+        matches!(self.role, Role::Leader(_))
+            || self.leader_contact.is_some_and(|heard| now < heard + self.config.election_min)
+    }
+
+    /// §5.4.1: last term first, then last index.
+    fn is_up_to_date(&self, candidate: LogId) -> bool {
+        candidate >= self.log.last()
+    }
+
+    /// A message of the current term's leader, or of a higher term's. Returns whether to go on.
+    pub(super) fn accept_leader(&mut self, now: Timestamp, from: NodeId, term: Term) -> bool {
+        if term < self.term() {
+            return false;
+        }
+        if term == self.term()
+            && let Some(leader) = self.leader.filter(|leader| *leader != from)
+        {
+            let misdeed = super::Misdeed::SecondLeader { term, leader };
+            self.outputs.push(super::Output::Alarm { peer: from, misdeed });
+            return false;
+        }
+        if term > self.term() || self.leader.is_none() || !matches!(self.role, Role::Follower) {
+            self.become_follower(now, term, Some(from));
+        }
+        self.leader_contact = Some(now);
+        self.restart_election_timer(now);
+        true
+    }
+}

@@ -1,0 +1,124 @@
+//! The receiving side of replication (Figure 2, "AppendEntries RPC, receiver implementation").
+
+use super::entry::Entry;
+use super::io::{Misdeed, Output};
+use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
+use super::state::Raft;
+use super::types::{LogId, LogIndex, NodeId, Term, Timestamp};
+
+impl Raft {
+    pub(super) fn handle_append_entries(&mut self, now: Timestamp, from: NodeId, m: AppendEntries) {
+        if m.term < self.term() {
+            // Any outcome will do: the sender steps down at the term.
+            let outcome = AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
+            let reply = AppendEntriesReply { term: self.term(), id: m.id, outcome };
+            self.send_when_term_durable(from, Message::AppendEntriesReply(reply));
+            return;
+        }
+        let (term, id) = (m.term, m.id);
+        if let Some(misdeed) = self.misdeed_in(&m) {
+            self.outputs.push(Output::Alarm { peer: from, misdeed });
+            return;
+        }
+        if !self.accept_leader(now, from, term) {
+            return;
+        }
+        let outcome = self.append(m);
+        let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
+        match outcome {
+            AppendOutcome::Matched(index) => self.send_when_log_durable(index, from, reply),
+            AppendOutcome::Conflict { .. } => self.send_when_term_durable(from, reply),
+        }
+    }
+
+    /// What no correct leader sends, whatever became of earlier messages.
+    fn misdeed_in(&self, m: &AppendEntries) -> Option<Misdeed> {
+        let mut last = m.prev_log;
+        for entry in &m.entries {
+            if entry.id.index != last.index.next() || entry.id.term < last.term || entry.id.term > m.term {
+                return Some(Misdeed::BrokenEntries { at: entry.id.index });
+            }
+            if !entry.is_intact() {
+                return Some(Misdeed::CorruptEntry { at: entry.id.index });
+            }
+            last = entry.id;
+        }
+        // A committed entry is in the log of every later leader (leader completeness, §5.4.3).
+        let committed = |id: LogId| {
+            let own = self.log.id_at(id.index)?;
+            let replaces = id.index <= self.commit_index && own.term != id.term;
+            replaces.then_some(Misdeed::TruncatesCommitted { committed: own, claimed: id.term })
+        };
+        if m.prev_log.index > self.commit_index {
+            return None;
+        }
+        std::iter::once(m.prev_log).chain(m.entries.iter().map(|e| e.id)).find_map(committed)
+    }
+
+    fn append(&mut self, m: AppendEntries) -> AppendOutcome {
+        match self.log.term_at(m.prev_log.index) {
+            None => {
+                return AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
+            }
+            Some(term) if term != m.prev_log.term => return self.conflict_in(term),
+            Some(_) => {}
+        }
+        let verified = LogIndex(m.prev_log.index.0 + m.entries.len() as u64);
+        self.append_missing(m.entries);
+        self.follow_commit(m.leader_commit.min(verified));
+        AppendOutcome::Matched(verified)
+    }
+
+    /// Names the whole conflicting term, so that a long divergence costs a round trip per term.
+    fn conflict_in(&self, term: Term) -> AppendOutcome {
+        AppendOutcome::Conflict { term: Some(term), first: self.log.first_of_term(term) }
+    }
+
+    /// Truncates only at a real conflict: a reordered or repeated request must not remove entries
+    /// that a later one brought, and that may have been acknowledged.
+    fn append_missing(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            match self.log.term_at(entry.id.index) {
+                Some(term) if term == entry.id.term => continue,
+                Some(_) => self.truncate_after(entry.id.index.previous()),
+                None => {}
+            }
+            let is_membership = entry.kind == super::entry::EntryKind::Membership;
+            self.log.push(entry);
+            if is_membership {
+                self.refresh_membership();
+            }
+        }
+    }
+
+    fn truncate_after(&mut self, last: LogIndex) {
+        self.log.truncate_after(last);
+        self.durability.truncate_after(last);
+        self.refresh_membership();
+    }
+
+    /// The newest membership in the log counts, committed or not (§4.1).
+    fn refresh_membership(&mut self) {
+        if let Some(membership) = self.log.membership() {
+            self.membership = membership;
+        }
+    }
+
+    pub(super) fn handle_heartbeat(&mut self, now: Timestamp, from: NodeId, m: Heartbeat) {
+        if m.term >= self.term() {
+            if !self.accept_leader(now, from, m.term) {
+                return;
+            }
+            self.follow_commit(m.leader_commit.min(self.log.last().index));
+        }
+        let reply = HeartbeatReply { term: self.term(), round: m.round };
+        self.send_when_term_durable(from, Message::HeartbeatReply(reply));
+    }
+
+    fn follow_commit(&mut self, index: LogIndex) {
+        if index > self.commit_index {
+            self.commit_index = index;
+            self.outputs.push(Output::Commit(index));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! The leading side: replication pipelined per peer (§5.3), commitment (§5.3, §5.4.2), heartbeats,
+//! CheckQuorum (dissertation §6.2), reads (§6.4).
+
+use bytes::Bytes;
+
+use super::entry::{Entry, EntryKind};
+use super::io::{Misdeed, Output, Refusal, Ticket};
+use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
+use super::progress::Progress;
+use super::quorum::{majority, reached_by_majority};
+use super::role::{Leader, Role};
+use super::state::Raft;
+use super::types::{LogIndex, NodeId, Timestamp};
+
+/// A follower learns of a new commit index this fraction of a heartbeat later at the latest, unless
+/// an append tells it before: soon enough to apply, late enough to ride on the next append.
+const COMMIT_NEWS: u32 = 10;
+
+impl Raft {
+    pub(super) fn handle_propose(&mut self, ticket: Ticket, kind: EntryKind, data: Bytes) {
+        let limit = self.config.max_command_bytes;
+        let refusal = match &self.role {
+            Role::Leader(_) if data.len() > limit => Some(Refusal::TooLarge { size: data.len(), limit }),
+            Role::Leader(leader) if leader.uncommitted_bytes > self.config.max_uncommitted_bytes => {
+                Some(Refusal::Overloaded)
+            }
+            Role::Leader(_) => None,
+            Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. } => {
+                Some(Refusal::NotLeader { leader: self.leader })
+            }
+        };
+        let answer = match refusal {
+            Some(reason) => Output::Refused { ticket, reason },
+            None => Output::Accepted { ticket, id: self.append_own(kind, data) },
+        };
+        self.outputs.push(answer);
+    }
+
+    pub(super) fn handle_read(&mut self, ticket: Ticket) {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.reads.arrive(ticket);
+        } else {
+            let reason = Refusal::NotLeader { leader: self.leader };
+            self.outputs.push(Output::Refused { ticket, reason });
+        }
+    }
+
+    pub(super) fn handle_append_entries_reply(
+        &mut self,
+        now: Timestamp,
+        from: NodeId,
+        m: AppendEntriesReply,
+    ) {
+        if m.term > self.term() {
+            self.become_follower(now, m.term, None);
+            return;
+        }
+        let last = self.log.last().index;
+        let term = self.term();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        peer.heard(now);
+        match m.outcome {
+            AppendOutcome::Matched(index) if index > last => {
+                let misdeed = Misdeed::MatchBeyondLog { claimed: index, last };
+                self.outputs.push(Output::Alarm { peer: from, misdeed });
+            }
+            AppendOutcome::Matched(index) => {
+                peer.matched(now, m.id, index);
+                self.advance_commit();
+                self.tell_commit_soon(now);
+            }
+            AppendOutcome::Conflict { term, first } => {
+                // Where both logs have the term, they may agree up to its end here (§5.3).
+                let next = term
+                    .and_then(|term| self.log.last_of_term(term))
+                    .map_or(first, |ours| ours.next().max(first));
+                peer.rejected(now, m.id, next.max(LogIndex(1)));
+            }
+        }
+    }
+
+    pub(super) fn handle_heartbeat_reply(&mut self, now: Timestamp, from: NodeId, m: HeartbeatReply) {
+        if m.term > self.term() {
+            self.become_follower(now, m.term, None);
+            return;
+        }
+        let term = self.term();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        peer.heard(now);
+        peer.round = peer.round.max(m.round.min(leader.reads.newest()));
+        self.grant_reads();
+    }
+
+    fn grant_reads(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let own = leader.reads.newest();
+        let mut rounds: Vec<u64> = leader.peers.values().map(|p| p.round).chain([own]).collect();
+        for (ticket, index) in leader.reads.confirmed(reached_by_majority(&mut rounds)) {
+            self.outputs.push(Output::ReadGranted { ticket, index });
+        }
+    }
+
+    /// Commits what a majority holds durably, if it is of this term (§5.4.2, Figure 8); what stands
+    /// before it is committed with it. This node counts with what its own disk has.
+    pub(super) fn advance_commit(&mut self) {
+        let own = self.durability.durable();
+        let Role::Leader(leader) = &self.role else { return };
+        let mut matches: Vec<LogIndex> = leader.peers.values().map(|p| p.match_index).chain([own]).collect();
+        let reached = reached_by_majority(&mut matches);
+        let of_this_term = self.log.term_at(reached) == Some(self.term());
+        if reached <= self.commit_index || !(of_this_term || crate::seeded_bug!("commit-old-term")) {
+            return;
+        }
+        let newly = self.log.from(self.commit_index.next()).iter().take_while(|e| e.id.index <= reached);
+        let bytes: usize = newly.map(Entry::weight).sum();
+        self.commit_index = reached;
+        self.outputs.push(Output::Commit(reached));
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
+    }
+
+    /// Followers that could apply more than they were told are told soon.
+    pub(super) fn tell_commit_soon(&mut self, now: Timestamp) {
+        let (commit, soon) = (self.commit_index, now + self.config.heartbeat / COMMIT_NEWS);
+        let Role::Leader(leader) = &mut self.role else { return };
+        for peer in leader.peers.values_mut().filter(|p| commit.min(p.match_index) > p.commit_told) {
+            peer.heartbeat_due = peer.heartbeat_due.min(soon);
+        }
+    }
+
+    /// Everything that a leader does by the clock.
+    pub(super) fn leader_timers(&mut self, now: Timestamp) {
+        if !self.quorum_answers(now) {
+            self.become_follower(now, self.term(), None);
+            return;
+        }
+        let Role::Leader(leader) = &mut self.role else { return };
+        let mut due = Vec::new();
+        for (id, peer) in &mut leader.peers {
+            peer.give_up_lost(now, &self.config);
+            if peer.heartbeat_due <= now {
+                due.push(*id);
+            }
+        }
+        for peer in due {
+            self.send_heartbeat(now, peer);
+        }
+    }
+
+    /// CheckQuorum: a leader that no majority answers for an election timeout leads nobody.
+    fn quorum_answers(&mut self, now: Timestamp) -> bool {
+        let voters = self.membership.voters.len();
+        let patience = self.config.election_min;
+        let Role::Leader(leader) = &mut self.role else { return true };
+        if now < leader.quorum_check_due {
+            return true;
+        }
+        leader.quorum_check_due = now + patience;
+        let answering = leader.peers.values().filter(|p| now <= p.last_heard + patience).count();
+        answering + 1 >= majority(voters)
+    }
+
+    fn send_heartbeat(&mut self, now: Timestamp, to: NodeId) {
+        let (term, commit, interval) = (self.term(), self.commit_index, self.config.heartbeat);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let round = leader.reads.newest();
+        let Some(peer) = leader.peers.get_mut(&to) else { return };
+        peer.heartbeat_due = now + interval;
+        peer.commit_told = commit.min(peer.match_index);
+        let message = Heartbeat { term, round, leader_commit: peer.commit_told };
+        self.send(to, Message::Heartbeat(message));
+    }
+
+    /// Starts a read round if one is due, and sends every peer what its window takes.
+    pub(super) fn replicate(&mut self, now: Timestamp) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let peers: Vec<NodeId> = leader.peers.keys().copied().collect();
+        let may_read = self.commit_index >= leader.term_start;
+        if may_read && leader.reads.start(self.commit_index) {
+            for peer in &peers {
+                self.send_heartbeat(now, *peer);
+            }
+            self.grant_reads();
+        }
+        for peer in peers {
+            while let Some(append) = self.next_append(now, peer) {
+                self.send(peer, Message::AppendEntries(append));
+            }
+        }
+    }
+
+    fn next_append(&mut self, now: Timestamp, to: NodeId) -> Option<AppendEntries> {
+        let (term, leader_commit, last) = (self.term(), self.commit_index, self.log.last().index);
+        let Role::Leader(leader) = &mut self.role else { return None };
+        let peer = leader.peers.get_mut(&to)?;
+        if peer.next_index > last || !peer.may_send(&self.config) {
+            return None;
+        }
+        let prev_log = self.log.id_at(peer.next_index.previous())?;
+        let entries =
+            self.log.batch(peer.next_index, self.config.max_append_entries, self.config.max_append_bytes);
+        let end = LogIndex(prev_log.index.0 + entries.len() as u64);
+        let id = peer.sent(now, end);
+        peer.heartbeat_due = now + self.config.heartbeat;
+        peer.commit_told = leader_commit.min(end);
+        Some(AppendEntries { term, id, prev_log, leader_commit, entries })
+    }
+
+    /// When a leader has something to do by the clock; none if this node does not lead.
+    pub(super) fn leader_deadline(&self) -> Option<Timestamp> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let soonest =
+            |p: &Progress| p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due));
+        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).min()
+    }
+
+    /// How far each peer's log is known to agree; empty on a node that does not lead.
+    pub fn progress(&self) -> impl Iterator<Item = (NodeId, &Progress)> {
+        let leader: Option<&Leader> = if let Role::Leader(leader) = &self.role { Some(leader) } else { None };
+        leader.into_iter().flat_map(|l| l.peers.iter().map(|(id, p)| (*id, p)))
+    }
+
+    /// Bytes of this leader's uncommitted entries.
+    #[must_use]
+    pub fn uncommitted_bytes(&self) -> usize {
+        if let Role::Leader(leader) = &self.role { leader.uncommitted_bytes } else { 0 }
+    }
+}

@@ -1,0 +1,256 @@
+//! The state of one node, and the only places that change its term and role.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::config::{Config, InvalidConfig};
+use super::durability::Durability;
+use super::entry::{Entry, EntryKind};
+use super::io::{Output, Persist, PersistId, Refusal, RoleChange};
+use super::log::{Gap, Log};
+use super::message::Message;
+use super::progress::Progress;
+use super::read_index::ReadRounds;
+use super::role::{Leader, Role};
+use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
+
+/// Whether a message wrongly leaves before what it claims is durable.
+fn hasty(message: &Message) -> bool {
+    crate::seeded_bug!("vote-before-durable") && matches!(message, Message::RequestVoteReply(_))
+}
+
+/// Something that must not happen before a write is durable.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) until: PersistId,
+    pub(super) term: Term,
+    pub(super) what: HeldWhat,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum HeldWhat {
+    Send {
+        to: NodeId,
+        message: Message,
+    },
+    /// This candidate's own vote counts.
+    OwnVote,
+}
+
+/// One node's consensus state.
+#[derive(Clone, Debug)]
+pub struct Raft {
+    pub(super) id: NodeId,
+    pub(super) config: Config,
+    pub(super) rng: fastrand::Rng,
+    pub(super) hard_state: HardState,
+    pub(super) log: Log,
+    pub(super) membership: Membership,
+    pub(super) durability: Durability,
+    /// Never goes back (invariants.rs).
+    pub(super) commit_index: LogIndex,
+    pub(super) role: Role,
+    /// The leader of the current term, if known; one per term (election safety, §5.2).
+    pub(super) leader: Option<NodeId>,
+    /// When that leader, or an earlier one, was last heard.
+    pub(super) leader_contact: Option<Timestamp>,
+    pub(super) election_due: Timestamp,
+    /// What waits for the disk, oldest first.
+    pub(super) held: VecDeque<Held>,
+    pub(super) outputs: Vec<Output>,
+}
+
+/// Why a node cannot start from what it was given.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] InvalidConfig),
+    #[error(transparent)]
+    Log(#[from] Gap),
+    #[error("the log holds no membership: the node was never bootstrapped")]
+    NoMembership,
+    #[error("the log ends in term {log}, above the current term {current}")]
+    TermBehindLog { log: Term, current: Term },
+}
+
+impl Raft {
+    /// A node from its durable state. Nothing is known to be committed yet.
+    pub fn new(
+        id: NodeId,
+        config: Config,
+        seed: u64,
+        now: Timestamp,
+        hard_state: HardState,
+        entries: Vec<Entry>,
+    ) -> Result<Raft, StartError> {
+        config.validate()?;
+        let log = Log::new(entries)?;
+        let last = log.last();
+        if last.term > hard_state.current_term {
+            return Err(StartError::TermBehindLog { log: last.term, current: hard_state.current_term });
+        }
+        let membership = log.membership().ok_or(StartError::NoMembership)?;
+        let mut raft = Raft {
+            id,
+            config,
+            rng: fastrand::Rng::with_seed(seed),
+            hard_state,
+            log,
+            membership,
+            durability: Durability::recovered(last.index),
+            commit_index: LogIndex(0),
+            role: Role::Follower,
+            leader: None,
+            leader_contact: None,
+            election_due: now,
+            held: VecDeque::new(),
+            outputs: Vec::new(),
+        };
+        raft.restart_election_timer(now);
+        Ok(raft)
+    }
+
+    pub(super) fn restart_election_timer(&mut self, now: Timestamp) {
+        let Config { election_min, election_max, .. } = self.config;
+        let spread = u64::try_from((election_max - election_min).as_nanos()).unwrap_or(u64::MAX);
+        self.election_due = now + election_min + Duration::from_nanos(self.rng.u64(0..spread.max(1)));
+    }
+
+    /// Follows, in `term`, which may be the current one; a vote is forgotten only with its term.
+    pub(super) fn become_follower(&mut self, now: Timestamp, term: Term, leader: Option<NodeId>) {
+        let was_leader = matches!(self.role, Role::Leader(_));
+        let changed = term != self.term() || self.leader != leader || !matches!(self.role, Role::Follower);
+        if term > self.term() {
+            self.set_hard_state(HardState { current_term: term, voted_for: None });
+        }
+        let former = std::mem::replace(&mut self.role, Role::Follower);
+        self.leader = leader;
+        if was_leader {
+            self.restart_election_timer(now);
+        }
+        if let Role::Leader(former) = former {
+            self.refuse_reads(*former);
+        }
+        if changed {
+            self.announce_role();
+        }
+    }
+
+    fn refuse_reads(&mut self, former: Leader) {
+        let reason = Refusal::NotLeader { leader: self.leader };
+        for ticket in former.reads.abandon() {
+            self.outputs.push(Output::Refused { ticket, reason });
+        }
+    }
+
+    pub(super) fn become_pre_candidate(&mut self, now: Timestamp) {
+        self.restart_election_timer(now);
+        self.leader = None;
+        self.role = Role::PreCandidate { granted: BTreeSet::from([self.id]) };
+        self.announce_role();
+        self.ask_for_pre_votes(now);
+    }
+
+    pub(super) fn become_candidate(&mut self, now: Timestamp) {
+        self.restart_election_timer(now);
+        self.set_hard_state(HardState { current_term: self.term().next(), voted_for: Some(self.id) });
+        self.leader = None;
+        self.role = Role::Candidate { granted: BTreeSet::new() };
+        self.announce_role();
+        self.ask_for_votes();
+    }
+
+    pub(super) fn become_leader(&mut self, now: Timestamp) {
+        let noop = self.log.last().index.next();
+        let peers: BTreeMap<NodeId, Progress> =
+            self.membership.peers(self.id).map(|peer| (peer, Progress::new(now, noop))).collect();
+        let uncommitted = self.log.from(self.commit_index.next());
+        self.role = Role::Leader(Box::new(Leader {
+            peers,
+            term_start: noop,
+            reads: ReadRounds::default(),
+            uncommitted_bytes: uncommitted.iter().map(Entry::weight).sum(),
+            quorum_check_due: now + self.config.election_min,
+        }));
+        self.leader = Some(self.id);
+        self.announce_role();
+        // An entry of the new term lets older ones commit (§5.4.2) and reads begin (§6.4).
+        self.append_own(EntryKind::Noop, Bytes::new());
+    }
+
+    /// Appends to this leader's log.
+    pub(super) fn append_own(&mut self, kind: EntryKind, data: Bytes) -> LogId {
+        let id = LogId { term: self.term(), index: self.log.last().index.next() };
+        let entry = Entry::new(id, kind, data);
+        if let Role::Leader(leader) = &mut self.role {
+            leader.uncommitted_bytes += entry.weight();
+        }
+        self.log.push(entry);
+        id
+    }
+
+    pub(super) fn set_hard_state(&mut self, hard_state: HardState) {
+        self.hard_state = hard_state;
+        self.durability.change_hard_state();
+    }
+
+    fn announce_role(&mut self) {
+        let change = RoleChange { role: self.role.name(), term: self.term(), leader: self.leader };
+        self.outputs.push(Output::Role(change));
+    }
+
+    pub(super) fn send(&mut self, to: NodeId, message: Message) {
+        self.outputs.push(Output::Send { to, message });
+    }
+
+    /// Sends once the current term and vote are durable.
+    pub(super) fn send_when_term_durable(&mut self, to: NodeId, message: Message) {
+        let until = self.durability.hard_state_due();
+        self.hold(until, HeldWhat::Send { to, message });
+    }
+
+    /// Sends once everything in the log up to `index`, and the current term, is durable.
+    pub(super) fn send_when_log_durable(&mut self, index: LogIndex, to: NodeId, message: Message) {
+        let until = self.durability.entries_due(index);
+        self.hold(until, HeldWhat::Send { to, message });
+    }
+
+    pub(super) fn hold(&mut self, until: PersistId, what: HeldWhat) {
+        match what {
+            HeldWhat::Send { to, message } if until <= self.durability.completed() || hasty(&message) => {
+                self.send(to, message);
+            }
+            what => self.held.push_back(Held { until, term: self.term(), what }),
+        }
+    }
+
+    /// Takes what waited for the disk and may happen now. What was said in an earlier term is
+    /// dropped: it would be answered as stale, and its truth may have gone with a truncation.
+    pub(super) fn release_held(&mut self) -> Vec<HeldWhat> {
+        let (completed, term) = (self.durability.completed(), self.term());
+        let mut released = Vec::new();
+        for held in std::mem::take(&mut self.held) {
+            if held.until > completed {
+                self.held.push_back(held);
+            } else if held.term == term {
+                released.push(held.what);
+            }
+        }
+        released
+    }
+
+    /// One write with all that changed since the last.
+    pub(super) fn emit_persist(&mut self) {
+        let last = self.log.last().index;
+        let hard_state = self.durability.hard_state_changed().then_some(self.hard_state);
+        if hard_state.is_none() && self.durability.submitted() == last {
+            return;
+        }
+        let entries = self.log.from(self.durability.submitted().next()).to_vec();
+        let id = self.durability.submit(last);
+        self.outputs.push(Output::Persist(Persist { id, hard_state, entries }));
+    }
+}

@@ -1,0 +1,321 @@
+//! The loop: take every input that waits, step them all, write once, send once per peer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::Options;
+use super::handle::{
+    AcceptedSender, Applied, OutcomeError, OutcomeSender, ReadError, ReadSender, Request, StopCause,
+};
+use super::outside::{Event, Outside};
+use super::starting::start;
+use super::status::{Counters, Status};
+use crate::consensus::io::{RoleName, Ticket};
+use crate::consensus::message::{Introduction, Message};
+use crate::consensus::types::NodeId;
+use crate::server::{Fatal, Input, Output, Reply, Server};
+use crate::state_machine::StateMachine;
+use crate::storage::{Disk, Identity, Recovered, StorageError, Wal};
+use crate::transport::{Received, Transport};
+use crate::wire::WireStats;
+
+/// Inputs stepped before the outputs are acted on, at most: bounds a turn, and so the delay of a
+/// heartbeat behind a flood of requests.
+const INPUTS_PER_TURN: usize = 4096;
+
+pub(super) struct Parts<M, D: Disk, T> {
+    pub(super) options: Options,
+    pub(super) wal: Wal<D>,
+    pub(super) identity: Identity,
+    pub(super) recovered: Recovered,
+    pub(super) machine: M,
+    pub(super) transport: T,
+    pub(super) inbox: mpsc::Receiver<Received>,
+    pub(super) requests: mpsc::UnboundedReceiver<Request>,
+    pub(super) queued: Arc<AtomicUsize>,
+    pub(super) wire: Arc<WireStats>,
+    pub(super) end: watch::Sender<Option<StopCause>>,
+}
+
+impl From<StorageError> for StopCause {
+    fn from(error: StorageError) -> StopCause {
+        StopCause::Storage(error.to_string())
+    }
+}
+
+impl From<Fatal> for StopCause {
+    fn from(fatal: Fatal) -> StopCause {
+        match fatal {
+            Fatal::ApplyPanicked { index, panic } => StopCause::ApplyPanicked { index, panic },
+            fatal => StopCause::Invariant(fatal.to_string()),
+        }
+    }
+}
+
+/// Says `Dropped` if the task ends without having said anything else.
+struct End(watch::Sender<Option<StopCause>>);
+
+impl End {
+    fn say(&self, cause: StopCause) {
+        self.0.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert(cause);
+            first
+        });
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.say(StopCause::Dropped);
+    }
+}
+
+pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let Parts {
+            options,
+            mut wal,
+            identity,
+            recovered,
+            machine,
+            transport,
+            inbox,
+            requests,
+            queued,
+            wire,
+            end,
+        } = parts;
+        let end = End(end);
+        let disk = Arc::new(Notify::new());
+        let wake = disk.clone();
+        wal.set_waker(Box::new(move || wake.notify_one()));
+        let mut outside =
+            Outside { wal, transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
+        let cause = match start(&mut outside, &options, &identity, recovered).await {
+            Ok(raft) => Loop::new(outside, options, identity, Server::new(raft, machine)).run().await,
+            Err(cause) => cause,
+        };
+        tracing::info!(%cause, "node ends");
+        end.say(cause);
+    })
+}
+
+/// Who waits for what.
+enum Waiting {
+    Acceptance { accepted: AcceptedSender, outcome: OutcomeSender },
+    Outcome(OutcomeSender),
+    Read(ReadSender),
+}
+
+struct Loop<M, D: Disk, T> {
+    outside: Outside<D, T>,
+    options: Options,
+    identity: Identity,
+    server: Server<M>,
+    waiting: HashMap<Ticket, Waiting>,
+    next_ticket: u64,
+    counters: Counters,
+    outputs: Vec<Output>,
+}
+
+impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
+    fn new(outside: Outside<D, T>, options: Options, identity: Identity, server: Server<M>) -> Self {
+        Loop {
+            outside,
+            options,
+            identity,
+            server,
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            counters: Counters::default(),
+            outputs: Vec::new(),
+        }
+    }
+
+    async fn run(mut self) -> StopCause {
+        loop {
+            match self.turn().await {
+                Ok(()) => {}
+                Err(cause) => return cause,
+            }
+        }
+    }
+
+    /// One turn: wait, take all that waits, act.
+    async fn turn(&mut self) -> Result<(), StopCause> {
+        let mut event = Some(self.outside.wait(self.server.deadline()).await);
+        let mut taken = 0;
+        while let Some(current) = event {
+            self.take(current)?;
+            taken += 1;
+            event = if taken < INPUTS_PER_TURN { self.outside.ready() } else { None };
+        }
+        self.act()
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), StopCause> {
+        let input = match event {
+            Event::Message(received) => match self.admit(received) {
+                Some(input) => input,
+                None => return Ok(()),
+            },
+            Event::Request(request) => match self.ticketed(request)? {
+                Some(input) => input,
+                None => return Ok(()),
+            },
+            // `act` pumps the log, whatever woke us.
+            Event::Disk | Event::Deadline => Input::Tick,
+        };
+        Ok(self.server.step(self.outside.now(), input)?)
+    }
+
+    /// Only a member, under the incarnation that the membership names, has a say.
+    fn admit(&mut self, received: Received) -> Option<Input> {
+        let Received { from, incarnation, message } = received;
+        let membership = self.server.raft().membership();
+        let knows = membership.knows(from, incarnation);
+        match message {
+            Message::Introduction(_) if membership.voters.contains_key(&from) => {
+                let view = Some(membership.clone());
+                let answer = Introduction { incarnation: self.identity.incarnation, view };
+                self.outside.send_one(from, Message::IntroductionReply(answer));
+                None
+            }
+            Message::Introduction(_) | Message::IntroductionReply(_) => None,
+            message if knows => Some(Input::Message { from, message }),
+            _ => {
+                self.counters.alarms += 1;
+                tracing::debug!(%from, %incarnation, "message from a stranger ignored");
+                None
+            }
+        }
+    }
+
+    fn ticketed(&mut self, request: Request) -> Result<Option<Input>, StopCause> {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let (waiting, input) = match request {
+            Request::Propose { tag, command, accepted, outcome } => {
+                (Waiting::Acceptance { accepted, outcome }, Input::Propose { ticket, tag, command })
+            }
+            Request::OpenSession { accepted, outcome } => {
+                (Waiting::Acceptance { accepted, outcome }, Input::OpenSession { ticket })
+            }
+            Request::Read { query, answer } => (Waiting::Read(answer), Input::Read { ticket, query }),
+            Request::Status { answer } => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.status());
+                return Ok(None);
+            }
+            Request::Stop => {
+                self.outside.wal.flush()?;
+                return Err(StopCause::Requested);
+            }
+        };
+        self.waiting.insert(ticket, waiting);
+        Ok(Some(input))
+    }
+
+    /// Does what the core wants done, until it wants nothing more: a disk that completes at once
+    /// lets a whole commit pass in one turn.
+    fn act(&mut self) -> Result<(), StopCause> {
+        loop {
+            let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
+            self.server.drain(self.outside.now(), &mut self.outputs)?;
+            for output in std::mem::take(&mut self.outputs) {
+                match output {
+                    Output::Send { to, message } => messages.entry(to).or_default().push(message),
+                    Output::Persist(persist) => self.outside.wal.append(&persist),
+                    output => self.tell(output),
+                }
+            }
+            self.outside.send(messages);
+            match self.outside.wal.pump()? {
+                Some(durable) => self.server.step(self.outside.now(), Input::Persisted(durable))?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn tell(&mut self, output: Output) {
+        match output {
+            Output::Accepted { ticket, id } => {
+                self.counters.proposals_accepted += 1;
+                if let Some(Waiting::Acceptance { accepted, outcome }) = self.waiting.remove(&ticket) {
+                    // A caller who is gone has given up the answer, not the entry.
+                    let _ = accepted.send(Ok(id));
+                    self.waiting.insert(ticket, Waiting::Outcome(outcome));
+                }
+            }
+            Output::Reply { ticket, reply } => self.reply(ticket, reply),
+            Output::Role(change) => {
+                self.counters.elections_won += u64::from(change.role == RoleName::Leader);
+                tracing::info!(node = %self.identity.node, role = ?change.role, term = %change.term, leader = ?change.leader, "role");
+            }
+            Output::Alarm { peer, misdeed } => {
+                self.counters.alarms += 1;
+                tracing::error!(%peer, %misdeed, "peer misbehaves: connection closed");
+                self.outside.transport.disconnect(peer, &misdeed.to_string());
+            }
+            Output::Send { .. } | Output::Persist(_) => {}
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        self.counters.refused += u64::from(matches!(reply, Reply::Refused(_)));
+        // Each `send` below fails only if the caller is gone.
+        let _ = match (self.waiting.remove(&ticket), reply) {
+            (Some(Waiting::Acceptance { accepted, .. }), Reply::Refused(refusal)) => {
+                accepted.send(Err(refusal)).is_ok()
+            }
+            (Some(Waiting::Outcome(outcome)), reply) => outcome.send(outcome_of(reply)).is_ok(),
+            (Some(Waiting::Read(answer)), Reply::Read(response)) => {
+                self.counters.reads += 1;
+                answer.send(Ok(response)).is_ok()
+            }
+            (Some(Waiting::Read(answer)), Reply::Refused(refusal)) => {
+                answer.send(Err(refusal.into())).is_ok()
+            }
+            (Some(Waiting::Read(answer)), _) => answer.send(Err(ReadError::LeadershipLost)).is_ok(),
+            (Some(Waiting::Acceptance { .. }) | None, _) => false,
+        };
+    }
+
+    fn status(&self) -> Status {
+        let raft = self.server.raft();
+        Status {
+            id: self.identity.node,
+            incarnation: self.identity.incarnation,
+            boot: self.options.boot,
+            role: raft.role(),
+            term: raft.term(),
+            leader: raft.leader(),
+            last_log: raft.last_log(),
+            durable_index: raft.durable_index(),
+            commit_index: raft.commit_index(),
+            last_applied: self.server.last_applied(),
+            membership: Some(raft.membership().clone()),
+            sessions: self.server.sessions().len(),
+            counters: Counters {
+                applied: self.server.last_applied().0,
+                syncs: self.outside.wal.stats().syncs,
+                ..self.counters
+            },
+        }
+    }
+}
+
+fn outcome_of(reply: Reply) -> Result<Applied, OutcomeError> {
+    match reply {
+        Reply::Applied { index, response } => Ok(Applied { index, response }),
+        Reply::SessionExpired => Err(OutcomeError::SessionExpired),
+        Reply::OutOfWindow => Err(OutcomeError::OutOfWindow),
+        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) => Err(OutcomeError::Unknown),
+    }
+}

@@ -1,0 +1,112 @@
+//! From an opened log to a running server: bootstrap where the log is blank (see
+//! [`crate::bootstrap`]), recovery where it is not.
+
+use super::handle::{Request, StopCause};
+use super::outside::{Event, Outside};
+use super::{Bootstrap, Options, Status};
+use crate::bootstrap::{self, first_state};
+use crate::consensus::Raft;
+use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::types::Membership;
+use crate::storage::{Disk, Identity, Recovered};
+use crate::transport::Transport;
+
+/// The write of a blank node's view, and that of its first entry; consensus counts on from there.
+const VIEW: PersistId = PersistId(1);
+const FIRST: PersistId = PersistId::BEFORE_CONSENSUS;
+
+/// Consensus from what the log held, or from the membership that a blank node agrees on.
+pub(super) async fn start<D: Disk, T: Transport>(
+    outside: &mut Outside<D, T>,
+    options: &Options,
+    identity: &Identity,
+    mut recovered: Recovered,
+) -> Result<Raft, StopCause> {
+    if recovered.entries.is_empty() {
+        let membership = match &options.bootstrap {
+            Bootstrap::Membership(membership) => membership.clone(),
+            Bootstrap::Exchange { members } => {
+                let view = recovered.view.take();
+                let blank = bootstrap::Bootstrap::new(identity.node, identity.incarnation, members, view)?;
+                let status = Status::blank(identity.node, identity.incarnation, options.boot);
+                exchange(outside, blank, &status).await?
+            }
+        };
+        begin(outside, &membership, &mut recovered).await?;
+    }
+    let config = options.config.clone();
+    let (hard_state, entries) = (recovered.hard_state, recovered.entries);
+    let raft = Raft::new(identity.node, config, options.seed, outside.now(), hard_state, entries)
+        .map_err(|error| StopCause::Invariant(error.to_string()))?;
+    if raft.membership().voters.get(&identity.node).is_some_and(|known| *known != identity.incarnation) {
+        let what =
+            format!("the log knows node {} under another incarnation than its directory", identity.node);
+        return Err(StopCause::Invariant(what));
+    }
+    Ok(raft)
+}
+
+impl From<bootstrap::Refused> for StopCause {
+    fn from(refused: bootstrap::Refused) -> StopCause {
+        StopCause::Bootstrap(refused.to_string())
+    }
+}
+
+/// Agrees with the other blank nodes on the first membership.
+async fn exchange<D: Disk, T: Transport>(
+    outside: &mut Outside<D, T>,
+    mut blank: bootstrap::Bootstrap,
+    status: &Status,
+) -> Result<Membership, StopCause> {
+    loop {
+        let mut outputs = blank.tick(outside.now());
+        if outputs.is_empty() {
+            outputs = match outside.wait(blank.deadline()).await {
+                Event::Message(m) => blank.handle(m.from, m.incarnation, &m.message)?,
+                Event::Request(Request::Stop) => return Err(StopCause::Requested),
+                Event::Request(request) => {
+                    request.answer_blank(status);
+                    continue;
+                }
+                Event::Disk | Event::Deadline => continue,
+            };
+        }
+        while !outputs.is_empty() {
+            let mut more = Vec::new();
+            for output in outputs {
+                match output {
+                    bootstrap::Output::Send { to, message } => outside.send_one(to, message),
+                    bootstrap::Output::PersistView(view) => {
+                        outside.wal.append_view(VIEW, &view);
+                        outside.persisted(VIEW).await?;
+                        more.extend(blank.view_persisted());
+                    }
+                    bootstrap::Output::Begin(membership) => {
+                        tracing::info!(members = membership.voters.len(), "cluster bootstrapped");
+                        return Ok(membership);
+                    }
+                }
+            }
+            outputs = more;
+        }
+    }
+}
+
+/// Writes the first entry.
+async fn begin<D: Disk, T: Transport>(
+    outside: &mut Outside<D, T>,
+    membership: &Membership,
+    recovered: &mut Recovered,
+) -> Result<(), StopCause> {
+    let (mut hard_state, entry) = first_state(membership);
+    // A term that is already there is not taken back.
+    if recovered.hard_state.current_term > hard_state.current_term {
+        hard_state = recovered.hard_state;
+    }
+    let persist = Persist { id: FIRST, hard_state: Some(hard_state), entries: vec![entry.clone()] };
+    outside.wal.append(&persist);
+    outside.persisted(FIRST).await?;
+    recovered.hard_state = hard_state;
+    recovered.entries = vec![entry];
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! On the file system that holds the system's directory for temporary files.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::super::OpenError;
+use super::super::disk::{read_all, run};
+use super::super::testing::{SEGMENT, entry, open, persist, vote};
+use super::*;
+use crate::consensus::io::PersistId;
+
+fn write(file: &str, offset: u64, data: &'static [u8]) -> Op {
+    Op::WriteSync { file: file.to_owned(), offset, data: Bytes::from_static(data) }
+}
+
+#[test]
+fn a_log_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("a").join("b");
+    let (mut wal, made, _) = open(DirectoryDisk::open(&root).unwrap()).unwrap();
+    wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"x")]));
+    assert_eq!(wal.pump(), Ok(None), "it is on its way, on another thread");
+    wal.append(&persist(2, None, vec![entry(2, 1, b"y")]));
+    assert_eq!(wal.flush(), Ok(Some(PersistId(2))));
+    drop(wal);
+    let (_, found, recovered) = open(DirectoryDisk::open(&root).unwrap()).unwrap();
+    assert_eq!(found, made);
+    assert_eq!(recovered.hard_state, vote(1, 1));
+    assert_eq!(recovered.entries, [entry(1, 1, b"x"), entry(2, 1, b"y")]);
+    assert!(root.join(SEGMENT).is_file());
+}
+
+#[test]
+fn a_second_opener_is_told_which_directory_is_in_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(DirectoryDisk::open(dir.path()).unwrap()).unwrap();
+    let error = open(DirectoryDisk::open(dir.path()).unwrap()).unwrap_err();
+    assert_eq!(error, OpenError::InUse { directory: dir.path().display().to_string() });
+    drop(first);
+    assert!(open(DirectoryDisk::open(dir.path()).unwrap()).is_ok());
+}
+
+#[test]
+fn operations_take_effect_in_order_and_complete_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    assert_eq!(disk.wait(), None, "nothing is pending");
+    let woken = Arc::new(AtomicU64::new(0));
+    let count = woken.clone();
+    disk.set_waker(Box::new(move || _ = count.fetch_add(1, Ordering::Relaxed)));
+    let ops = [
+        Op::CreateDir { dir: "d".to_owned() },
+        Op::CreateDir { dir: "d".to_owned() },
+        write("d/a", 2, b"cd"),
+        write("d/a", 0, b"ab"),
+        Op::Rename { from: "d/a".to_owned(), to: "d/b".to_owned() },
+        write("d/a", 0, b"new"),
+        Op::SyncDir { dir: "d".to_owned() },
+    ];
+    let ids = ops.map(|op| disk.submit(op));
+    for id in ids {
+        assert_eq!(disk.wait(), Some(Completion { id, result: Ok(Outcome::Done) }));
+    }
+    assert_eq!(disk.wait(), None);
+    assert_eq!(read_all(&mut disk, "d/b"), Ok(Some(Bytes::from_static(b"abcd"))));
+    let part = Op::Read { file: "d/b".to_owned(), offset: 1, length: 2 };
+    assert_eq!(run(&mut disk, part), Ok(Outcome::Data(Bytes::from_static(b"bc"))));
+    run(&mut disk, Op::Remove { file: "d/a".to_owned() }).unwrap();
+    assert_eq!(run(&mut disk, Op::List { dir: "d".to_owned() }), Ok(Outcome::Names(vec!["b".to_owned()])));
+    drop(disk);
+    assert_eq!(woken.load(Ordering::Relaxed), 11, "once for each operation");
+}
+
+#[test]
+fn after_a_failed_write_nothing_succeeds_and_after_a_failed_read_all_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    assert_eq!(read_all(&mut disk, "missing"), Ok(None));
+    run(&mut disk, Op::CreateDir { dir: "d".to_owned() }).unwrap();
+    let error = run(&mut disk, write("d", 7, b"x")).unwrap_err();
+    assert_eq!((error.operation, error.file.as_str(), error.offset), ("write and sync", "d", 7));
+    assert_eq!(error.kind, io::ErrorKind::IsADirectory);
+    assert_eq!(run(&mut disk, write("other", 0, b"x")), Err(error.clone()));
+    assert_eq!(read_all(&mut disk, "other"), Err(error));
+    assert!(!dir.path().join("other").exists());
+}

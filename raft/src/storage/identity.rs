@@ -1,0 +1,153 @@
+//! Whose directory it is, and the lock that keeps others out. Readable text, so that a person who
+//! looks into the directory sees it too.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::Identity;
+use super::disk::{Disk, DiskError, Op, read_all, run};
+use super::error::OpenError;
+use crate::consensus::types::{ClusterId, Incarnation, NodeId};
+
+/// The newest format of a data directory that is known here.
+pub(super) const FORMAT: u32 = 1;
+
+const FILE: &str = "identity";
+const TEMPORARY: &str = "identity.new";
+const TITLE: &str = "raft data directory";
+
+/// Takes the directory for this process.
+pub(super) fn lock<D: Disk>(disk: &mut D) -> Result<(), OpenError> {
+    match run(disk, Op::Lock) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind == io::ErrorKind::WouldBlock => {
+            Err(OpenError::InUse { directory: disk.location() })
+        }
+        Err(error) => Err(OpenError::Storage { directory: disk.location(), error: error.into() }),
+    }
+}
+
+/// Whose directory it is, if that is who was expected; `None` if it was never given to anybody.
+pub(super) fn read<D: Disk>(
+    disk: &mut D,
+    cluster: &ClusterId,
+    node: NodeId,
+) -> Result<Option<Identity>, OpenError> {
+    let directory = disk.location();
+    let content = read_all(disk, FILE)
+        .map_err(|error| OpenError::Storage { directory: directory.clone(), error: error.into() })?;
+    let Some(content) = content else { return Ok(None) };
+    let identity = match decode(&content) {
+        Ok(identity) => identity,
+        Err(Unreadable::Damaged(what)) => return Err(OpenError::DamagedIdentity { directory, what }),
+        Err(Unreadable::Newer(found)) => {
+            return Err(OpenError::NewerFormat { directory, found, known: FORMAT });
+        }
+    };
+    if identity.cluster != *cluster {
+        let (found, expected) = (identity.cluster, cluster.clone());
+        return Err(OpenError::WrongCluster { directory, found, expected });
+    }
+    if identity.node != node {
+        return Err(OpenError::WrongNode { directory, found: identity.node, expected: node });
+    }
+    Ok(Some(identity))
+}
+
+/// Gives the directory to somebody, durably: all of the file is there, or none of it.
+pub(super) fn write<D: Disk>(disk: &mut D, identity: &Identity) -> Result<(), DiskError> {
+    let temporary = TEMPORARY.to_owned();
+    // A longer one may be left of an attempt that a crash ended.
+    match run(disk, Op::Read { file: temporary.clone(), offset: 0, length: 0 }) {
+        Ok(_) => run(disk, Op::Remove { file: temporary.clone() }).map(drop)?,
+        Err(error) if error.kind == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let data = Bytes::from(encode(identity));
+    run(disk, Op::WriteSync { file: temporary.clone(), offset: 0, data })?;
+    run(disk, Op::Rename { from: temporary, to: FILE.to_owned() })?;
+    run(disk, Op::SyncDir { dir: String::new() })?;
+    Ok(())
+}
+
+fn encode(identity: &Identity) -> String {
+    let Identity { cluster, node, incarnation } = identity;
+    seal(format!("{TITLE}\nformat {FORMAT}\ncluster {cluster}\nnode {node}\nincarnation {incarnation}\n"))
+}
+
+/// Appends the line with the checksum of the lines before it; the last line in every format.
+fn seal(text: String) -> String {
+    let crc = crc32c::crc32c(text.as_bytes());
+    text + &format!("crc32c {crc:08x}\n")
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Unreadable {
+    Damaged(&'static str),
+    Newer(u32),
+}
+
+fn decode(content: &[u8]) -> Result<Identity, Unreadable> {
+    let text = std::str::from_utf8(content).map_err(|_| Unreadable::Damaged("it is not text"))?;
+    let (body, _) =
+        text.rsplit_once("crc32c ").ok_or(Unreadable::Damaged("it has no line with a checksum"))?;
+    if seal(body.to_owned()) != text {
+        return Err(Unreadable::Damaged("its checksum does not match"));
+    }
+    let mut lines = body.lines();
+    if lines.next() != Some(TITLE) {
+        return Err(Unreadable::Damaged("its first line is not that of a raft data directory"));
+    }
+    let mut field = |name: &str| {
+        let value = lines.next()?.strip_prefix(name)?.strip_prefix(' ')?;
+        Some(value.to_owned())
+    };
+    let format = field("format").and_then(|value| value.parse().ok());
+    match format {
+        Some(FORMAT) => {}
+        Some(newer) => return Err(Unreadable::Newer(newer)),
+        None => return Err(Unreadable::Damaged("it does not say which format it has")),
+    }
+    let cluster = field("cluster").and_then(|value| ClusterId::new(value).ok());
+    let node = field("node").and_then(|value| value.parse().ok()).map(NodeId);
+    let incarnation = field("incarnation").and_then(|value| u128::from_str_radix(&value, 16).ok());
+    match (cluster, node, incarnation.map(Incarnation)) {
+        (Some(cluster), Some(node), Some(incarnation)) => Ok(Identity { cluster, node, incarnation }),
+        _ => Err(Unreadable::Damaged("it lacks the cluster, the node or the incarnation")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        let cluster = ClusterId::new("north-1").unwrap();
+        Identity { cluster, node: NodeId(3), incarnation: Incarnation(0xfeed) }
+    }
+
+    #[test]
+    fn it_reads_what_it_wrote() {
+        assert_eq!(decode(encode(&identity()).as_bytes()), Ok(identity()));
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_truncation_passes() {
+        let good = encode(&identity()).into_bytes();
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                assert!(matches!(decode(&bad), Err(Unreadable::Damaged(_))), "byte {at} bit {bit}");
+            }
+            assert!(matches!(decode(&good[..at]), Err(Unreadable::Damaged(_))), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage_whatever_else_it_says() {
+        let newer = seal(format!("{TITLE}\nformat 2\nsomething else\n"));
+        assert_eq!(decode(newer.as_bytes()), Err(Unreadable::Newer(2)));
+    }
+}

@@ -1,0 +1,191 @@
+//! What the tests of this module share: a disk that does what it is told when it is told, and makers
+//! of logs.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::disk::{Completion, Disk, Op, OpId, Waker};
+use super::{Identity, MemoryDisk, OpenError, Recovered, StorageError, Wal};
+use crate::consensus::entry::{Entry, EntryKind};
+use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::types::{ClusterId, HardState, Incarnation, LogId, LogIndex, NodeId, Term};
+
+pub(super) const SEGMENT: &str = "wal/00000000000000000001.log";
+
+/// A disk whose operations run when the test says so, or when somebody waits for them. Clones are
+/// the same disk in the same life.
+#[derive(Clone)]
+pub(super) struct ManualDisk {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    memory: MemoryDisk,
+    pending: VecDeque<(OpId, Op)>,
+    completions: VecDeque<Completion>,
+    submitted: Vec<Op>,
+    next: u64,
+    /// How many operations still run before the node dies.
+    budget: u64,
+    fail_next: bool,
+}
+
+impl ManualDisk {
+    pub(super) fn new(memory: &MemoryDisk) -> ManualDisk {
+        ManualDisk::with_budget(memory, u64::MAX)
+    }
+
+    pub(super) fn with_budget(memory: &MemoryDisk, budget: u64) -> ManualDisk {
+        let state = State {
+            memory: memory.clone(),
+            pending: VecDeque::new(),
+            completions: VecDeque::new(),
+            submitted: Vec::new(),
+            next: 0,
+            budget,
+            fail_next: false,
+        };
+        ManualDisk { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Runs the oldest operation that waits; false if there is none or the node is dead.
+    pub(super) fn run_one(&self) -> bool {
+        self.state().run_one()
+    }
+
+    pub(super) fn fail_next(&self) {
+        self.state().fail_next = true;
+    }
+
+    pub(super) fn complete(&self, completion: Completion) {
+        self.state().completions.push_back(completion);
+    }
+
+    pub(super) fn take_submitted(&self) -> Vec<Op> {
+        std::mem::take(&mut self.state().submitted)
+    }
+
+    /// The power fails while the segment is being written: each 16 bytes of it that are not durable
+    /// are, or are not, there afterwards.
+    pub(super) fn crash(&self, rng: &mut fastrand::Rng) {
+        let mut state = self.state();
+        let before = state.memory.content(SEGMENT);
+        let mut full = before.clone().unwrap_or_default();
+        for (_, op) in &state.pending {
+            let (Op::Write { file, offset, data } | Op::WriteSync { file, offset, data }) = op else {
+                continue;
+            };
+            let start = usize::try_from(*offset).unwrap();
+            if file == SEGMENT && before.is_some() {
+                full.resize(full.len().max(start + data.len()), 0);
+                full[start..start + data.len()].copy_from_slice(data);
+            }
+        }
+        state.pending.clear();
+        state.memory.crash();
+        let Some(mut durable) = state.memory.content(SEGMENT) else { return };
+        let length = rng.usize(durable.len().min(full.len())..=durable.len().max(full.len()));
+        durable.resize(durable.len().max(length), 0);
+        full.resize(durable.len(), 0);
+        for (to, from) in durable.chunks_mut(16).zip(full.chunks(16)) {
+            if rng.bool() {
+                to.copy_from_slice(from);
+            }
+        }
+        state.memory.overwrite(SEGMENT, durable);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl State {
+    fn run_one(&mut self) -> bool {
+        if self.budget == 0 {
+            return false;
+        }
+        let Some((id, op)) = self.pending.pop_front() else { return false };
+        self.budget -= 1;
+        let result = if std::mem::take(&mut self.fail_next) {
+            Err(op.failed(&std::io::Error::other("injected")))
+        } else {
+            self.memory.submit(op);
+            self.memory.poll().unwrap().result
+        };
+        self.completions.push_back(Completion { id, result });
+        true
+    }
+}
+
+impl Disk for ManualDisk {
+    fn submit(&mut self, op: Op) -> OpId {
+        let mut state = self.state();
+        let id = OpId(state.next);
+        state.next += 1;
+        state.submitted.push(op.clone());
+        state.pending.push_back((id, op));
+        id
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        self.state().completions.pop_front()
+    }
+
+    fn wait(&mut self) -> Option<Completion> {
+        let mut state = self.state();
+        if state.completions.is_empty() {
+            state.run_one();
+        }
+        state.completions.pop_front()
+    }
+
+    fn set_waker(&mut self, _: Waker) {}
+
+    fn location(&self) -> String {
+        "a manual disk".to_owned()
+    }
+}
+
+pub(super) fn cluster() -> ClusterId {
+    ClusterId::new("north").unwrap()
+}
+
+pub(super) fn identity() -> Identity {
+    Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) }
+}
+
+pub(super) fn open<D: Disk>(disk: D) -> Result<(Wal<D>, Identity, Recovered), OpenError> {
+    Wal::open(disk, &cluster(), NodeId(1), Incarnation(7))
+}
+
+pub(super) fn entry(index: u64, term: u64, data: &[u8]) -> Entry {
+    let id = LogId { term: Term(term), index: LogIndex(index) };
+    Entry::new(id, EntryKind::Command, bytes::Bytes::copy_from_slice(data))
+}
+
+pub(super) fn vote(term: u64, node: u64) -> HardState {
+    HardState { current_term: Term(term), voted_for: Some(NodeId(node)) }
+}
+
+pub(super) fn persist(id: u64, hard_state: Option<HardState>, entries: Vec<Entry>) -> Persist {
+    Persist { id: PersistId(id), hard_state, entries }
+}
+
+/// Appends and pumps until it is durable, on a disk that completes inline.
+pub(super) fn commit<D: Disk>(wal: &mut Wal<D>, persist: &Persist) -> Result<(), StorageError> {
+    wal.append(persist);
+    assert_eq!(wal.pump()?, Some(persist.id));
+    Ok(())
+}
+
+/// What a log holds that held `before` and took in a write.
+pub(super) fn after(before: &Recovered, persist: &Persist) -> Recovered {
+    let mut after = before.clone();
+    after.hard_state = persist.hard_state.unwrap_or(after.hard_state);
+    for entry in &persist.entries {
+        after.entries.retain(|old| old.id.index < entry.id.index);
+        after.entries.push(entry.clone());
+    }
+    after
+}

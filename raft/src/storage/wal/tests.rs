@@ -1,0 +1,271 @@
+//! Group commit, marks, the latch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::super::disk::{Completion, Op, OpId, Outcome};
+use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, open, persist, vote};
+use super::super::{MemoryDisk, Recovered};
+use super::*;
+
+fn manual() -> (ManualDisk, Wal<ManualDisk>) {
+    let disk = ManualDisk::new(&MemoryDisk::new());
+    let (wal, ..) = open(disk.clone()).unwrap();
+    disk.take_submitted();
+    (disk, wal)
+}
+
+#[test]
+fn what_was_reported_durable_survives_a_crash() {
+    let memory = MemoryDisk::new();
+    let (mut wal, ..) = open(memory.clone()).unwrap();
+    commit(&mut wal, &persist(1, Some(vote(1, 2)), vec![entry(1, 1, b"a"), entry(2, 1, b"b")])).unwrap();
+    memory.crash();
+    drop(wal);
+    let (_, _, recovered) = open(memory.clone()).unwrap();
+    let entries = vec![entry(1, 1, b"a"), entry(2, 1, b"b")];
+    assert_eq!(recovered, Recovered { hard_state: vote(1, 2), entries, view: None });
+}
+
+#[test]
+fn what_queues_while_a_write_is_in_flight_goes_as_one_write_and_one_sync() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"a")]));
+    assert_eq!(wal.pump(), Ok(None));
+    for id in 2..=4 {
+        wal.append(&persist(id, None, vec![entry(id, 1, b"b")]));
+        assert_eq!(wal.pump(), Ok(None), "one write is in flight, and no second is started");
+    }
+    assert_eq!(disk.take_submitted().len(), 1);
+    assert!(disk.run_one());
+    assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
+    let submitted = disk.take_submitted();
+    assert!(matches!(submitted.as_slice(), [Op::WriteSync { .. }]), "{submitted:?}");
+    assert!(disk.run_one());
+    assert_eq!(wal.pump(), Ok(Some(PersistId(4))));
+    assert_eq!((wal.stats().batches, wal.stats().syncs), (2, 2));
+}
+
+#[test]
+fn nothing_is_reported_before_its_own_completion() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    assert_eq!(wal.pump(), Ok(None));
+    disk.complete(Completion { id: OpId(1_000), result: Ok(Outcome::Done) });
+    disk.complete(Completion { id: OpId(0), result: Ok(Outcome::Done) });
+    assert_eq!(wal.pump(), Ok(None), "completions of something else, late or strange, mean nothing");
+    assert!(disk.run_one());
+    assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
+    assert_eq!(wal.pump(), Ok(None), "reported once");
+}
+
+#[test]
+fn the_first_error_is_the_last_word() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    disk.fail_next();
+    assert_eq!(wal.pump(), Ok(None));
+    assert!(disk.run_one());
+    let error = wal.pump().unwrap_err();
+    disk.take_submitted();
+    wal.append(&persist(2, Some(vote(2, 1)), Vec::new()));
+    assert_eq!(wal.pump(), Err(error.clone()));
+    assert_eq!(wal.flush(), Err(error));
+    assert_eq!(disk.take_submitted(), Vec::new(), "a failed sync is never tried again");
+}
+
+#[test]
+fn a_mark_follows_once_the_log_is_idle_and_delays_no_commit() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    wal.pump().unwrap();
+    disk.run_one();
+    assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
+    assert_eq!(disk.take_submitted().len(), 1, "not with the completion itself");
+    wal.pump().unwrap();
+    let submitted = disk.take_submitted();
+    assert!(matches!(submitted.as_slice(), [Op::Write { .. }]), "unsynced: {submitted:?}");
+    disk.run_one();
+    for _ in 0..3 {
+        assert_eq!(wal.pump(), Ok(None));
+    }
+    assert_eq!(disk.take_submitted(), Vec::new(), "one is enough");
+    assert_eq!(wal.stats().marks, 1);
+}
+
+#[test]
+fn flush_waits_for_all_that_is_queued_and_marks_it() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    wal.pump().unwrap();
+    wal.append(&persist(2, Some(vote(2, 1)), Vec::new()));
+    assert_eq!(wal.flush(), Ok(Some(PersistId(2))));
+    assert_eq!(wal.flush(), Ok(None));
+    assert!(!disk.run_one(), "nothing is left to do");
+    assert_eq!(wal.stats().marks, 1);
+}
+
+#[test]
+fn flush_fails_when_the_disk_never_answers() {
+    let disk = ManualDisk::new(&MemoryDisk::new());
+    let (mut wal, ..) = open(disk.clone()).unwrap();
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    wal.pump().unwrap();
+    disk.crash(&mut fastrand::Rng::with_seed(0));
+    let error = wal.flush().unwrap_err();
+    assert_eq!(wal.pump(), Err(error));
+}
+
+#[test]
+fn a_view_is_ordered_with_the_rest_and_recovered() {
+    let memory = MemoryDisk::new();
+    let view = Membership { voters: [(NodeId(1), Incarnation(7)), (NodeId(2), Incarnation(9))].into() };
+    let (mut wal, ..) = open(memory.clone()).unwrap();
+    wal.append_view(PersistId(1), &view);
+    assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
+    memory.crash();
+    let (_, _, recovered) = open(memory.clone()).unwrap();
+    assert_eq!(recovered, Recovered { view: Some(view), ..Recovered::default() });
+}
+
+#[test]
+fn later_entries_replace_all_from_their_index_on() {
+    let memory = MemoryDisk::new();
+    let (mut wal, ..) = open(memory.clone()).unwrap();
+    let first = (1..=5).map(|index| entry(index, 1, b"old")).collect();
+    commit(&mut wal, &persist(1, Some(vote(1, 1)), first)).unwrap();
+    commit(&mut wal, &persist(2, Some(vote(2, 2)), vec![entry(3, 2, b"new")])).unwrap();
+    memory.crash();
+    let (_, _, recovered) = open(memory.clone()).unwrap();
+    assert_eq!(recovered.entries, [entry(1, 1, b"old"), entry(2, 1, b"old"), entry(3, 2, b"new")]);
+}
+
+#[test]
+fn the_waker_is_called_for_a_completion() {
+    let (mut wal, ..) = open(MemoryDisk::new()).unwrap();
+    let woken = Arc::new(AtomicU64::new(0));
+    let count = woken.clone();
+    wal.set_waker(Box::new(move || _ = count.fetch_add(1, Ordering::Relaxed)));
+    wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    wal.pump().unwrap();
+    assert_eq!(woken.load(Ordering::Relaxed), 1);
+}
+
+/// Every length of a run's life × several ways in which the unsynced bytes may end up.
+#[test]
+fn a_crash_at_every_point_keeps_what_was_reported() {
+    for budget in 0..40 {
+        for seed in 0..32 {
+            crash_after(budget, seed);
+        }
+    }
+}
+
+fn crash_after(budget: u64, seed: u64) {
+    let memory = MemoryDisk::new();
+    let disk = ManualDisk::with_budget(&memory, budget);
+    let mut states = vec![Recovered::default()];
+    let mut reported = 0;
+    if let Ok((mut wal, ..)) = open(disk.clone()) {
+        for id in 1..=8 {
+            // Every third write replaces the last entry.
+            let index = id - id / 3;
+            let persist = persist(id, Some(vote(id, id)), vec![entry(index, id, &[7; 40])]);
+            states.push(after(&states[states.len() - 1], &persist));
+            wal.append(&persist);
+            let mut take = || reported = wal.pump().unwrap().map_or(reported, |id| id.0);
+            take();
+            // Now and then two wait for one sync, or a mark is written.
+            if id % 4 != 0 && disk.run_one() {
+                take();
+                if id % 2 == 0 {
+                    take();
+                }
+            }
+        }
+    }
+    disk.crash(&mut fastrand::Rng::with_seed(seed));
+    let (wal, _, recovered) = open(memory.clone()).unwrap();
+    let reported = usize::try_from(reported).unwrap();
+    let legal = states[reported..].contains(&recovered);
+    assert!(legal, "budget {budget} seed {seed}: {reported} writes were reported, found {recovered:?}");
+    drop(wal);
+    memory.crash();
+    assert_eq!(open(memory.clone()).unwrap().2, recovered, "what was found once is durable");
+}
+
+/// Random lives of random writes, truncations and votes, each ended by a crash, some while opening.
+#[test]
+fn random_lives_agree_with_a_plain_model() {
+    for seed in 0..200 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let memory = MemoryDisk::new();
+        let mut legal = vec![Recovered::default()];
+        for life in 0..12 {
+            legal = live_once(&memory, legal, &mut rng)
+                .unwrap_or_else(|found| panic!("seed {seed} life {life}: recovered {found:?}"));
+        }
+    }
+}
+
+/// One life that must begin with one of `legal`; what may be found after it.
+fn live_once(
+    memory: &MemoryDisk,
+    legal: Vec<Recovered>,
+    rng: &mut fastrand::Rng,
+) -> Result<Vec<Recovered>, Recovered> {
+    let budget = if rng.u8(..3) == 0 { rng.u64(..12) } else { 12 + rng.u64(..60) };
+    let disk = ManualDisk::with_budget(memory, budget);
+    let Ok((mut wal, _, recovered)) = open(disk.clone()) else {
+        disk.crash(rng);
+        return Ok(legal);
+    };
+    if !legal.contains(&recovered) {
+        return Err(recovered);
+    }
+    let mut states = vec![recovered];
+    let mut reported = 0;
+    for id in 1..=rng.u64(1..20) {
+        let persist = random_persist(id, &states[states.len() - 1], rng);
+        states.push(after(&states[states.len() - 1], &persist));
+        wal.append(&persist);
+        for _ in 0..rng.u8(..4) {
+            reported = wal.pump().unwrap().map_or(reported, |id| id.0);
+            if rng.bool() {
+                disk.run_one();
+            }
+        }
+    }
+    if rng.bool() && wal.flush().is_ok() {
+        reported = states.len() as u64 - 1;
+    }
+    disk.crash(rng);
+    Ok(states.split_off(usize::try_from(reported).unwrap()))
+}
+
+fn random_persist(id: u64, state: &Recovered, rng: &mut fastrand::Rng) -> Persist {
+    let term = state.hard_state.current_term.0;
+    let hard_state = (term == 0 || rng.bool()).then(|| vote(term + 1, rng.u64(1..4)));
+    let term = hard_state.map_or(term, |state| state.current_term.0);
+    let first = state.last_index().0 + 1 - rng.u64(..=state.last_index().0.min(4));
+    let entries = (0..rng.u64(..4)).map(|at| {
+        let data: Vec<u8> = (0..rng.usize(..100)).map(|_| rng.u8(..)).collect();
+        entry(first + at, term, &data)
+    });
+    let entries = entries.collect();
+    persist(id, hard_state, entries)
+}
+
+#[test]
+fn an_old_life_cannot_write_after_a_crash() {
+    let memory = MemoryDisk::new();
+    let (mut old, ..) = open(memory.clone()).unwrap();
+    memory.crash();
+    let (mut new, ..) = open(memory.clone()).unwrap();
+    old.append(&persist(1, Some(vote(9, 9)), Vec::new()));
+    assert!(old.pump().is_err());
+    commit(&mut new, &persist(1, Some(vote(1, 1)), Vec::new())).unwrap();
+    let before = memory.content(SEGMENT);
+    assert!(old.flush().is_err());
+    assert_eq!(memory.content(SEGMENT), before);
+}
