@@ -70,7 +70,7 @@ pub fn plan(length: Duration, seed: u64) -> Vec<Planned> {
     let slots = u32::try_from(room.as_secs() / SLOT.as_secs()).unwrap_or(u32::MAX).max(2);
     let slot = room / slots;
     let planned = |n: u32| {
-        let fault = if n % 2 == 0 { Fault::Kill } else { Fault::Pause };
+        let fault = if n.is_multiple_of(2) { Fault::Kill } else { Fault::Pause };
         let target = match fault {
             Fault::Kill => Target::Leader,
             Fault::Pause if n == 1 || rng.bool() => Target::Leader,
