@@ -14,9 +14,11 @@
 //! runs the very same state machine and client core as the service.
 #![forbid(unsafe_code)]
 
+pub mod client_core;
 pub mod command;
 pub mod machine;
 pub mod outcome;
+pub mod protocol;
 #[cfg(feature = "service")]
 pub mod service;
 mod snapshot;

@@ -11,6 +11,9 @@
 //! | [`refusal`] | every reason to refuse or close a connection; its number on the wire |
 //! | [`config`] | what a node's transport is started with |
 //! | [`transport`] | [`QuicTransport`]: the endpoint, its peers and its tasks |
+//! | `link` · `queue` | the connection dialled to a peer; frames that wait for it |
+//! | `accept` · `frames` | the connections accepted from peers; reading frames from them |
+//! | `shared` · `socket` | what the tasks share; a UDP socket that closes at once |
 //! | [`stats`] | counters |
 //!
 //! Every node dials every other and keeps both connections of a pair: it writes all its frames,
@@ -18,13 +21,19 @@
 //! tie has to be broken, and each direction fails and recovers alone.
 #![forbid(unsafe_code)]
 
+mod accept;
 pub mod config;
 pub mod credentials;
+mod frames;
 pub mod hello;
 pub mod identity;
+mod link;
 pub mod pki;
+mod queue;
 pub mod refusal;
 pub mod settings;
+mod shared;
+mod socket;
 pub mod stats;
 pub mod tls;
 pub mod transport;
@@ -33,7 +42,7 @@ pub use config::{Bind, Limits, PeerAddr, PeerConfig};
 pub use credentials::{Credentials, TrustAnchors};
 pub use identity::Identity;
 pub use pki::{Pki, Validity};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, Refused};
 pub use settings::ConnectionSettings;
 pub use stats::{QuicStats, StatsSnapshot};
 pub use tls::{ALPN_PEER, ALPN_REGISTER};

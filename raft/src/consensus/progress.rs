@@ -126,7 +126,11 @@ impl Progress {
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
         if self.lost_at(config).is_some_and(|at| at <= now) {
             self.in_flight.clear();
-            self.next_index = self.match_index.next();
+            // A lost probe is asked again where it was; where nothing matched yet, the log's
+            // beginning would be a bad guess.
+            if self.mode == Mode::Replicate {
+                self.next_index = self.match_index.next();
+            }
             self.mode = Mode::Probe { silent: true };
         }
     }

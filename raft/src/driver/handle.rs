@@ -223,7 +223,7 @@ impl Handle {
     /// Asks the node to end, once what it has written is durable. Use [`Handle::stopped`] to wait.
     pub fn stop(&self) {
         // A node that has ended needs no telling.
-        let _ = self.requests.send(Request::Stop);
+        let _ = self.enqueue(Request::Stop);
     }
 
     /// Waits for the node's end. Cancelling is harmless.
@@ -254,13 +254,18 @@ impl Handle {
     }
 
     async fn submit(&self, request: Request) -> Result<(), Stopped> {
+        if self.enqueue(request) { Ok(()) } else { Err(self.ended().await) }
+    }
+
+    /// Queues a request for the loop, which takes its weight off again; false if there is no loop.
+    fn enqueue(&self, request: Request) -> bool {
         let weight = request.weight();
         self.queued.fetch_add(weight, Relaxed);
-        if self.requests.send(request).is_err() {
+        let sent = self.requests.send(request).is_ok();
+        if !sent {
             self.queued.fetch_sub(weight, Relaxed);
-            return Err(self.ended().await);
         }
-        Ok(())
+        sent
     }
 
     async fn ended(&self) -> Stopped {

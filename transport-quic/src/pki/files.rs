@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use raft::{ClusterId, NodeId};
-use rcgen::{CertificateParams, Issuer, KeyPair};
+use rcgen::CertificateParams;
 
-use super::{Issued, Pki, PkiError, Validity, client_params, node_params, sign};
+use super::{Authority, Issued, Pki, PkiError, Validity, client_params, node_params};
 use crate::credentials::{self, LoadError, TrustAnchors};
 use crate::identity;
 
@@ -103,9 +103,8 @@ fn create(
     let ca_cert = trust.certificates().first().ok_or_else(|| PkiFileError::NoCluster(cert_path.clone()))?;
     let cluster = identity::cluster_of_authority(ca_cert).ok_or(PkiFileError::NoCluster(cert_path))?;
     let key_pem = credentials::read_key_file(&path(dir, ca, "key"))?;
-    let key = KeyPair::from_pem(&String::from_utf8_lossy(&key_pem)).map_err(PkiError::from)?;
-    let issuer = Issuer::from_ca_cert_der(ca_cert, key).map_err(PkiError::from)?;
-    let issued = sign(&params(&cluster)?, &issuer)?;
+    let (ca_pem, key_pem) = (String::from_utf8_lossy(&ca_pem), String::from_utf8_lossy(&key_pem));
+    let issued = Authority::from_pem(&ca_pem, &key_pem)?.sign(&params(&cluster)?)?;
     write_pair(dir, name, &issued)?;
     Ok(path(dir, name, "pem"))
 }

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use raft::{ClusterId, NodeId};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -81,24 +81,35 @@ impl Issued {
 
 /// A certificate authority with its private key.
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    cert_pem: String,
+    issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    /// A new authority, valid ten years. `role` and the cluster make up its name.
+    /// A new authority, valid ten years. The cluster, `role` and a part of its key's hash make up its
+    /// name: two of one cluster, while one replaces the other, must not be taken for each other.
     pub fn new(cluster: &ClusterId, role: &str) -> Result<Authority, PkiError> {
         let mut params = CertificateParams::default();
-        params.distinguished_name = name(&format!("{cluster} {role} CA"), cluster);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         apply(Validity::days(CA_DAYS), &mut params);
-        Ok(Authority { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+        let key = KeyPair::generate()?;
+        let hash: String = params.key_identifier(&key).iter().take(4).map(|b| format!("{b:02x}")).collect();
+        params.distinguished_name = name(&format!("{cluster} {role} CA {hash}"), cluster);
+        let cert_pem = params.self_signed(&key)?.pem();
+        Ok(Authority { cert_pem, issuer: Issuer::new(params, key) })
+    }
+
+    /// An authority that exists.
+    pub fn from_pem(cert_pem: &str, key_pem: &str) -> Result<Authority, PkiError> {
+        let issuer = Issuer::from_ca_cert_pem(cert_pem, KeyPair::from_pem(key_pem)?)?;
+        Ok(Authority { cert_pem: cert_pem.to_owned(), issuer })
     }
 
     /// The authority's own certificate, as PEM.
     #[must_use]
     pub fn cert_pem(&self) -> String {
-        self.issuer.pem()
+        self.cert_pem.clone()
     }
 
     /// The authority's private key, as PEM.
@@ -114,7 +125,9 @@ impl Authority {
 
     /// Signs any certificate. [`Pki`] has the shapes that a cluster accepts.
     pub fn sign(&self, params: &CertificateParams) -> Result<Issued, PkiError> {
-        sign(params, &self.issuer)
+        let key = KeyPair::generate()?;
+        let cert = params.signed_by(&key, &self.issuer)?;
+        Ok(Issued { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
     }
 }
 
@@ -220,10 +233,4 @@ fn dns(name: &str) -> Result<SanType, PkiError> {
 fn apply(validity: Validity, params: &mut CertificateParams) {
     params.not_before = validity.not_before;
     params.not_after = validity.not_after;
-}
-
-fn sign(params: &CertificateParams, issuer: &rcgen::Issuer<'_, KeyPair>) -> Result<Issued, PkiError> {
-    let key = KeyPair::generate()?;
-    let cert = params.signed_by(&key, issuer)?;
-    Ok(Issued { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
 }

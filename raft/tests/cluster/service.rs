@@ -1,0 +1,94 @@
+//! What a program that embeds a node relies on.
+
+use bytes::Bytes;
+use raft::NodeId;
+use raft::driver::{OutcomeError, ProposeError, ReadError, StopCause};
+use raft::session::SessionTag;
+
+use crate::harness::{Cluster, within};
+
+#[tokio::test]
+async fn a_command_is_accepted_then_applied_and_read_back() {
+    for size in [1, 2, 3] {
+        let cluster = Cluster::started(size);
+        assert_eq!(cluster.commit("one").await, "1");
+        assert_eq!(cluster.commit("two").await, "2");
+        let leader = cluster.handle(cluster.leader().await);
+        assert_eq!(leader.read(Bytes::new()).await.unwrap(), "2");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_under_a_session_takes_effect_once() {
+    let cluster = Cluster::started(3);
+    cluster.commit("zero").await;
+    let leader = cluster.handle(cluster.leader().await);
+    let session = leader.open_session().await.unwrap();
+    let mut answers = Vec::new();
+    for serial in [1, 2, 1, 2] {
+        let tag = SessionTag { session, serial, floor: 0 };
+        let accepted = leader.propose_in_session(tag, Bytes::from_static(b"x")).await.unwrap();
+        answers.push(accepted.outcome().await.unwrap());
+    }
+    assert_eq!(answers[0], answers[2]);
+    assert_eq!(answers[1], answers[3]);
+    assert_eq!(leader.read(Bytes::new()).await.unwrap(), "3");
+    let unknown = SessionTag { session: raft::SessionId(1 << 40), serial: 1, floor: 0 };
+    let accepted = leader.propose_in_session(unknown, Bytes::new()).await.unwrap();
+    assert_eq!(accepted.outcome().await.unwrap_err(), OutcomeError::SessionExpired);
+}
+
+#[tokio::test]
+async fn a_follower_refuses_and_names_the_leader() {
+    let cluster = Cluster::started(3);
+    cluster.commit("one").await;
+    let leader = cluster.leader().await;
+    let other = cluster.nodes.keys().copied().find(|id| *id != leader).unwrap();
+    let named = Some(leader);
+    within(async {
+        loop {
+            let refused = cluster.handle(other).propose(Bytes::new()).await.unwrap_err();
+            let ProposeError::Refused(raft::consensus::io::Refusal::NotLeader { leader }) = refused else {
+                panic!("{refused}")
+            };
+            if leader == named {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(matches!(cluster.handle(other).read(Bytes::new()).await, Err(ReadError::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_stopped_node_says_so_for_ever() {
+    let mut cluster = Cluster::started(1);
+    cluster.commit("one").await;
+    let handle = cluster.handle(NodeId(1));
+    let cause = cluster.nodes.remove(&NodeId(1)).unwrap().stop().await;
+    assert_eq!(cause, StopCause::Requested);
+    for _ in 0..2 {
+        let refused = handle.propose(Bytes::new()).await.unwrap_err();
+        assert!(
+            matches!(refused, ProposeError::Stopped(ref s) if s.cause == StopCause::Requested),
+            "{refused}"
+        );
+        assert_eq!(handle.status().await.unwrap_err().cause, StopCause::Requested);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_state_machine_stops_the_node_and_names_the_entry() {
+    let cluster = Cluster::started(1);
+    cluster.commit("one").await;
+    let handle = cluster.handle(NodeId(1));
+    let accepted = handle.propose(Bytes::from_static(b"panic")).await.unwrap();
+    let index = accepted.id.index;
+    assert!(matches!(accepted.outcome().await, Err(OutcomeError::Stopped(_))));
+    let StopCause::ApplyPanicked { index: at, panic } = handle.stopped().await else {
+        panic!("another cause")
+    };
+    assert_eq!(at, index);
+    assert!(panic.contains("told to panic"), "{panic}");
+}
