@@ -62,13 +62,13 @@ enum FailedCasArg {
     Drop,
 }
 
-/// What became of a file, from good to bad.
+/// What became of a file, from good to bad: another order than that of the codes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Exit {
-    Linearizable = 0,
-    Unknown = 2,
-    NotLinearizable = 1,
-    BadFile = 3,
+    Linearizable,
+    Unknown,
+    NotLinearizable,
+    BadFile,
 }
 
 fn main() -> ExitCode {
@@ -134,7 +134,12 @@ fn exit(outcome: &anyhow::Result<Report>) -> Exit {
 
 impl Exit {
     fn code(self) -> ExitCode {
-        ExitCode::from(self as u8)
+        ExitCode::from(match self {
+            Exit::Linearizable => 0,
+            Exit::NotLinearizable => 1,
+            Exit::Unknown => 2,
+            Exit::BadFile => 3,
+        })
     }
 }
 

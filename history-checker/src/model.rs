@@ -48,6 +48,13 @@ pub trait Model {
         false
     }
 
+    /// Whether an open operation need only be taken right before one that would be illegal without it. That is so if,
+    /// for every operation that is legal before the open one, either both can change places or the open one may as
+    /// well be left out: a register's next write hides it, its next observation does not mind.
+    fn open_can_wait(&self) -> bool {
+        false
+    }
+
     /// Which independent part of the state `op` belongs to; `None` if it may touch all of it. Parts are checked one
     /// by one when every operation has one, as linearizability is local.
     fn partition(&self, _op: &Self::Op) -> Option<usize> {

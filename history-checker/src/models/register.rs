@@ -53,4 +53,8 @@ impl Model for CasRegister {
     fn only_observes(&self, op: &RegisterOp) -> bool {
         matches!(op, RegisterOp::Observe(_) | RegisterOp::ObserveNot(_))
     }
+
+    fn open_can_wait(&self) -> bool {
+        true
+    }
 }

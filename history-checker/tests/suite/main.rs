@@ -12,4 +12,5 @@ mod planted;
 mod recorded;
 mod recorder;
 mod referee;
+mod script;
 mod speed;

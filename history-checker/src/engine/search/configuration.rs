@@ -11,6 +11,8 @@ use super::layout::Layout;
 pub(super) struct Configuration {
     pub(super) first: usize,
     pub(super) state: u32,
+    /// The state before the open entry that was taken last, while nothing has shown yet that it was needed.
+    pub(super) unproven: Option<u32>,
     /// By slot: this entry in flight is taken, ahead of `first`.
     ahead: Vec<u64>,
     /// By class: how many open entries were used.
@@ -20,7 +22,13 @@ pub(super) struct Configuration {
 impl Configuration {
     pub(super) fn new<Op>(layout: &Layout<Op>, state: u32) -> Configuration {
         let words = layout.slots.div_ceil(64);
-        Configuration { first: 0, state, ahead: vec![0; words], used: vec![0; layout.open.len()] }
+        Configuration {
+            first: 0,
+            state,
+            unproven: None,
+            ahead: vec![0; words],
+            used: vec![0; layout.open.len()],
+        }
     }
 
     pub(super) fn is_ahead(&self, slot: usize) -> bool {
@@ -60,11 +68,13 @@ impl Configuration {
         probe.len()
     }
 
-    /// Replaces `key` by this configuration's: rank and state, mask, counts in as many bits as their classes need.
+    /// Replaces `key` by this configuration's: rank, states, mask, counts in as many bits as their classes need.
     pub(super) fn write_key<Op>(&self, layout: &Layout<Op>, key: &mut Vec<u64>) {
         key.clear();
-        // A timeline of 2^32 completed entries does not fit into memory.
-        key.push((self.first as u64) << 32 | u64::from(self.state));
+        key.push(self.first as u64);
+        // States have numbers below 2^32 - 1.
+        let unproven = self.unproven.map_or(0, |state| u64::from(state) + 1);
+        key.push(unproven << 32 | u64::from(self.state));
         key.extend_from_slice(&self.ahead);
         let (mut word, mut filled) = (0_u64, 0);
         for (&used, class) in self.used.iter().zip(&layout.open) {

@@ -2,8 +2,8 @@
 //!
 //! Take a legal operation that nothing untaken precedes in real time, go on, and turn back where nothing fits; try no
 //! configuration twice. Success is when no completed operation is left. Beyond that: configurations have compact keys
-//! (`configuration`), operations that only observe are taken at once and for good, and open operations of equal
-//! effect are counted, not told apart (`layout`).
+//! (`configuration`), operations that only observe are taken at once and for good, open operations of equal effect are
+//! counted, not told apart (`layout`), and where the model allows it they wait until they are needed.
 
 mod configuration;
 mod layout;
@@ -117,6 +117,7 @@ struct Step {
     choice: Choice,
     first: usize,
     state: u32,
+    unproven: Option<u32>,
     last_change: usize,
     /// The choice to try next if this one leads nowhere; `None` where there is no alternative.
     next: Option<usize>,
@@ -218,6 +219,11 @@ impl<'a, M: Model> Searcher<'a, M> {
             }
         };
         let state = self.model.step(self.states.get(self.now.state), op)?;
+        // An open operation waits for one that needs it; `observe` has already taken those that did not.
+        let pointless = |before| self.model.step(self.states.get(before), op).is_some();
+        if self.now.unproven.is_some_and(pointless) {
+            return None;
+        }
         let state = self.states.number(state);
         // An open operation that changes nothing now is better kept for later.
         let wasted = matches!(choice, Choice::Open { .. }) && state == self.now.state;
@@ -226,16 +232,17 @@ impl<'a, M: Model> Searcher<'a, M> {
 
     fn step(&mut self, choice: Choice, state: u32, next: Option<usize>) {
         let now = &mut self.now;
-        self.trail.push(Step {
-            choice,
-            first: now.first,
-            state: now.state,
-            last_change: self.last_change,
-            next,
-        });
+        let (first, unproven, last_change) = (now.first, now.unproven, self.last_change);
+        self.trail.push(Step { choice, first, state: now.state, unproven, last_change, next });
         match choice {
-            Choice::Completed(rank) => now.take(self.layout, rank),
-            Choice::Open { class, .. } => now.used[class] += 1,
+            Choice::Completed(rank) => {
+                now.take(self.layout, rank);
+                now.unproven = None;
+            }
+            Choice::Open { class, .. } => {
+                now.used[class] += 1;
+                now.unproven = self.model.open_can_wait().then_some(now.state);
+            }
         }
         if state != now.state {
             now.state = state;
@@ -249,6 +256,7 @@ impl<'a, M: Model> Searcher<'a, M> {
             Choice::Open { class, .. } => self.now.used[class] -= 1,
         }
         self.now.state = step.state;
+        self.now.unproven = step.unproven;
         self.last_change = step.last_change;
     }
 
