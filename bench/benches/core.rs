@@ -90,7 +90,7 @@ impl Trio {
                             self.inputs.push_back((index(to), Input::Message { from, message }));
                         }
                         Output::Persist(persist) => {
-                            self.inputs.push_back((node, Input::Persisted(persist.id)))
+                            self.inputs.push_back((node, Input::Persisted(persist.id)));
                         }
                         // What a driver would hand to clients and state machine.
                         other => {

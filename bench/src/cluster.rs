@@ -151,7 +151,7 @@ impl Node {
         let Some(status) = process.try_wait().with_context(|| format!("asking after n{}", self.id))? else {
             return Ok(());
         };
-        self.process = None;
+        self.forget();
         bail!("n{} ended by itself ({status}); {}", self.id, self.log_tail())
     }
 
@@ -164,7 +164,16 @@ impl Node {
 
     fn reap(&mut self) -> Result<ExitStatus> {
         let mut process = self.process.take().with_context(|| format!("n{} is not running", self.id))?;
-        process.wait().with_context(|| format!("waiting for the end of n{}", self.id))
+        let status = process.wait().with_context(|| format!("waiting for the end of n{}", self.id))?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// The process has ended and was waited for: its id may become another program's.
+    fn forget(&mut self) {
+        self.process = None;
+        // Left behind, it would name a process that the next run finds not to be ours.
+        let _ = fs::remove_file(&self.pid_file);
     }
 
     async fn wait_for_end(&mut self) -> Result<()> {
@@ -172,7 +181,7 @@ impl Node {
         let asked = Instant::now();
         while asked.elapsed() < GRACE {
             if let Some(status) = process.try_wait().with_context(|| format!("asking after n{}", self.id))? {
-                self.process = None;
+                self.forget();
                 if status.success() {
                     return Ok(());
                 }
@@ -208,6 +217,7 @@ impl Drop for Node {
             // It may have ended already; then there is nothing to do.
             let _ = process.kill();
             let _ = process.wait();
+            self.forget();
         }
     }
 }

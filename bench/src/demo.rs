@@ -19,7 +19,7 @@ use crate::conditions::Conditions;
 use crate::measure::{Clock, KindMeasure, Measured};
 use crate::nemesis::{self, Injected, Nemesis};
 use crate::observer::{Observer, all_agree};
-use crate::report::{self, FaultRow, Load, OperationRow, Report, TrafficTable};
+use crate::report::{self, Checked, FaultRow, Load, OperationRow, Report, TrafficTable};
 use crate::setup::Layout;
 use crate::workload::{self, Actor, Plan, Shared};
 
@@ -117,7 +117,7 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
         traffic: TrafficTable::from(&traffic),
         read_back,
         verdict: found.summary().to_string(),
-        checker: format!("{found}\ntook {:.2} s, model map", checked.as_secs_f64()),
+        checker: Checked::new(&found, checked),
         history: history_path.display().to_string(),
         acknowledged_per_100_ms: measured.acknowledged_per(100_000_000),
     };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use history_checker::Summary;
 use register::status::KindTraffic;
 use serde::Serialize;
 
@@ -32,8 +33,8 @@ pub struct Report {
     pub read_back: String,
     /// `linearizable`, `NOT linearizable` or `unknown`.
     pub verdict: String,
-    /// What the checker says, in full.
-    pub checker: String,
+    /// What the checker says.
+    pub checker: Checked,
     /// Where the history is.
     pub history: String,
     /// Acknowledged writes in each tenth of a second.
@@ -96,6 +97,28 @@ pub struct TrafficTable {
     pub syncs: u64,
     pub elections_won: u64,
     pub alarms: u64,
+}
+
+/// What the checker says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checked {
+    /// How much was checked, how long that took, and what is wrong if something is.
+    pub gist: String,
+    /// Key by key.
+    pub in_full: String,
+}
+
+impl Checked {
+    /// From the checker's own report.
+    #[must_use]
+    pub fn new(found: &history_checker::Report, took: Duration) -> Checked {
+        let keys = found.keys.len();
+        let mut gist = format!("{}, {keys} keys, model map, in {:.2} s", found.counts(), took.as_secs_f64());
+        for key in found.keys.iter().filter(|key| key.verdict.summary() != Summary::Linearizable) {
+            let _ = write!(gist, "\n{key}");
+        }
+        Checked { gist, in_full: found.to_string() }
+    }
 }
 
 /// How long after a fault's end what happens still counts as its doing.
@@ -223,13 +246,12 @@ impl Report {
 
     fn write_faults(&self, page: &mut String) -> std::fmt::Result {
         writeln!(page)?;
-        writeln!(page, "faults       at s   for s   longest gap without an acknowledged write, ms")?;
-        for fault in &self.faults {
-            let FaultRow { at_s, for_s, what, evidence, unavailable_ms } = fault;
-            writeln!(page, "          {at_s:>7.1} {for_s:>7.1} {unavailable_ms:>7.0}   {what}")?;
-            writeln!(page, "{:26}   {:8}{}", "", "", evidence.join(", "))?;
+        writeln!(page, "faults    at s   for s   longest gap without an acknowledged write")?;
+        for FaultRow { at_s, for_s, what, evidence, unavailable_ms } in &self.faults {
+            write!(page, "       {at_s:>7.1} {for_s:>7.1} {unavailable_ms:>7.0} ms   {what}: ")?;
+            writeln!(page, "{}", evidence.join(", "))?;
         }
-        writeln!(page, "{:26}{:>6.0}   outside of faults", "", self.calm_gap_ms)
+        writeln!(page, "{:22} {:>7.0} ms   outside of faults", "", self.calm_gap_ms)
     }
 
     fn write_traffic(&self, page: &mut String) -> std::fmt::Result {
@@ -265,7 +287,7 @@ impl Report {
         writeln!(page)?;
         writeln!(page, "read back    {}", self.read_back)?;
         writeln!(page, "history      {}", self.history)?;
-        writeln!(page, "checker      {}", self.checker.replace('\n', "\n             "))?;
+        writeln!(page, "checker      {}", self.checker.gist.replace('\n', "\n             "))?;
         writeln!(page)?;
         writeln!(page, "verdict: {}", self.verdict)
     }
@@ -278,4 +300,97 @@ fn seconds(nanos: u64) -> f64 {
 #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
 fn ratio(n: u64, d: u64) -> f64 {
     n as f64 / d as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Ending;
+
+    const MS: u64 = 1_000_000;
+
+    fn report() -> Report {
+        let mut measured = Measured::default();
+        for n in 1..=100 {
+            measured.note(Kind::Put, Ending::Done, n * 10 * MS, (n * 10 + 3) * MS);
+        }
+        measured.note(Kind::Cas, Ending::NotSwapped, 0, 2 * MS);
+        let fault = Injected {
+            what: "kill n1 (leader)".to_owned(),
+            begin: 200 * MS,
+            end: 300 * MS,
+            evidence: vec!["exited by signal 9".to_owned(), "caught up within 80 ms".to_owned()],
+        };
+        let kind = |name: &str, frames| KindTraffic {
+            kind: name.to_owned(),
+            request: true,
+            frames,
+            bytes: frames * 300,
+        };
+        let traffic = Traffic {
+            commits: 100,
+            kinds: vec![kind("AppendEntries", 210), kind("PreVote", 0)],
+            wire_bytes: 100_000,
+            datagrams: 500,
+            ..Traffic::default()
+        };
+        Report {
+            conditions: Conditions::here(),
+            load: Load {
+                nodes: 3,
+                clients: 8,
+                keys: 5,
+                value_bytes: 256,
+                aimed_rate: 400,
+                seconds: 1.0,
+                seed: 7,
+            },
+            operations: OperationRow::all(&measured),
+            throughput: 100.0,
+            faults: vec![FaultRow::new(&fault, &measured)],
+            calm_gap_ms: calm_gap_ms(&[fault], &measured, 0, 1500 * MS),
+            traffic: TrafficTable::from(&traffic),
+            read_back: "all 5 keys".to_owned(),
+            verdict: "linearizable".to_owned(),
+            checker: Checked { gist: "101 operations".to_owned(), in_full: String::new() },
+            history: "history.jsonl".to_owned(),
+            acknowledged_per_100_ms: measured.acknowledged_per(100 * MS),
+        }
+    }
+
+    #[test]
+    fn the_page_fits_100_columns_and_ends_with_the_verdict() {
+        let page = report().page();
+        let facts = page.lines().filter(|line| !line.starts_with("machine"));
+        for line in facts {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+        assert!(page.ends_with("\nverdict: linearizable\n"), "{page}");
+        assert!(page.contains("fsync") && page.contains("mutual TLS") && page.contains("same machine"));
+        // The last write was at 1003 ms, the aftermath ends at 1300 ms.
+        assert!(
+            page.contains("297 ms   kill n1 (leader): exited by signal 9, caught up within 80 ms"),
+            "{page}"
+        );
+        assert!(
+            page.contains("AppendEntries                  210        2.10         63000       630.0"),
+            "{page}"
+        );
+        assert!(!page.contains("PreVote"), "kinds that nobody sent are left out");
+    }
+
+    #[test]
+    fn the_aftermath_of_a_fault_is_not_calm() {
+        // From 300 ms to 1300 ms is aftermath; what follows has no write at all.
+        let report = report();
+        assert!((report.calm_gap_ms - 200.0).abs() < 1e-9, "{}", report.calm_gap_ms);
+    }
+
+    #[test]
+    fn the_json_has_what_the_page_has() {
+        let json = serde_json::to_value(report()).unwrap();
+        assert_eq!(json["operations"][1]["kind"], "put");
+        assert_eq!(json["operations"][1]["ok"], 100);
+        assert_eq!(json["verdict"], "linearizable");
+    }
 }

@@ -117,22 +117,18 @@ impl Layout {
     }
 
     fn config(&self, node: &NodeLayout) -> String {
+        // Debug's quotes and escapes are TOML's.
         let quoted = |path: &Path| format!("{:?}", path.display().to_string());
-        let certs = self.certs();
         let mut text = format!(
-            "cluster = {:?}\nid = {}\ndata_dir = {}\npeer_listen = \"{}\"\nclient_listen = \"{}\"\nprofile = \"lan\"\n",
+            "cluster = {:?}\nnode = {}\ndata_dir = {}\ncerts_dir = {}\nprofile = \"lan\"\n",
             self.cluster,
             node.id,
             quoted(&node.data),
-            node.peer_addr,
-            node.client_addr,
+            quoted(&self.certs()),
         );
-        text += &format!("certs_dir = {}\n", quoted(&certs));
-        for peer in &self.nodes {
-            text += &format!(
-                "\n[[members]]\nid = {}\npeer_addr = \"{}\"\nclient_addr = \"{}\"\n",
-                peer.id, peer.peer_addr, peer.client_addr
-            );
+        for NodeLayout { id, peer_addr, client_addr, .. } in &self.nodes {
+            text +=
+                &format!("\n[[members]]\nid = {id}\npeer = \"{peer_addr}\"\nclient = \"{client_addr}\"\n");
         }
         text
     }
