@@ -127,13 +127,13 @@ impl Node {
     /// Stops it with SIGSTOP. The evidence is its state in /proc, where there is one.
     pub async fn pause(&mut self) -> Result<String> {
         self.signal(Signal::STOP)?;
-        self.expect_state("paused", |state| state == 'T').await
+        self.expect_state("process state", |state| state == 'T').await
     }
 
     /// Lets it go on with SIGCONT.
     pub async fn resume(&mut self) -> Result<String> {
         self.signal(Signal::CONT)?;
-        self.expect_state("resumed", |state| state != 'T').await
+        self.expect_state("then", |state| state != 'T').await
     }
 
     /// The last lines of its log, for an error message.
@@ -192,21 +192,22 @@ impl Node {
         bail!("n{} did not end within {GRACE:?} of SIGTERM; {}", self.id, self.log_tail())
     }
 
-    async fn expect_state(&self, done: &str, wanted: impl Fn(char) -> bool) -> Result<String> {
+    /// `words` followed by the state's letter, once it is as wanted.
+    async fn expect_state(&self, words: &str, wanted: impl Fn(char) -> bool) -> Result<String> {
         let Some(process) = &self.process else { bail!("n{} is not running", self.id) };
         if !Path::new("/proc/self/stat").exists() {
-            return Ok(format!("{done} (no /proc to see it in)"));
+            return Ok(format!("{words} unseen, without /proc"));
         }
         let mut state = None;
         // A signal takes effect when the process is next scheduled.
         for _ in 0..100 {
             state = process_state(process.id());
             if let Some(state) = state.filter(|state| wanted(*state)) {
-                return Ok(format!("process state {state}"));
+                return Ok(format!("{words} {state}"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        bail!("n{} should be {done}, but its process state is {state:?}", self.id)
+        bail!("n{} was sent a signal, but its process state stays {state:?}", self.id)
     }
 }
 
@@ -259,7 +260,7 @@ mod tests {
         let (_dir, mut node) = node("exec sleep 60");
         node.start().unwrap();
         assert_eq!(node.pause().await.unwrap(), "process state T");
-        assert_ne!(node.resume().await.unwrap(), "process state T");
+        assert_ne!(node.resume().await.unwrap(), "then T");
         assert_eq!(node.kill().unwrap(), "exited by signal 9");
     }
 

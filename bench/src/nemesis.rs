@@ -134,7 +134,7 @@ impl Nemesis<'_> {
         tokio::time::sleep(planned.lasting).await;
         match planned.fault {
             Fault::Kill => self.cluster.node(node)?.start()?,
-            Fault::Pause => evidence.push(format!("then {}", self.cluster.node(node)?.resume().await?)),
+            Fault::Pause => evidence.push(self.cluster.node(node)?.resume().await?),
         }
         let end = self.clock.now();
         self.recorder.fault(&what, FaultEdge::End, end);
@@ -155,7 +155,7 @@ impl Nemesis<'_> {
             return Err(error.context(self.cluster.node(node)?.log_tail()));
         }
         let took = Duration::from_nanos(self.clock.now().saturating_sub(healed));
-        Ok(format!("caught up within {} ms", took.as_millis()))
+        Ok(format!("caught up in {} ms", took.as_millis()))
     }
 
     async fn wait_till(&mut self, at: Duration) -> Result<()> {

@@ -246,12 +246,12 @@ impl Report {
 
     fn write_faults(&self, page: &mut String) -> std::fmt::Result {
         writeln!(page)?;
-        writeln!(page, "faults    at s   for s   longest gap without an acknowledged write")?;
+        writeln!(page, "faults at s   for s  longest gap without an acknowledged write")?;
         for FaultRow { at_s, for_s, what, evidence, unavailable_ms } in &self.faults {
-            write!(page, "       {at_s:>7.1} {for_s:>7.1} {unavailable_ms:>7.0} ms   {what}: ")?;
+            write!(page, "    {at_s:>7.1}  {for_s:>6.1}  {unavailable_ms:>6.0} ms   {what}: ")?;
             writeln!(page, "{}", evidence.join(", "))?;
         }
-        writeln!(page, "{:22} {:>7.0} ms   outside of faults", "", self.calm_gap_ms)
+        writeln!(page, "{:19}  {:>6.0} ms   outside of faults", "", self.calm_gap_ms)
     }
 
     fn write_traffic(&self, page: &mut String) -> std::fmt::Result {
@@ -319,7 +319,7 @@ mod tests {
             what: "kill n1 (leader)".to_owned(),
             begin: 200 * MS,
             end: 300 * MS,
-            evidence: vec!["exited by signal 9".to_owned(), "caught up within 80 ms".to_owned()],
+            evidence: vec!["exited by signal 9".to_owned(), "caught up in 80 ms".to_owned()],
         };
         let kind = |name: &str, frames| KindTraffic {
             kind: name.to_owned(),
@@ -368,10 +368,7 @@ mod tests {
         assert!(page.ends_with("\nverdict: linearizable\n"), "{page}");
         assert!(page.contains("fsync") && page.contains("mutual TLS") && page.contains("same machine"));
         // The last write was at 1003 ms, the aftermath ends at 1300 ms.
-        assert!(
-            page.contains("297 ms   kill n1 (leader): exited by signal 9, caught up within 80 ms"),
-            "{page}"
-        );
+        assert!(page.contains("297 ms   kill n1 (leader): exited by signal 9, caught up in 80 ms"), "{page}");
         assert!(
             page.contains("AppendEntries                  210        2.10         63000       630.0"),
             "{page}"
