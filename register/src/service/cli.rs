@@ -7,6 +7,7 @@ mod serve;
 mod session;
 mod status;
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -137,8 +138,8 @@ struct Ended {
 }
 
 impl Ended {
-    fn new(exit: Exit, why: impl ToString) -> Ended {
-        Ended { exit, why: why.to_string() }
+    fn new(exit: Exit, why: impl Into<Box<dyn Error + Send + Sync>>) -> Ended {
+        Ended { exit, why: why.into().to_string() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dialling a node's client port: resolve, connect, check who it is, say Hello, wait for Welcome.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -43,8 +44,8 @@ pub(super) struct DialFailure {
 }
 
 impl DialFailure {
-    fn unreachable(why: impl ToString) -> DialFailure {
-        DialFailure { error: DialError::Unreachable, why: why.to_string() }
+    fn unreachable(why: impl Into<Box<dyn Error + Send + Sync>>) -> DialFailure {
+        DialFailure { error: DialError::Unreachable, why: why.into().to_string() }
     }
 }
 

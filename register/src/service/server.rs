@@ -203,7 +203,11 @@ async fn serve_connected(
     };
     let mut frames = Frames { recv, received: BytesMut::new() };
     let first = timeout_at(deadline, frames.next()).await.map_err(|_| no_hello())?;
-    let Some((tag, version)) = check_hello(first?)? else { return Ok(()) };
+    let (tag, version) = match first? {
+        Some((tag, Request::Hello(hello))) => (tag, check_hello(&hello)?),
+        Some(_) => return Err((Reason::NoHello, "the first frame is not a Hello".into())),
+        None => return Ok(()),
+    };
 
     tracing::debug!(client = name, from = %connection.remote_address(), "client connected");
     let outbox = Arc::new(Outbox::default());
@@ -219,18 +223,13 @@ async fn serve_connected(
     read
 }
 
-fn check_hello(first: Option<(u64, Request)>) -> Result<Option<(u64, u16)>, (Reason, String)> {
-    match first {
-        None => Ok(None),
-        Some((tag, Request::Hello(Hello { min_version, max_version }))) => {
-            if (min_version..=max_version).contains(&protocol::VERSION) {
-                return Ok(Some((tag, protocol::VERSION)));
-            }
-            let ours = protocol::VERSION;
-            let why = format!("client speaks versions {min_version}..={max_version}, this node {ours}");
-            Err((Reason::Version, why))
-        }
-        Some(_) => Err((Reason::NoHello, "the first frame is not a Hello".into())),
+/// The version to speak with a client that offers these.
+fn check_hello(hello: &Hello) -> Result<u16, (Reason, String)> {
+    let (min, max, ours) = (hello.min_version, hello.max_version, protocol::VERSION);
+    if (min..=max).contains(&ours) {
+        Ok(ours)
+    } else {
+        Err((Reason::Version, format!("client speaks versions {min}..={max}, this node {ours}")))
     }
 }
 
