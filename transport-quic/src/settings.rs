@@ -1,5 +1,5 @@
 //! What a QUIC connection is configured with. The defaults are for peers in one data centre;
-//! `docs` of each field say what quinn would do and why we do not.
+//! each field says why it is not left at what quinn does.
 
 use std::sync::Arc;
 use std::time::Duration;
