@@ -6,12 +6,13 @@ use history_checker::format::jsonl;
 use history_checker::models::{KeyedMap, KeyedOp, RegisterOp};
 use history_checker::report::Engine;
 use history_checker::{
-    Budget, Entry, FailedCas, History, Method, ModelKind, Options, Report, Search, Summary, Timeline, check,
-    engine, linearize,
+    Budget, Entry, FailedCas, History, Method, ModelKind, Options, Report, Search, Summary, Timeline, Value,
+    check, engine, linearize,
 };
 
 use crate::generator::{FailedAnswer, Shape, generate};
 use crate::referee;
+use crate::script::script;
 
 /// How often each engine said yes and no.
 #[derive(Debug, Default)]
@@ -88,6 +89,44 @@ fn a_history_as_it_happened_is_never_refused() {
         let history = generate(&shape, &mut rng);
         let report = check(&history, ModelKind::CasRegister, &Options::default()).unwrap();
         assert!(report.is_linearizable(), "seed {seed}\n{report}\n{}", text(&history));
+    }
+}
+
+/// Shapes of CAS chains that random histories rarely hit: each bad one with its good twin.
+#[test]
+fn chains_are_judged_like_the_referee_does() {
+    let write = "0 invoke write 1\n 0 ok write\n";
+    // The CAS in the middle has no return to show that it was over: only the one after it does.
+    let middle_open = "1 invoke cas [1,2]\n 2 invoke cas [2,3]\n";
+    let cases = [
+        (format!("{write} {middle_open} 2 ok cas\n 3 invoke read\n 3 ok read 1"), false),
+        (format!("{write} {middle_open} 3 invoke read\n 2 ok cas\n 3 ok read 1"), true),
+        (format!("{write} {middle_open} 2 ok cas\n 3 invoke read\n 3 ok read 3"), true),
+        (format!("{write} 1 invoke cas [1,2]\n 2 invoke cas [1,3]\n 1 ok cas\n 2 ok cas"), false),
+        (format!("{write} 1 invoke cas [1,2]\n 2 invoke cas [1,3]\n 1 ok cas"), true),
+        (
+            format!(
+                "{write} 1 invoke cas [1,2]\n 2 invoke cas [2,3]\n 2 ok cas\n 3 invoke read\n 3 ok read 2"
+            ),
+            false,
+        ),
+        ("0 invoke cas [1,2]\n 1 invoke cas [2,1]\n 0 ok cas\n 1 ok cas".to_owned(), false),
+        (
+            "0 invoke cas [1,2]\n 1 invoke cas [2,1]\n 2 invoke write 1\n 2 ok write\n 0 ok cas\n 1 ok cas"
+                .to_owned(),
+            true,
+        ),
+        ("0 invoke cas [1,2]\n 1 invoke cas [2,1]\n 2 invoke read\n 2 ok read 1".to_owned(), false),
+    ];
+    for (text, expected) in cases {
+        let history = script(&text);
+        assert_eq!(referee::is_linearizable(&history, &Value::Null, FailedCas::Drop), expected, "{text}");
+        for method in [Method::Auto, Method::SearchOnly] {
+            let report =
+                check(&history, ModelKind::CasRegister, &Options { method, ..Options::default() }).unwrap();
+            let summary = if expected { Summary::Linearizable } else { Summary::NotLinearizable };
+            assert_eq!(report.summary(), summary, "{text}: {report}");
+        }
     }
 }
 

@@ -68,13 +68,12 @@ impl Configuration {
         probe.len()
     }
 
-    /// Replaces `key` by this configuration's: rank, states, mask, counts in as many bits as their classes need.
+    /// Replaces `key` by this configuration's: rank and state, mask, counts in as many bits as their classes need.
     pub(super) fn write_key<Op>(&self, layout: &Layout<Op>, key: &mut Vec<u64>) {
         key.clear();
-        key.push(self.first as u64);
-        // States have numbers below 2^32 - 1.
-        let unproven = self.unproven.map_or(0, |state| u64::from(state) + 1);
-        key.push(unproven << 32 | u64::from(self.state));
+        // A timeline of 2^32 completed entries does not fit into memory. `unproven` is left out: what it forbids after
+        // an open entry is tried without that entry, which is at least as good.
+        key.push((self.first as u64) << 32 | u64::from(self.state));
         key.extend_from_slice(&self.ahead);
         let (mut word, mut filled) = (0_u64, 0);
         for (&used, class) in self.used.iter().zip(&layout.open) {
