@@ -49,13 +49,13 @@ impl<'a> Explainer<'a> {
             }
             Clash::NeverWritten { observer, value } => {
                 let (operation, value) = (self.operation(*observer), self.register.value(*value));
-                let sentence = format!("{operation}, depends on {value}, which nobody wrote.");
+                let sentence = format!("{operation} depends on {value}, which nobody wrote.");
                 self.violation(sentence, &[*observer])
             }
             Clash::FromTheFuture { reader, writer } => {
                 let (read, write) = (self.operation(*reader), self.operation(*writer));
                 let sentence = format!(
-                    "{read}, was over before the only operation that writes this value was invoked: {write}."
+                    "{read} was over before the only operation that writes this value was invoked: {write}."
                 );
                 self.violation(sentence, &[*reader, *writer])
             }
@@ -100,7 +100,7 @@ impl<'a> Explainer<'a> {
         };
         involved.extend(before.last());
         let sentence = format!(
-            "{stuck}, fits nowhere: every order that explains what returned before it leaves the register at {}.{needed}",
+            "{stuck} fits nowhere: every order that explains what returned before it leaves the register at {}.{needed}",
             states.join(" or ")
         );
         self.violation(sentence, &involved)
@@ -119,8 +119,8 @@ impl<'a> Explainer<'a> {
     fn late_in_chain(&self, early: usize, swap: usize, late: usize, value: ValueId) -> Violation {
         let (value, cas) = (self.register.value(value), self.operation(swap));
         let over = match early == swap {
-            true => format!("{cas}, was over"),
-            false => format!("{}, comes after {cas}, and was over", self.operation(early)),
+            true => format!("{cas} was over"),
+            false => format!("{} comes after {cas} and was over", self.operation(early)),
         };
         let sentence = format!(
             "{} depends on {value}, but {cas} had replaced that: {over} (line {}) before it was invoked (line {}).",
@@ -162,7 +162,7 @@ impl<'a> Explainer<'a> {
             format!("so {} comes after {}", self.value_of(after.writer), self.value_of(before.writer));
         let reason = match before.entry {
             Some(entry) => format!(
-                "{}, was over (line {}) before {} was invoked (line {invoked}), {order}",
+                "{} was over (line {}) before {} was invoked (line {invoked}), {order}",
                 self.operation(entry),
                 self.returned(entry),
                 after.entry.map_or_else(|| late.clone(), |entry| self.short(entry)),

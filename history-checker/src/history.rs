@@ -169,18 +169,14 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first = self.invoked.line;
-        write!(f, "process {}'s {} ", self.process, self.action)?;
+        write!(f, "process {}'s {}", self.process, self.action)?;
         match &self.outcome {
-            Outcome::Ok { returned, answer, .. } => {
-                write!(f, "(lines {first}–{}){answer}", returned.line)
-            }
-            Outcome::NotApplied { returned } => {
-                write!(f, "(lines {first}–{}), which failed", returned.line)
-            }
+            Outcome::Ok { returned, answer, .. } => write!(f, "{answer} (lines {first}–{})", returned.line),
+            Outcome::NotApplied { returned } => write!(f, " that failed (lines {first}–{})", returned.line),
             Outcome::Unknown { gave_up: Some(mark) } => {
-                write!(f, "(lines {first}–{}, outcome unknown)", mark.line)
+                write!(f, " (lines {first}–{}, outcome unknown)", mark.line)
             }
-            Outcome::Unknown { gave_up: None } => write!(f, "(line {first}, never answered)"),
+            Outcome::Unknown { gave_up: None } => write!(f, " (line {first}, never answered)"),
         }
     }
 }
@@ -199,10 +195,10 @@ impl fmt::Display for Action {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Read(value) => write!(f, ", which saw {value}"),
+            Answer::Read(value) => write!(f, " that saw {value}"),
             Answer::Written | Answer::Swapped => Ok(()),
-            Answer::NotSwapped { seen: Some(value) } => write!(f, ", which did not swap and saw {value}"),
-            Answer::NotSwapped { seen: None } => f.write_str(", which did not swap"),
+            Answer::NotSwapped { seen: Some(value) } => write!(f, " that did not swap and saw {value}"),
+            Answer::NotSwapped { seen: None } => f.write_str(" that did not swap"),
         }
     }
 }
