@@ -129,7 +129,7 @@ async fn a_heartbeat_overtakes_log_frames_that_are_already_under_way() {
     let (a1, a2) = (one.local_addr().unwrap(), two.local_addr().unwrap());
     let mut pair = Vec::new();
     for mut config in [certs.config(1, one, &[(2, a2)]), certs.config(2, two, &[(1, a1)])] {
-        // No window may stop the log frames: then only priority lets anything past them.
+        // No window may stop the log frames: only how quinn picks streams lets anything past them.
         config.settings.stream_receive_window = 64 << 20;
         config.settings.receive_window = 64 << 20;
         config.settings.send_window = 64 << 20;
