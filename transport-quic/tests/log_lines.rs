@@ -7,7 +7,7 @@ mod common;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use common::{Certs, HandMade, Node, eventually, socket};
+use common::{Certs, HandMade, Node, closed, eventually, socket};
 use raft::NodeId;
 use rcgen::SanType;
 use tracing_subscriber::fmt::MakeWriter;
@@ -54,7 +54,7 @@ async fn a_peer_that_insists_is_logged_once_and_escaped() {
     let credentials = certs.pki.peer_ca.sign(&params).unwrap().credentials().unwrap();
     let peer = HandMade::new(2, &credentials, &certs.trust());
     for _ in 0..3 {
-        peer.dial(&node).await.closed().await;
+        closed(&peer.dial(&node).await).await;
     }
     eventually("three refusals", || node.stats().refused(Refusal::BadIdentity) == 3).await;
 
