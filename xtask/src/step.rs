@@ -88,6 +88,9 @@ fn gist(lines: &[String]) -> String {
     if let Some(line) = lines.iter().rev().find(|line| line.starts_with("verdict: ")) {
         return line.trim_start_matches("verdict: ").to_owned();
     }
+    if let Some(line) = lines.iter().rev().find(|line| line.ends_with(" seeded bugs found")) {
+        return line.clone();
+    }
     let (passed, failed) = test_counts(lines);
     if passed + failed > 0 {
         return match failed {
