@@ -41,6 +41,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
         }
     }
+    tracing::error!("the endpoint has failed: no peer can connect any more");
 }
 
 async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePermit) {

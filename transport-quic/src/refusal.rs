@@ -1,7 +1,7 @@
 //! Every reason to refuse or close a connection: counted by name, and sent as the application error
 //! code (RFC 9000 §20.2) with a sentence behind it, so that both ends say the same.
 
-use quinn::{Connection, ConnectionError, VarInt};
+use quinn::{Connection, ConnectionError, TransportErrorCode, VarInt};
 
 use crate::identity::escape;
 
@@ -87,12 +87,11 @@ impl Refusal {
         (self as usize).saturating_sub(16)
     }
 
-    /// Which TLS alert (RFC 8446 §6.2, RFC 9001 §4.8) means what, if we raised it ourselves.
+    /// Which TLS alert (RFC 8446 §6.2) means what, if we raised it ourselves.
     /// None where the connection just broke.
     pub(crate) fn of_handshake(error: &ConnectionError) -> Option<Refusal> {
         let ConnectionError::TransportError(error) = error else { return None };
-        let alert = u64::from(error.code).checked_sub(0x100).filter(|alert| *alert < 0x100);
-        Some(match alert {
+        Some(match alert(error.code) {
             Some(116) => Refusal::NoCertificate,
             Some(48) => Refusal::UntrustedAuthority,
             Some(45) => Refusal::Expired,
@@ -130,11 +129,17 @@ pub(crate) fn refused_by_peer(error: &ConnectionError) -> Option<String> {
         ConnectionError::ApplicationClosed(close) if close.error_code != NO_ERROR => {
             Some(String::from_utf8_lossy(&close.reason).into_owned())
         }
-        ConnectionError::ConnectionClosed(close) if u64::from(close.error_code) != 0 => {
+        // A TLS alert. Others, such as CONNECTION_REFUSED while it shuts down, are not about us.
+        ConnectionError::ConnectionClosed(close) if alert(close.error_code).is_some() => {
             Some(close.to_string())
         }
         _ => None,
     }
+}
+
+/// CRYPTO_ERROR codes carry a TLS alert (RFC 9001 §4.8).
+fn alert(code: TransportErrorCode) -> Option<u64> {
+    u64::from(code).checked_sub(0x100).filter(|alert| *alert < 0x100)
 }
 
 #[cfg(test)]

@@ -227,3 +227,26 @@ async fn an_answer_with_a_version_that_was_not_offered() {
 async fn an_answer_that_is_a_hello() {
     answered(with(|_| {}), Refusal::MalformedHello).await;
 }
+
+#[tokio::test]
+async fn silent_peers_cannot_take_every_place() {
+    let certs = Certs::new();
+    let peer = HandMade::new(2, &certs.node(2), &certs.trust());
+    let (one, three) = (socket(), socket());
+    let (a1, a3) = (one.local_addr().unwrap(), three.local_addr().unwrap());
+    let mut config = certs.config(1, one, &[(2, socket().local_addr().unwrap()), (3, a3)]);
+    config.limits.hello = Duration::from_secs(1);
+    config.limits.handshakes = 2;
+    let mut node = Node::start(config).await;
+    // Two say nothing; the second had to prove its address first. There is no room for a third.
+    let first = peer.dial(&node).await;
+    let second = peer.dial(&node).await;
+    assert!(peer.try_dial(&node).await.is_err());
+    assert_eq!(node.stats().refused(Refusal::TooManyHandshakes), 1);
+    // Their time runs out, and others get in.
+    for connection in [first, second] {
+        assert_eq!(closed_with(&connection).await.0, Refusal::HelloTimeout as u64);
+    }
+    let mut good = Node::start(certs.config(3, three, &[(1, a1)])).await;
+    assert_pair_works(&mut node, &mut good).await;
+}

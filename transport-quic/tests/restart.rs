@@ -7,7 +7,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use common::{
-    Certs, HandMade, Node, assert_pair_works, assert_reaches, closed_with, eventually, heartbeat, socket,
+    Certs, HandMade, Node, accept_hello, assert_pair_works, assert_reaches, closed_with, eventually,
+    heartbeat, socket,
 };
 use raft::NodeId;
 use raft::transport::Transport;
@@ -82,17 +83,21 @@ async fn a_peers_new_life_ends_the_connection_to_its_old_one() {
 }
 
 #[tokio::test]
-async fn the_same_life_dialling_again_leaves_our_connection_alone() {
+async fn only_a_hello_under_another_boot_id_ends_our_connection() {
     let certs = Certs::new();
-    let (mut first, mut second) = pair(&certs).await;
-    assert_pair_works(&mut first, &mut second).await;
-    // Node 2's connection breaks, node 1's does not.
-    first.transport.disconnect(NodeId(2), "test");
-    assert_pair_works(&mut first, &mut second).await;
-    let before = first.stats().connects;
-    let closed = HandMade::new(2, &certs.node(2), &certs.trust());
-    drop(closed);
-    assert_eq!(first.stats().connects, before);
+    let peer = HandMade::new(2, &certs.node(2), &certs.trust());
+    let config = certs.config(1, socket(), &[(2, peer.address())]);
+    let node = Node::start(patient(config)).await;
+    let ours = accept_hello(&peer, 7).await;
+    eventually("node 1 is connected", || node.stats().connects == 1).await;
+    for _ in 0..3 {
+        let _same = peer.accepted_as(&node, 7).await;
+    }
+    assert!(ours.close_reason().is_none());
+    let _other = peer.accepted_as(&node, 8).await;
+    assert_eq!(closed_with(&ours).await, (0, String::new()));
+    let _again = accept_hello(&peer, 8).await;
+    eventually("node 1 has dialled again", || node.stats().reconnects == 1).await;
 }
 
 #[tokio::test]

@@ -86,14 +86,16 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new authority, valid ten years. `role` and the cluster make up its name.
+    /// A new authority, valid ten years. The cluster, `role` and a part of its key's hash make up its
+    /// name: two of one cluster, while one replaces the other, must not be taken for each other.
     pub fn new(cluster: &ClusterId, role: &str) -> Result<Authority, PkiError> {
         let mut params = CertificateParams::default();
-        params.distinguished_name = name(&format!("{cluster} {role} CA"), cluster);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         apply(Validity::days(CA_DAYS), &mut params);
         let key = KeyPair::generate()?;
+        let hash: String = params.key_identifier(&key).iter().take(4).map(|b| format!("{b:02x}")).collect();
+        params.distinguished_name = name(&format!("{cluster} {role} CA {hash}"), cluster);
         let cert_pem = params.self_signed(&key)?.pem();
         Ok(Authority { cert_pem, issuer: Issuer::new(params, key) })
     }

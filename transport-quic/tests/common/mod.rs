@@ -188,12 +188,29 @@ impl HandMade {
 
     /// A connection whose Hello was accepted, its control stream, and the log stream not yet opened.
     pub(crate) async fn accepted(&self, node: &Node) -> (Connection, SendStream) {
+        self.accepted_as(node, 7).await
+    }
+
+    /// As [`HandMade::accepted`], as the process with this boot id.
+    pub(crate) async fn accepted_as(&self, node: &Node, boot: u64) -> (Connection, SendStream) {
         let connection = self.dial(node).await;
+        let hello = Hello { boot: BootId(boot), ..self.hello(node.id) };
         let (mut control, mut answers) = connection.open_bi().await.unwrap();
-        control.write_all(&hello::encode(HELLO, &self.hello(node.id))).await.unwrap();
+        control.write_all(&hello::encode(HELLO, &hello)).await.unwrap();
         read_ack(&mut answers).await;
         (connection, control)
     }
+}
+
+/// Accepts a node's connection and its Hello, as the process with this boot id.
+pub(crate) async fn accept_hello(server: &HandMade, boot: u64) -> Connection {
+    let incoming = timeout(PATIENCE, server.endpoint.accept()).await.unwrap().unwrap();
+    let connection = incoming.await.unwrap();
+    let (mut answers, mut control) = connection.accept_bi().await.unwrap();
+    read_hello_frame(HELLO, &mut control).await;
+    let ack = HelloAck { version: 1, features: 0, incarnation: incarnation(server.id), boot: BootId(boot) };
+    answers.write_all(&hello::encode(HELLO_ACK, &ack)).await.unwrap();
+    connection
 }
 
 pub(crate) async fn read_ack(answers: &mut RecvStream) -> HelloAck {
@@ -208,9 +225,14 @@ pub(crate) async fn read_hello_frame(kind: u8, stream: &mut RecvStream) -> Vec<u
     payload
 }
 
+/// How the connection ended.
+pub(crate) async fn closed(connection: &Connection) -> quinn::ConnectionError {
+    timeout(PATIENCE, connection.closed()).await.expect("closed in time")
+}
+
 /// The application code and reason with which the node closed the connection.
 pub(crate) async fn closed_with(connection: &Connection) -> (u64, String) {
-    match timeout(PATIENCE, connection.closed()).await.expect("closed in time") {
+    match closed(connection).await {
         quinn::ConnectionError::ApplicationClosed(close) => {
             (close.error_code.into_inner(), String::from_utf8_lossy(&close.reason).into_owned())
         }
