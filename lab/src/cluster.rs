@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,22 @@ use raft::driver::{Bootstrap, Handle, Node, Options, ProposeError};
 use raft::storage::{MemoryDisk, Wal};
 use raft::transport::Inbox;
 use raft::wire::{Kind, WireStats};
-use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership};
+use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership, StateMachine};
 use tokio::time::Instant;
 
 use crate::carrier::{Carrier, Seat, id_of, seat_of};
 use crate::faults::{Faulty, Network};
 use crate::ledger::{Ledger, SharedLedger};
-use crate::recorder::Recorder;
+use crate::recorder::{Recorder, Stateless};
 use crate::witness::Witness;
 use crate::world::{Failure, Standing, Traffic, Verdict, World};
 
 /// How often every node is asked for its standing, besides what the test itself asks.
 const WATCH: Duration = Duration::from_millis(50);
 
-/// See the module.
+/// See the module. Every node runs a state machine `M`.
 #[derive(Debug)]
-pub struct Cluster<C> {
+pub struct Cluster<C, M = Stateless> {
     id: ClusterId,
     config: Config,
     carrier: C,
@@ -39,6 +40,7 @@ pub struct Cluster<C> {
     /// What every life of every node has sent.
     wires: RefCell<Vec<Arc<WireStats>>>,
     began: Instant,
+    machine: PhantomData<fn() -> M>,
 }
 
 #[derive(Debug)]
@@ -54,10 +56,10 @@ struct Running {
     node: Node,
 }
 
-impl<C: Carrier> Cluster<C> {
+impl<C: Carrier, M: StateMachine + Default> Cluster<C, M> {
     /// Starts `size` nodes, connected. What is random follows from `seed`, but for the runtime's
     /// and the network's own timing.
-    pub async fn start(size: usize, seed: u64, config: Config) -> Verdict<Cluster<C>> {
+    pub async fn start(size: usize, seed: u64, config: Config) -> Verdict<Cluster<C, M>> {
         let id = ClusterId::new("lab").map_err(|e| Failure(e.to_string()))?;
         let mut random = fastrand::Rng::with_seed(seed);
         let voters: BTreeMap<_, _> =
@@ -74,6 +76,7 @@ impl<C: Carrier> Cluster<C> {
             members: RefCell::new((0..size).map(|_| member()).collect()),
             wires: RefCell::default(),
             began: Instant::now(),
+            machine: PhantomData,
         };
         for node in 0..size {
             cluster.launch(node).await?;
@@ -112,7 +115,7 @@ impl<C: Carrier> Cluster<C> {
         for node in 0..self.size() {
             let line = match self.handle(node) {
                 None => "down".to_owned(),
-                Some((_, handle)) => match handle.status().await {
+                Some(handle) => match handle.status().await {
                     Ok(s) => format!(
                         "{:?} of term {}, leader {:?}, log ends at {}, durable {}, commit {}, applied {}",
                         s.role, s.term, s.leader, s.last_log, s.durable_index, s.commit_index, s.last_applied
@@ -152,7 +155,7 @@ impl<C: Carrier> Cluster<C> {
         let transport = Witness::new(node, self.ledger.clone(), faulty);
         let bootstrap = Bootstrap::Membership(self.membership.clone());
         let options = Options { config: self.config.clone(), bootstrap, boot, seed };
-        let machine = Recorder::new(node, life, self.ledger.clone());
+        let machine = Recorder::<M>::new(node, life, self.ledger.clone());
         let started = Node::spawn(options, opened, machine, transport, received)
             .map_err(|e| failed("start", e.to_string()))?;
         self.wires.borrow_mut().push(started.wire());
@@ -160,8 +163,13 @@ impl<C: Carrier> Cluster<C> {
         Ok(())
     }
 
+    /// The handle of a node that is up.
+    pub fn handle(&self, node: usize) -> Option<Handle> {
+        self.living(node).map(|(_, handle)| handle)
+    }
+
     /// The life and the handle of a node that is up.
-    fn handle(&self, node: usize) -> Option<(u64, Handle)> {
+    fn living(&self, node: usize) -> Option<(u64, Handle)> {
         let members = self.members.borrow();
         members[node].running.as_ref().map(|running| (running.life, running.node.handle()))
     }
@@ -195,7 +203,7 @@ impl<C: Carrier> Cluster<C> {
     }
 }
 
-impl<C: Carrier> World for Cluster<C> {
+impl<C: Carrier, M: StateMachine + Default> World for Cluster<C, M> {
     fn size(&self) -> usize {
         self.membership.voters.len()
     }
@@ -213,7 +221,7 @@ impl<C: Carrier> World for Cluster<C> {
     }
 
     async fn propose(&self, node: usize, command: Bytes) -> Option<LogId> {
-        let (life, handle) = self.handle(node)?;
+        let (life, handle) = self.living(node)?;
         match handle.propose(command).await {
             Ok(accepted) => {
                 self.ledger.lock().leads(node, accepted.id.term);
@@ -228,7 +236,7 @@ impl<C: Carrier> World for Cluster<C> {
     }
 
     async fn standing(&self, node: usize) -> Option<Standing> {
-        let (life, handle) = self.handle(node)?;
+        let (life, handle) = self.living(node)?;
         let known = self.observe(|ledger| ledger.newest_term(node));
         match handle.status().await {
             Ok(status) if self.is_alive(node, life) => {

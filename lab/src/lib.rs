@@ -10,6 +10,7 @@
 //! | [`cluster`] | the world in real time: nodes in one process |
 //! | [`carrier`] | what carries their frames |
 //! | [`faults`] | links that are cut, lose, delay and reorder |
+//! | [`checked`] | a register under faults whose history is judged |
 //! | [`witness`] | reads what leaves a node |
 //! | [`recorder`] | the state machine under test |
 //! | [`runner`] | runs tests by name, several at once, prints rows |
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod carrier;
+pub mod checked;
 pub mod cluster;
 pub mod crew;
 pub mod faults;

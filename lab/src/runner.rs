@@ -11,6 +11,7 @@ use crate::carrier::Carrier;
 use crate::cluster::Cluster;
 use crate::lab::Lab;
 use crate::options::{Options, USAGE};
+use crate::recorder::Stateless;
 use crate::report::{self, Outcome};
 use crate::suite::{Cost, Part, TESTS, TIME_LIMIT, Test};
 use crate::world::World;
@@ -34,6 +35,7 @@ struct Turn {
 
 /// Runs what the process's arguments ask for.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "a run of real nodes takes real time")]
 pub fn main<C: Carrier>(target: &Target) -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(options) => options,
@@ -64,7 +66,7 @@ pub fn main<C: Carrier>(target: &Target) -> ExitCode {
 
 fn run_all<C: Carrier>(target: &Target, options: &Options, tests: &[&'static Test]) -> Vec<Outcome> {
     let jobs = options.jobs.unwrap_or(target.jobs);
-    let first_seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
+    let first_seed = options.seed.unwrap_or_else(any_seed);
     let turns = Mutex::new(turns(tests, first_seed, options.repeat, jobs));
     let outcomes = Mutex::new(Vec::new());
     let work = || {
@@ -116,7 +118,7 @@ fn run<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
 }
 
 async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
-    let cluster = match Cluster::<C>::start(test.peers, seed_of(test, seed), Config::lab()).await {
+    let cluster = match Cluster::<C, Stateless>::start(test.peers, seed_of(test, seed), Config::lab()).await {
         Ok(cluster) => cluster,
         Err(failure) => return Outcome { failure: Some(failure.0), ..Outcome::new(test, seed) },
     };
@@ -141,6 +143,13 @@ async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
         None => None,
     };
     Outcome { test, seed, cost, margins: lab.margins(), kinds: lab.world.kinds(), failure }
+}
+
+/// A seed that is short enough to be typed.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one draw from which all others follow")]
+pub fn any_seed() -> u64 {
+    fastrand::u64(..1 << 32)
 }
 
 /// Each test draws from a seed of its own, whichever others run with it (FNV-1a over its name).

@@ -165,7 +165,7 @@ mod tests {
         assert!(waits.contains(&26) && waits.contains(&1));
         let (lost, waits) = fates(&network, Kind::AppendEntriesReply);
         assert!((MANY / 11..MANY / 9).contains(&lost), "{lost}");
-        assert_eq!(waits, []);
+        assert_eq!(waits, [0; 0]);
     }
 
     #[test]
