@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raft::{LogIndex, Term};
+use raft::{LogId, LogIndex, Term};
 
+use crate::crew::Crew;
 use crate::fail;
 use crate::ledger::Ledger;
 use crate::world::{Verdict, World};
@@ -205,6 +206,18 @@ impl<W: World> Lab<W> {
             self.sleep_ms(20).await;
         }
         Ok(None)
+    }
+
+    /// Offers commands to one node, one right behind the other, without waiting for it in between.
+    /// Answers where each was put, in their order.
+    pub async fn offer(&self, node: usize, commands: &[Bytes]) -> Vec<Option<LogId>> {
+        let crew = Crew::default();
+        for (place, command) in commands.iter().enumerate() {
+            crew.start(async move { (place, self.world.propose(node, command.clone()).await) });
+        }
+        let mut answers = crew.finish().await;
+        answers.sort_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Waits until `expected` nodes have applied command `number`, for about 30 s.

@@ -2,7 +2,6 @@
 
 use raft::Term;
 
-use crate::crew::Crew;
 use crate::fail;
 use crate::lab::{ELECTION, Lab, Waited, number};
 use crate::world::{Verdict, World};
@@ -92,12 +91,8 @@ pub(super) async fn concurrent<W: World>(lab: &Lab<W>) -> Verdict {
 /// Whether all five were accepted and applied in `term`; fails if one was lost in it.
 async fn five_at_once<W: World>(lab: &Lab<W>, leader: usize, term: Term) -> Verdict<bool> {
     let commands: Vec<_> = (100..105).map(number).collect();
-    let clients = Crew::default();
-    for command in &commands {
-        clients.start(lab.world.propose(leader, command.clone()));
-    }
-    let accepted = clients.finish().await.into_iter().flatten().filter(|id| id.term == term);
-    let accepted: Vec<_> = accepted.collect();
+    let accepted = lab.offer(leader, &commands).await.into_iter().flatten();
+    let accepted: Vec<_> = accepted.filter(|id| id.term == term).collect();
     if lab.is_past(term).await {
         return Ok(false);
     }

@@ -10,9 +10,7 @@ pub(super) async fn rejoin<W: World>(lab: &Lab<W>) -> Verdict {
 
     let first = lab.check_one_leader().await?;
     lab.world.cut(first);
-    for doomed in 102..105 {
-        lab.world.propose(first, number(doomed)).await;
-    }
+    lab.offer(first, &[102, 103, 104].map(number)).await;
     lab.one(number(1103), 2, true).await?;
 
     let second = lab.check_one_leader().await?;
@@ -59,9 +57,8 @@ pub(super) async fn backs_up_quickly<W: World>(lab: &Lab<W>) -> Verdict {
 }
 
 async fn doomed<W: World>(lab: &Lab<W>, leader: usize) {
-    for _ in 0..50 {
-        lab.world.propose(leader, lab.any_command()).await;
-    }
+    let commands: Vec<_> = (0..50).map(|_| lab.any_command()).collect();
+    lab.offer(leader, &commands).await;
     lab.world.sleep(ELECTION / 2).await;
 }
 

@@ -14,7 +14,7 @@ use transport_quic::{Credentials, PeerAddr, PeerConfig, Pki, QuicTransport, Trus
 const RECONNECT_CAP: Duration = Duration::from_millis(375);
 
 /// Certificates and addresses of one cluster's nodes; they keep both over all their lives.
-pub struct Quic {
+pub(crate) struct Quic {
     trust: TrustAnchors,
     nodes: BTreeMap<NodeId, (SocketAddr, Credentials)>,
 }
