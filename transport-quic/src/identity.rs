@@ -159,7 +159,15 @@ fn check_usage(identity: &Identity, usage: &ExtendedKeyUsage<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Text from a peer, fit for a log: no control characters, not long.
+/// Text from a peer, fit for a log: printable ASCII, not long. Doing it twice changes nothing.
 pub(crate) fn escape(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_default).collect()
+    let mut escaped = String::new();
+    for c in text.chars().take(200) {
+        if c == ' ' || c.is_ascii_graphic() {
+            escaped.push(c);
+        } else {
+            escaped.extend(c.escape_default());
+        }
+    }
+    escaped
 }

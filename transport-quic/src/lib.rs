@@ -11,7 +11,7 @@
 //! | [`refusal`] | every reason to refuse or close a connection; its number on the wire |
 //! | [`config`] | what a node's transport is started with |
 //! | [`transport`] | [`QuicTransport`]: the endpoint, its peers and its tasks |
-//! | `link` · `queue` | the connection dialled to a peer; frames that wait for it |
+//! | `link` · `dial` · `queue` | the connection to a peer; making it; frames that wait for it |
 //! | `accept` · `frames` | the connections accepted from peers; reading frames from them |
 //! | `shared` · `socket` | what the tasks share; a UDP socket that closes at once |
 //! | [`stats`] | counters |
@@ -24,6 +24,7 @@
 mod accept;
 pub mod config;
 pub mod credentials;
+mod dial;
 mod frames;
 pub mod hello;
 pub mod identity;

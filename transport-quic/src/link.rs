@@ -1,33 +1,27 @@
 //! The connection that this node dials to one peer, and everything it sends to it.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, SendStream};
-use raft::wire::{Class, Frame, MAX_CONTROL_FRAME, MAX_LOG_FRAME, PREFIX, PROTOCOL_VERSION};
+use quinn::{Connection, ConnectionError, SendStream};
+use raft::wire::{Class, Frame, MAX_CONTROL_FRAME, MAX_LOG_FRAME, PREFIX};
 use raft::{BootId, NodeId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::config::{Limits, PeerAddr};
-use crate::frames::{FrameReader, ReadEnd};
-use crate::hello::{self, HELLO, HELLO_ACK, Hello, HelloAck, OLDEST_VERSION};
+use crate::dial::{DialError, Dialled, dial};
 use crate::identity;
 use crate::queue::FrameQueue;
-use crate::refusal::{NO_ERROR, Refusal, Refused, refused_by_peer};
+use crate::refusal::{NO_ERROR, Refused, refused_by_peer};
 use crate::shared::Shared;
-use crate::stats::{QuicStats, Tracked, add};
+use crate::stats::{QuicStats, add};
 
 /// The shortest wait before dialling again.
 const RECONNECT_MIN: Duration = Duration::from_millis(20);
 /// A connection that lived so long was a success: the next wait is short again.
 const LIVED: Duration = Duration::from_secs(1);
-/// How long an attempt may wait for the peer's first answer, between these two, four times the
-/// longest wait. A fresh attempt sends at once, an old one only when its ever longer probe timer
-/// fires: where a partition heals, that decides how long nodes stay apart.
-const FIRST_ANSWER: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 /// An attempt younger than this has lost nothing yet (the first probe comes after three initial
 /// round trips); news from the peer is no reason to start it over.
 const YOUNG: Duration = Duration::from_millis(50);
@@ -129,15 +123,23 @@ impl Link {
     }
 
     async fn connect_and_write(&self, shared: &Shared) -> Ended {
+        let address = self.state().address.clone();
         let dialled = tokio::select! {
-            dialled = self.dial(shared) => dialled,
+            dialled = dial(shared, self.peer, address) => dialled,
             () = self.stale_attempt() => return Ended::Stale,
         };
         match dialled {
             Ok(dialled) => self.write(shared, dialled).await,
-            Err(ended) => {
+            Err(error) => {
                 add(&shared.stats.counters().failed_dials, 1);
-                ended
+                match error {
+                    DialError::Unreachable(why) => Ended::Failed(why),
+                    DialError::Lost(error) => self.lost(shared, &error),
+                    DialError::Refused(refused) => {
+                        shared.refuse(&format!("node {}", self.peer), &refused);
+                        Ended::Failed(refused.to_string())
+                    }
+                }
             }
         }
     }
@@ -151,81 +153,6 @@ impl Link {
                 return;
             }
         }
-    }
-
-    async fn dial(&self, shared: &Shared) -> Result<Dialled, Ended> {
-        let address = self.resolve(shared).await?;
-        let name = identity::server_name(&shared.cluster, self.peer);
-        let connecting = shared
-            .endpoint
-            .connect_with(shared.dialling.clone(), address, &name)
-            .map_err(|e| Ended::Failed(e.to_string()))?;
-        let connection = timeout(shared.limits.hello, answered(connecting, shared.reconnect_cap))
-            .await
-            .map_err(|_| Ended::Failed(format!("{address}: the handshake does not end")))?
-            .ok_or_else(|| Ended::Failed(format!("{address} does not answer")))?
-            .map_err(|error| {
-                if let Some(why) = Refusal::of_handshake(&error) {
-                    shared.refuse(&self.who(), &Refused::new(why, error.to_string()));
-                }
-                self.lost(shared, &error)
-            })?;
-        let tracked = shared.stats.track(&connection);
-        let greeted = timeout(shared.limits.hello, self.greet(shared, &connection)).await;
-        let refused = match greeted {
-            Ok(Ok((control, ack))) => return Ok(Dialled { connection, control, ack, tracked }),
-            Ok(Err(ReadEnd::Lost | ReadEnd::NodeEnded)) => {
-                return Err(self.lost(shared, &connection.closed().await));
-            }
-            Ok(Err(ReadEnd::Refused(refused))) => refused,
-            Err(_) => Refused::new(Refusal::HelloTimeout, "no answer to Hello"),
-        };
-        refused.close(&connection);
-        shared.refuse(&self.who(), &refused);
-        Err(Ended::Failed(refused.to_string()))
-    }
-
-    async fn resolve(&self, shared: &Shared) -> Result<SocketAddr, Ended> {
-        let address = self.state().address.clone();
-        let name = match address {
-            PeerAddr::Fixed(address) => return Ok(address),
-            PeerAddr::Named(name) => name,
-        };
-        let found = tokio::net::lookup_host(&name).await;
-        let mut found = found.map_err(|e| Ended::Failed(format!("{}: {e}", identity::escape(&name))))?;
-        let v4 = shared.endpoint.local_addr().is_ok_and(|local| local.is_ipv4());
-        found
-            .find(|address| address.is_ipv4() || !v4)
-            .ok_or_else(|| Ended::Failed(format!("{}: no usable address", identity::escape(&name))))
-    }
-
-    /// TLS has checked that the certificate has the name that was dialled; this checks the identity
-    /// that counts, and waits to be accepted.
-    async fn greet(
-        &self,
-        shared: &Shared,
-        connection: &Connection,
-    ) -> Result<(SendStream, HelloAck), ReadEnd> {
-        let certified = shared.certified_peer(connection)?;
-        if certified != self.peer {
-            let text = format!("dialled node {}, the certificate is node {certified}'s", self.peer);
-            return Err(Refused::new(Refusal::WrongNode, text).into());
-        }
-        let hello = Hello {
-            min_version: OLDEST_VERSION,
-            max_version: PROTOCOL_VERSION,
-            features: 0,
-            cluster: shared.cluster.clone(),
-            from: shared.me,
-            to: self.peer,
-            incarnation: shared.incarnation,
-            boot: shared.boot,
-        };
-        let (mut control, answers) = connection.open_bi().await.map_err(|_| ReadEnd::Lost)?;
-        control.write_all(&hello::encode(HELLO, &hello)).await.map_err(|_| ReadEnd::Lost)?;
-        let ack: HelloAck = FrameReader::new(answers, shared.limits.frame).hello(HELLO_ACK).await?;
-        ack.check()?;
-        Ok((control, ack))
     }
 
     async fn write(&self, shared: &Shared, dialled: Dialled) -> Ended {
@@ -282,32 +209,8 @@ impl Link {
         Ended::Failed(identity::escape(&error.to_string()))
     }
 
-    fn who(&self) -> String {
-        format!("node {}", self.peer)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection whose Hello was answered.
-struct Dialled {
-    connection: Connection,
-    control: SendStream,
-    ack: HelloAck,
-    tracked: Tracked,
-}
-
-/// The connection, or none if the first answer does not come soon.
-async fn answered(mut connecting: Connecting, cap: Duration) -> Option<Result<Connection, ConnectionError>> {
-    let soon = cap.saturating_mul(4).clamp(FIRST_ANSWER[0], FIRST_ANSWER[1]);
-    // What the answer says cannot be kept across an await, and is of no interest.
-    let first = timeout(soon, async { connecting.handshake_data().await.map(drop) }).await;
-    match first {
-        Err(_) => None,
-        Ok(Err(error)) => Some(Err(error)),
-        Ok(Ok(())) => Some(connecting.await),
     }
 }
 
@@ -353,6 +256,21 @@ fn backoff(failures: u32, cap: Duration, draw: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use raft::wire::Kind;
+
+    #[test]
+    fn frames_beyond_the_limit_of_their_class_are_not_sent() {
+        let frame = |kind: Kind, len: usize| Frame {
+            kind,
+            head: Bytes::from(vec![0; PREFIX]),
+            body: vec![Bytes::from(vec![0; len])],
+        };
+        for (kind, limit) in [(Kind::Heartbeat, MAX_CONTROL_FRAME), (Kind::AppendEntries, MAX_LOG_FRAME)] {
+            assert!(fits(&frame(kind, limit)));
+            assert!(!fits(&frame(kind, limit + 1)));
+        }
+    }
 
     #[test]
     fn backoff_stays_between_20_ms_and_the_cap() {

@@ -1,5 +1,5 @@
 //! What a QUIC connection is configured with. The defaults are for peers in one data centre;
-//! `docs` of each field say what quinn would do and why we do not.
+//! each field says why it is not left at what quinn does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,8 +100,9 @@ impl ConnectionSettings {
             .max_concurrent_bidi_streams(VarInt::from_u32(self.bidi_streams))
             .max_concurrent_uni_streams(VarInt::from_u32(0))
             .datagram_receive_buffer_size(None)
-            // One stream per class: there is no one to be fair to, and a spin bit only tells others.
-            .send_fairness(false)
+            // Not off: quinn then finishes a stream that it has begun before it looks at any other,
+            // whatever the other's priority, and heartbeats would wait behind entries.
+            .send_fairness(true)
             .allow_spin(false);
         config
     }

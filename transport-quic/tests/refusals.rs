@@ -6,7 +6,7 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{Certs, HandMade, Node, assert_pair_works, closed_with, eventually, refusals, socket};
+use common::{Certs, HandMade, Node, assert_pair_works, closed, closed_with, eventually, refusals, socket};
 use raft::transport::Inbox;
 use raft::{ClusterId, NodeId};
 use rcgen::{CertificateParams, SanType};
@@ -57,7 +57,7 @@ impl Scene {
             && let Ok((mut control, _)) = connection.open_bi().await
         {
             let _ = control.write_all(&hello::encode(HELLO, &peer.hello(self.node.id))).await;
-            connection.closed().await;
+            closed(&connection).await;
         }
         self.refuses(why).await;
     }
@@ -84,7 +84,7 @@ async fn no_certificate() {
     let name = identity::server_name(&scene.certs.pki.cluster, scene.node.id);
     let connecting = endpoint.connect_with(config, scene.node.address, &name).unwrap();
     if let Ok(connection) = connecting.await {
-        connection.closed().await;
+        closed(&connection).await;
     }
     scene.refuses(Refusal::NoCertificate).await;
 }

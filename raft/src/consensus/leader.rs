@@ -121,11 +121,18 @@ impl Raft {
         leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
     }
 
-    /// Followers that could apply more than they were told are told soon.
+    /// Followers that could apply more than they were told are told soon. Where that is no more
+    /// than a leader's no-op, nobody waits for it, and the next heartbeat will do.
     pub(super) fn tell_commit_soon(&mut self, now: Timestamp) {
         let (commit, soon) = (self.commit_index, now + self.config.heartbeat / COMMIT_NEWS);
+        let log = &self.log;
         let Role::Leader(leader) = &mut self.role else { return };
-        for peer in leader.peers.values_mut().filter(|p| commit.min(p.match_index) > p.commit_told) {
+        let is_news = |p: &Progress| {
+            let end = commit.min(p.match_index);
+            let mut untold = log.from(p.commit_told.next()).iter().take_while(|e| e.id.index <= end);
+            untold.any(|e| !matches!(e.kind, EntryKind::Noop | EntryKind::Membership))
+        };
+        for peer in leader.peers.values_mut().filter(|p| is_news(p)) {
             peer.heartbeat_due = peer.heartbeat_due.min(soon);
         }
     }

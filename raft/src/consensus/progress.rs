@@ -110,15 +110,19 @@ impl Progress {
         }
     }
 
-    /// Request `id` was rejected; the peer may agree before `next`. Answers to requests that no
-    /// longer count say nothing about now, and change nothing.
+    /// Request `id` was rejected; the peer may agree before `next`. A probe's answer may come after
+    /// it was given up; it is still true, since in this term only this leader writes that log, and
+    /// over a slow link there may never be one in time. Other late answers change nothing.
     pub fn rejected(&mut self, now: Timestamp, id: u64, next: LogIndex) {
-        if !self.in_flight.iter().any(|r| r.id == id) {
+        let next = next.min(self.next_index).max(self.match_index.next());
+        let awaited = self.in_flight.iter().any(|r| r.id == id);
+        let late_news = matches!(self.mode, Mode::Probe { .. }) && next < self.next_index;
+        if !awaited && !late_news {
             return;
         }
         self.measure(now, id);
         self.in_flight.clear();
-        self.next_index = next.min(self.next_index).max(self.match_index.next());
+        self.next_index = next;
         self.mode = Mode::Probe { silent: false };
     }
 
@@ -198,6 +202,22 @@ mod tests {
         assert_eq!(p.next_index, LogIndex(6));
         p.matched(Timestamp::from_millis(1002), lost, LogIndex(8));
         assert_eq!((p.match_index, p.next_index, p.mode), (LogIndex(8), LogIndex(9), Mode::Replicate));
+    }
+
+    #[test]
+    fn a_probe_that_was_given_up_is_still_answered() {
+        let config = Config::lan();
+        let mut p = Progress::new(Timestamp::default(), LogIndex(50));
+        let slow = p.sent(Timestamp::default(), LogIndex(50));
+        p.give_up_lost(Timestamp::from_millis(100), &config);
+        p.heard(Timestamp::from_millis(101));
+        p.sent(Timestamp::from_millis(101), LogIndex(50));
+        p.rejected(Timestamp::from_millis(150), slow, LogIndex(20));
+        assert_eq!(p.next_index, LogIndex(20));
+        assert!(p.may_send(&config), "the next probe need not wait for the one at 50");
+        p.sent(Timestamp::from_millis(150), LogIndex(20));
+        p.rejected(Timestamp::from_millis(160), slow, LogIndex(20));
+        assert!(!p.may_send(&config), "the same again is no news");
     }
 
     #[test]

@@ -165,8 +165,11 @@ impl Raft {
 
     pub(super) fn become_leader(&mut self, now: Timestamp) {
         let noop = self.log.last().index.next();
+        // The append of the no-op, which leaves at once, is the first sign of life.
+        let mut fresh = Progress::new(now, noop);
+        fresh.heartbeat_due = now + self.config.heartbeat;
         let peers: BTreeMap<NodeId, Progress> =
-            self.membership.peers(self.id).map(|peer| (peer, Progress::new(now, noop))).collect();
+            self.membership.peers(self.id).map(|peer| (peer, fresh.clone())).collect();
         let uncommitted = self.log.from(self.commit_index.next());
         self.role = Role::Leader(Box::new(Leader {
             peers,

@@ -14,6 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 
+/// One write in so many bytes of log is as much longer; see [`Disk::zeros_ahead`].
+const ZEROS_AHEAD: u64 = 1 << 20;
+
 /// A directory as a [`Disk`]. Operations run on a thread of its own, one after another. Dropping it
 /// waits for those that were submitted, and gives up the lock.
 pub struct DirectoryDisk {
@@ -117,6 +120,10 @@ impl Disk for DirectoryDisk {
 
     fn set_waker(&mut self, waker: Waker) {
         *lock(&self.completions.waker) = Some(waker);
+    }
+
+    fn zeros_ahead(&self) -> u64 {
+        ZEROS_AHEAD
     }
 
     fn location(&self) -> String {

@@ -135,6 +135,12 @@ pub trait Disk: Send + 'static {
     /// Whom to call when a completion has become available; replaces the one before.
     fn set_waker(&mut self, waker: Waker);
 
+    /// How many bytes ahead a file that grows should be filled with zeros, since a sync of bytes
+    /// that overwrite others need not write the file's new size too; 0 where that gains nothing.
+    fn zeros_ahead(&self) -> u64 {
+        0
+    }
+
     /// What and where this disk is, for people.
     fn location(&self) -> String;
 }

@@ -133,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_survives_a_crash_and_what_a_crash_cut_short_is_replaced() {
+        let memory = crate::storage::MemoryDisk::new();
+        let mut life = memory.clone();
+        let data = Bytes::from(vec![b'x'; 500]);
+        run(&mut life, Op::WriteSync { file: TEMPORARY.to_owned(), offset: 0, data }).unwrap();
+        write(&mut life, &identity()).unwrap();
+        memory.crash();
+        let found = read(&mut memory.clone(), &identity().cluster, identity().node);
+        assert_eq!(found, Ok(Some(identity())));
+    }
+
+    #[test]
     fn no_flipped_bit_and_no_truncation_passes() {
         let good = encode(&identity()).into_bytes();
         for at in 0..good.len() {

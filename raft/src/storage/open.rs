@@ -24,6 +24,8 @@ pub(super) struct Opened {
     pub(super) file: String,
     pub(super) seed: Seed,
     pub(super) scan: Scan,
+    /// The file's length: zeros stand behind the end of the log.
+    pub(super) length: u64,
 }
 
 /// Opens the log of `wanted`, or makes it.
@@ -43,7 +45,8 @@ pub(super) fn open<D: Disk>(disk: &mut D, wanted: Identity) -> Result<Opened, Op
     };
     let (content, scan) = recover(disk, &identity, &segments)?;
     rewrite_tail(disk, &content, &scan).map_err(failed)?;
-    Ok(Opened { seed: Seed::new(&identity, FIRST), identity, file: segment_file(FIRST), scan })
+    let (seed, length) = (Seed::new(&identity, FIRST), content.len() as u64);
+    Ok(Opened { identity, file: segment_file(FIRST), seed, scan, length })
 }
 
 fn segment_name(first: LogIndex) -> String {

@@ -142,6 +142,10 @@ impl Disk for ManualDisk {
 
     fn set_waker(&mut self, _: Waker) {}
 
+    fn zeros_ahead(&self) -> u64 {
+        256
+    }
+
     fn location(&self) -> String {
         "a manual disk".to_owned()
     }

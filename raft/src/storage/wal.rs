@@ -23,6 +23,8 @@ pub struct Wal<D> {
     end: u64,
     /// Up to where the file is durable; at most `end`.
     synced: u64,
+    /// How long the file is: zeros stand behind `end`.
+    length: u64,
     /// The number of the next batch.
     sequence: u64,
     /// The header crc of the last batch.
@@ -53,7 +55,7 @@ pub struct WalStats {
     pub batches: u64,
     /// Group commits that became durable.
     pub syncs: u64,
-    /// Bytes submitted, with headers and marks.
+    /// Bytes submitted, with headers, marks and zeros.
     pub bytes: u64,
     /// Durability marks that were submitted.
     pub marks: u64,
@@ -72,13 +74,14 @@ impl<D: Disk> Wal<D> {
         incarnation: Incarnation,
     ) -> Result<(Wal<D>, Identity, Recovered), OpenError> {
         let wanted = Identity { cluster: cluster.clone(), node, incarnation };
-        let Opened { identity, file, seed, scan } = open::open(&mut disk, wanted)?;
+        let Opened { identity, file, seed, scan, length } = open::open(&mut disk, wanted)?;
         let wal = Wal {
             disk,
             file,
             seed,
             end: scan.end,
             synced: scan.end,
+            length,
             sequence: scan.sequence,
             previous: scan.previous,
             waiting: Batch::new(),
@@ -187,8 +190,12 @@ impl<D: Disk> Wal<D> {
         let (offset, synced) = (self.end, self.synced);
         let header = BatchHeader { previous: self.previous, sequence: self.sequence, offset, synced };
         self.marked = batch.is_empty();
-        let (bytes, crc) = batch.seal(header, self.seed);
+        let (mut bytes, crc) = batch.seal(header, self.seed);
         self.end += bytes.len() as u64;
+        if self.end > self.length && commit.is_some() {
+            self.length = self.end.next_multiple_of(self.disk.zeros_ahead().max(1));
+            bytes.resize(usize::try_from(self.length - offset).unwrap_or(bytes.len()), 0);
+        }
         self.stats.bytes += bytes.len() as u64;
         self.sequence += 1;
         self.previous = crc;

@@ -225,9 +225,14 @@ pub(crate) async fn read_hello_frame(kind: u8, stream: &mut RecvStream) -> Vec<u
     payload
 }
 
+/// How the connection ended.
+pub(crate) async fn closed(connection: &Connection) -> quinn::ConnectionError {
+    timeout(PATIENCE, connection.closed()).await.expect("closed in time")
+}
+
 /// The application code and reason with which the node closed the connection.
 pub(crate) async fn closed_with(connection: &Connection) -> (u64, String) {
-    match timeout(PATIENCE, connection.closed()).await.expect("closed in time") {
+    match closed(connection).await {
         quinn::ConnectionError::ApplicationClosed(close) => {
             (close.error_code.into_inner(), String::from_utf8_lossy(&close.reason).into_owned())
         }

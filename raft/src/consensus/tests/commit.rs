@@ -85,3 +85,32 @@ fn a_heartbeat_tells_a_peer_no_more_than_it_is_known_to_hold() {
     assert_eq!(heartbeats_to(&outputs, N2)[0].leader_commit, LogIndex(2));
     assert_eq!(heartbeats_to(&outputs, N3)[0].leader_commit, LogIndex(0));
 }
+
+#[test]
+fn the_first_append_of_a_term_is_its_first_sign_of_life() {
+    let mut node = Solo::new(3, 1, &[]);
+    let elected = node.lead();
+    assert_eq!((appends_to(&elected, N3).len(), heartbeats_to(&elected, N3).len()), (1, 0));
+    assert_eq!(heartbeats_to(&node.after(50), N3).len(), 1);
+}
+
+#[test]
+fn followers_hear_of_a_committed_command_soon_and_of_a_no_op_by_the_next_heartbeat() {
+    let mut node = Solo::new(3, 1, &[]);
+    let elected = node.lead();
+    node.persisted(&elected);
+    let ack = |index| {
+        let outcome = AppendOutcome::Matched(LogIndex(index));
+        Message::AppendEntriesReply(AppendEntriesReply { term: Term(2), id: index - 1, outcome })
+    };
+    node.hears(N2, ack(2));
+    assert_eq!(node.raft.commit_index(), LogIndex(2));
+    assert_eq!(sends(&node.after(5)), [], "a no-op is no news");
+
+    let proposed = node.propose(1, "x");
+    node.persisted(&proposed);
+    node.hears(N2, ack(3));
+    let news = node.after(5);
+    assert_eq!(heartbeats_to(&news, N2)[0].leader_commit, LogIndex(3));
+    assert_eq!(heartbeats_to(&news, N3), [], "it has not answered: it holds nothing for certain");
+}

@@ -142,6 +142,28 @@ fn sealed(persist: &Persist, header: BatchHeader, seed: Seed) -> (Vec<u8>, u32) 
     batch.seal(header, seed)
 }
 
+/// What an overwritten log left behind is intact and at home, but does not follow.
+#[test]
+fn an_intact_batch_that_does_not_follow_is_not_part_of_the_log() {
+    let sample = sample(false);
+    let seed = Seed::new(&identity(), FIRST);
+    let scan = scan(&Bytes::from(sample.content.clone()), seed).unwrap();
+    let (offset, synced) = (scan.end, scan.synced);
+    let good = BatchHeader { previous: scan.previous, sequence: scan.sequence, offset, synced };
+    let old = persist(9, Some(vote(9, 9)), Vec::new());
+    for (header, follows) in [
+        (good, true),
+        (BatchHeader { previous: good.previous ^ 1, ..good }, false),
+        (BatchHeader { sequence: good.sequence - 1, ..good }, false),
+        (BatchHeader { sequence: good.sequence + 1, ..good }, false),
+        (BatchHeader { offset: offset + 8, ..good }, false),
+    ] {
+        let content = [sample.content.clone(), sealed(&old, header, seed).0].concat();
+        let expected = if follows { after(&sample.states[5], &old) } else { sample.states[5].clone() };
+        assert_eq!(sample.open_with(content), Ok(expected), "{header:?}");
+    }
+}
+
 /// The page cache may show a tail that no sync ever brought to the disk.
 #[test]
 fn the_recovered_tail_is_written_again() {

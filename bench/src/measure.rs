@@ -1,0 +1,275 @@
+//! Latencies by kind of operation, outcomes, and gaps without an acknowledged write.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+/// The one clock of a run. Everything is in nanoseconds since it was started.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Clock {
+        Clock { start: Instant::now() }
+    }
+
+    /// Nanoseconds since the start.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the commands' own names")]
+pub enum Kind {
+    Get,
+    Put,
+    Cas,
+    Delete,
+}
+
+impl Kind {
+    /// In the order of the report.
+    pub const ALL: [Kind; 4] = [Kind::Get, Kind::Put, Kind::Cas, Kind::Delete];
+
+    /// As the report names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Get => "get",
+            Kind::Put => "put",
+            Kind::Cas => "cas",
+            Kind::Delete => "delete",
+        }
+    }
+}
+
+/// What became of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Answered; a write among them is acknowledged.
+    Done,
+    /// A compare-and-set that found something else.
+    NotSwapped,
+    /// Refused: certainly without effect.
+    NotApplied,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// The operations of one kind.
+#[derive(Clone, Debug)]
+pub struct KindMeasure {
+    /// Microseconds from invocation to answer, of those that were answered.
+    latency: Histogram<u64>,
+    /// Answered as asked.
+    pub done: u64,
+    /// Compare-and-sets that found something else.
+    pub not_swapped: u64,
+    /// Refused.
+    pub not_applied: u64,
+    /// Unknown.
+    pub unknown: u64,
+}
+
+/// What one client, or all of them, did.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    kinds: [KindMeasure; 4],
+    /// When writes were acknowledged.
+    acknowledged: Vec<u64>,
+}
+
+impl Default for KindMeasure {
+    fn default() -> KindMeasure {
+        // Three significant digits; grows with the largest value, so that no latency is clipped.
+        let latency = Histogram::new(3).unwrap_or_else(|_| unreachable!("3 is a valid precision"));
+        KindMeasure { latency, done: 0, not_swapped: 0, not_applied: 0, unknown: 0 }
+    }
+}
+
+impl Default for Measured {
+    fn default() -> Measured {
+        Measured { kinds: std::array::from_fn(|_| KindMeasure::default()), acknowledged: Vec::new() }
+    }
+}
+
+impl KindMeasure {
+    /// All of this kind.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.answered() + self.not_applied + self.unknown
+    }
+
+    /// Those that were answered.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.done + self.not_swapped
+    }
+
+    /// The latency in milliseconds that this share (0 to 1) of the answered operations did not
+    /// exceed; none if there were none.
+    #[must_use]
+    pub fn quantile_ms(&self, share: f64) -> Option<f64> {
+        (!self.latency.is_empty()).then(|| to_ms(self.latency.value_at_quantile(share)))
+    }
+
+    /// The longest, in milliseconds.
+    #[must_use]
+    pub fn max_ms(&self) -> Option<f64> {
+        (!self.latency.is_empty()).then(|| to_ms(self.latency.max()))
+    }
+}
+
+impl Measured {
+    /// Notes an operation that was invoked and ended at these times.
+    pub fn note(&mut self, kind: Kind, ending: Ending, invoked: u64, ended: u64) {
+        let measure = &mut self.kinds[kind as usize];
+        match ending {
+            Ending::Done => measure.done += 1,
+            Ending::NotSwapped => measure.not_swapped += 1,
+            Ending::NotApplied => measure.not_applied += 1,
+            Ending::Unknown => measure.unknown += 1,
+        }
+        if matches!(ending, Ending::Done | Ending::NotSwapped) {
+            // An auto-resizing histogram takes every value.
+            let _ = measure.latency.record(ended.saturating_sub(invoked) / 1000);
+        }
+        if ending == Ending::Done && kind != Kind::Get {
+            self.acknowledged.push(ended);
+        }
+    }
+
+    /// Adds another client's.
+    pub fn add(&mut self, other: &Measured) {
+        for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
+            // Both have the same precision and resize.
+            let _ = mine.latency.add(&theirs.latency);
+            mine.done += theirs.done;
+            mine.not_swapped += theirs.not_swapped;
+            mine.not_applied += theirs.not_applied;
+            mine.unknown += theirs.unknown;
+        }
+        self.acknowledged.extend(&other.acknowledged);
+        self.acknowledged.sort_unstable();
+    }
+
+    /// Of one kind.
+    #[must_use]
+    pub fn kind(&self, kind: Kind) -> &KindMeasure {
+        &self.kinds[kind as usize]
+    }
+
+    /// A sum over all kinds.
+    pub fn sum(&self, part: impl Fn(&KindMeasure) -> u64) -> u64 {
+        self.kinds.iter().map(part).sum()
+    }
+
+    /// The longest time between `from` and `to` without an acknowledged write, in nanoseconds. A
+    /// gap that is under way at `to` counts until it ends.
+    #[must_use]
+    pub fn longest_gap(&self, from: u64, to: u64) -> u64 {
+        let mut longest = 0;
+        let mut last = from;
+        let first = self.acknowledged.partition_point(|at| *at < from);
+        for at in &self.acknowledged[first..] {
+            if last >= to {
+                return longest;
+            }
+            longest = longest.max(at - last);
+            last = *at;
+        }
+        longest.max(to.saturating_sub(last))
+    }
+
+    /// As [`Measured::longest_gap`], but what is under way at `to` counts only until then.
+    #[must_use]
+    pub fn gap_within(&self, from: u64, to: u64) -> u64 {
+        let mut longest = 0;
+        let mut last = from;
+        for at in self.acknowledged.iter().filter(|at| (from..to).contains(at)) {
+            longest = longest.max(at - last);
+            last = *at;
+        }
+        longest.max(to.saturating_sub(last))
+    }
+
+    /// Acknowledged writes in each slice of `width` nanoseconds from the start of the clock.
+    #[must_use]
+    pub fn acknowledged_per(&self, width: u64) -> Vec<u64> {
+        let slices = self.acknowledged.last().map_or(0, |last| last / width + 1);
+        let mut counts = vec![0; usize::try_from(slices).unwrap_or(0)];
+        for slice in self.acknowledged.iter().filter_map(|at| usize::try_from(at / width).ok()) {
+            counts[slice] += 1;
+        }
+        counts
+    }
+}
+
+fn to_ms(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_acks(acks: &[u64]) -> Measured {
+        let mut measured = Measured::default();
+        for at in acks {
+            measured.note(Kind::Put, Ending::Done, 0, *at);
+        }
+        measured
+    }
+
+    #[test]
+    fn the_longest_gap_starts_no_earlier_than_the_window() {
+        let measured = with_acks(&[10, 20, 90, 100, 200]);
+        assert_eq!(measured.longest_gap(25, 100), 65);
+        assert_eq!(measured.longest_gap(10, 20), 10);
+    }
+
+    #[test]
+    fn a_gap_that_is_under_way_counts_until_it_ends() {
+        let measured = with_acks(&[10, 20, 200]);
+        assert_eq!(measured.longest_gap(25, 100), 175);
+        assert_eq!(measured.longest_gap(205, 300), 95);
+    }
+
+    #[test]
+    fn a_window_may_cut_its_last_gap_off() {
+        assert_eq!(with_acks(&[10, 20, 200]).gap_within(5, 50), 30);
+    }
+
+    #[test]
+    fn unknown_operations_have_no_latency_and_acknowledge_nothing() {
+        let mut measured = Measured::default();
+        measured.note(Kind::Put, Ending::Unknown, 0, 5_000_000);
+        measured.note(Kind::Cas, Ending::NotSwapped, 0, 2_000_000);
+        assert_eq!(measured.kind(Kind::Put).quantile_ms(0.5), None);
+        assert_eq!(measured.kind(Kind::Cas).max_ms(), Some(2.0));
+        assert_eq!(measured.longest_gap(0, 10), 10);
+        assert_eq!(measured.sum(KindMeasure::count), 2);
+    }
+
+    #[test]
+    fn measures_of_clients_add_up() {
+        let mut all = with_acks(&[30]);
+        all.add(&with_acks(&[10, 20]));
+        assert_eq!(all.kind(Kind::Put).done, 3);
+        assert_eq!(all.longest_gap(0, 30), 10);
+        assert_eq!(all.acknowledged_per(15), [1, 1, 1]);
+    }
+}

@@ -1,0 +1,223 @@
+//! The directory of a run: certificates, a configuration per node, ports that are free now.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use register::ClientCerts;
+
+/// Where everything of a run is.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The run's directory.
+    pub dir: PathBuf,
+    /// The cluster's name.
+    pub cluster: String,
+    /// `raft-register`.
+    pub program: PathBuf,
+    /// The nodes, by id.
+    pub nodes: Vec<NodeLayout>,
+}
+
+/// Where everything of a node is.
+#[derive(Clone, Debug)]
+pub struct NodeLayout {
+    /// Its id.
+    pub id: u64,
+    /// Where its peers reach it.
+    pub peer_addr: SocketAddr,
+    /// Where clients reach it.
+    pub client_addr: SocketAddr,
+    /// Its configuration.
+    pub config: PathBuf,
+    /// Its log, in words.
+    pub log: PathBuf,
+    /// Its process id while it runs.
+    pub pid_file: PathBuf,
+    /// Its state on disk.
+    pub data: PathBuf,
+}
+
+/// A directory with this file is ours to replace.
+const MARKER: &str = ".made-by-bench";
+/// The name that the load's client certificate is made for.
+const CLIENT: &str = "load";
+
+impl Layout {
+    /// Makes a fresh directory with everything that the nodes need. An earlier run's is replaced,
+    /// anything else is left alone.
+    pub fn create(dir: &Path, cluster: &str, nodes: u64) -> Result<Layout> {
+        let program = program()?;
+        fresh_directory(dir)?;
+        let dir = dir.canonicalize().with_context(|| format!("finding {}", dir.display()))?;
+        let mut ports = free_ports(2 * usize::try_from(nodes)?)?.into_iter();
+        let mut node = |id: u64| -> Result<NodeLayout> {
+            let mut addr = || ports.next().context("out of ports");
+            Ok(NodeLayout {
+                id,
+                peer_addr: addr()?,
+                client_addr: addr()?,
+                config: dir.join(format!("n{id}.toml")),
+                log: dir.join(format!("n{id}.log")),
+                pid_file: dir.join(format!("n{id}.pid")),
+                data: dir.join(format!("n{id}.data")),
+            })
+        };
+        let nodes = (1..=nodes).map(&mut node).collect::<Result<Vec<_>>>()?;
+        let layout = Layout { cluster: cluster.to_owned(), program, nodes, dir };
+        layout.make_certificates()?;
+        layout.write_configs()?;
+        Ok(layout)
+    }
+
+    /// The load's certificate.
+    #[must_use]
+    pub fn client_certs(&self) -> ClientCerts {
+        ClientCerts::in_dir(&self.certs(), CLIENT)
+    }
+
+    /// Where clients reach the nodes.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<(u64, String)> {
+        self.nodes.iter().map(|node| (node.id, node.client_addr.to_string())).collect()
+    }
+
+    fn certs(&self) -> PathBuf {
+        self.dir.join("certs")
+    }
+
+    /// By the very command that an operator uses.
+    fn make_certificates(&self) -> Result<()> {
+        self.cert(&["init", "--cluster", &self.cluster])?;
+        for node in &self.nodes {
+            self.cert(&["create-node", &node.id.to_string(), "--san", "127.0.0.1"])?;
+        }
+        self.cert(&["create-client", CLIENT])
+    }
+
+    fn cert(&self, args: &[&str]) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command.arg("cert").args(args).arg("--certs-dir").arg(self.certs());
+        let output = command.output().with_context(|| format!("starting {}", self.program.display()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("`raft-register cert {}` failed ({}): {}", args.join(" "), output.status, said.trim());
+        }
+        Ok(())
+    }
+
+    fn write_configs(&self) -> Result<()> {
+        for node in &self.nodes {
+            fs::write(&node.config, self.config(node))
+                .with_context(|| format!("writing {}", node.config.display()))?;
+        }
+        Ok(())
+    }
+
+    fn config(&self, node: &NodeLayout) -> String {
+        // Debug's quotes and escapes are TOML's.
+        let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+        let mut text = format!(
+            "cluster = {:?}\nnode = {}\ndata_dir = {}\ncerts_dir = {}\nprofile = \"lan\"\n",
+            self.cluster,
+            node.id,
+            quoted(&node.data),
+            quoted(&self.certs()),
+        );
+        for NodeLayout { id, peer_addr, client_addr, .. } in &self.nodes {
+            text +=
+                &format!("\n[[members]]\nid = {id}\npeer = \"{peer_addr}\"\nclient = \"{client_addr}\"\n");
+        }
+        text
+    }
+}
+
+/// `raft-register`, beside this program.
+fn program() -> Result<PathBuf> {
+    let here = std::env::current_exe().context("finding this program's own path")?;
+    let program = here.with_file_name(format!("raft-register{}", std::env::consts::EXE_SUFFIX));
+    if !program.exists() {
+        bail!("{} is missing: build it with `cargo build --release -p register -p bench`", program.display());
+    }
+    Ok(program)
+}
+
+fn fresh_directory(dir: &Path) -> Result<()> {
+    let marker = dir.join(MARKER);
+    if dir.exists() {
+        let empty = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?.next().is_none();
+        if !empty && !marker.exists() {
+            bail!("{} exists and was not made by this program: give another --dir", dir.display());
+        }
+        end_leftovers(dir)?;
+        fs::remove_dir_all(dir).with_context(|| format!("removing the earlier run in {}", dir.display()))?;
+    }
+    fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
+    fs::write(&marker, "This directory is replaced by the next run.\n")
+        .with_context(|| format!("writing {}", marker.display()))
+}
+
+/// Ends the nodes of an earlier run whose own end was too sudden to do it. A process id may belong
+/// to another program by now: only one whose command line names this directory's configuration is
+/// ended.
+fn end_leftovers(dir: &Path) -> Result<()> {
+    let dir = dir.canonicalize().with_context(|| format!("finding {}", dir.display()))?;
+    for entry in fs::read_dir(&dir).with_context(|| format!("listing {}", dir.display()))? {
+        let path = entry.with_context(|| format!("listing {}", dir.display()))?.path();
+        if path.extension().is_none_or(|extension| extension != "pid") {
+            continue;
+        }
+        let Some(pid) = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let config = path.with_extension("toml");
+        let is_ours =
+            command_line.split(|byte| *byte == 0).any(|arg| arg == config.as_os_str().as_encoded_bytes());
+        if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
+            // It may end by itself between the look and the signal.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+    Ok(())
+}
+
+/// Ports that nobody uses now. All are held until all are known, so that none is given twice.
+fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
+    let sockets: Vec<UdpSocket> = (0..count)
+        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<Result<_, _>>()
+        .context("looking for free UDP ports on 127.0.0.1")?;
+    sockets.iter().map(|socket| socket.local_addr().context("asking a socket for its port")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_directories_of_ours_are_replaced() {
+        let outer = tempfile::tempdir().unwrap();
+        let dir = outer.path().join("demo");
+        fresh_directory(&dir).unwrap();
+        fs::write(dir.join("old"), "").unwrap();
+        fresh_directory(&dir).unwrap();
+        assert!(!dir.join("old").exists());
+
+        let foreign = outer.path().join("foreign");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("precious"), "").unwrap();
+        assert!(fresh_directory(&foreign).unwrap_err().to_string().contains("not made by this program"));
+        assert!(foreign.join("precious").exists());
+    }
+
+    #[test]
+    fn free_ports_differ() {
+        let ports = free_ports(6).unwrap();
+        let unique: std::collections::BTreeSet<_> = ports.iter().collect();
+        assert_eq!(unique.len(), 6);
+    }
+}

@@ -1,0 +1,73 @@
+//! How histories are stored: one module per format.
+
+pub mod jsonl;
+
+use std::io;
+
+/// Why a history could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file could not be read.
+    #[error("cannot read: {0}")]
+    Io(#[from] io::Error),
+    /// A line is wrong.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: LineError,
+    },
+}
+
+/// What can be wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// Not an object of the format, or a field has the wrong type.
+    #[error("malformed JSON: {0}")]
+    Malformed(String),
+    /// A field that this kind of line needs is not there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// `kind` is not one of the format's.
+    #[error("unknown kind `{kind}` (expected {expected})")]
+    UnknownKind {
+        /// As it stands in the line.
+        kind: String,
+        /// The allowed ones.
+        expected: &'static str,
+    },
+    /// `op` is not one of the format's.
+    #[error("unknown op `{0}` (expected read, write or cas)")]
+    UnknownOp(String),
+    /// The value does not fit the operation.
+    #[error("`value` of a {op} must be {expected}")]
+    WrongValue {
+        /// The operation.
+        op: &'static str,
+        /// What it needs.
+        expected: &'static str,
+    },
+    /// An answer for a process that asked nothing.
+    #[error("process {process} completes an operation that it did not invoke")]
+    NotInvoked {
+        /// The process.
+        process: u64,
+    },
+    /// A process may have one operation under way.
+    #[error("process {process} invokes an operation while its previous one (line {line}) is open")]
+    AlreadyOpen {
+        /// The process.
+        process: u64,
+        /// Of the open invocation.
+        line: usize,
+    },
+    /// The answer is to another question.
+    #[error("the completion is of another {what} than its invocation (line {line})")]
+    Differs {
+        /// `op`, `key` or `value`.
+        what: &'static str,
+        /// Of the invocation.
+        line: usize,
+    },
+}

@@ -1,0 +1,208 @@
+//! What a check found, for programs and for people.
+
+use std::fmt;
+
+use crate::check::{FailedCas, ModelKind};
+use crate::value::Key;
+
+/// The outcome of a check, key by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The model that was assumed.
+    pub model: ModelKind,
+    /// How a CAS that is recorded as `fail` was taken.
+    pub failed_cas: FailedCas,
+    /// One report per key, by key; the operations without a key come first.
+    pub keys: Vec<KeyReport>,
+}
+
+/// The outcome for one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyReport {
+    /// The key; `None` for operations without one.
+    pub key: Option<Key>,
+    /// Whether one order explains this key's operations.
+    pub verdict: Verdict,
+    /// Who decided.
+    pub engine: Engine,
+    /// How many operations there were.
+    pub counts: Counts,
+}
+
+/// Whether one sequential order explains the operations. Indices are those of [`History::operations`](crate::History::operations).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes: this one. It was replayed by an independent check.
+    Linearizable {
+        /// Operations in the order of their effects, without those that had none.
+        order: Vec<usize>,
+    },
+    /// No.
+    NotLinearizable(Violation),
+    /// The budget was spent before either could be shown.
+    Unknown(Unexplained),
+}
+
+/// Why no order explains the operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which operation cannot be explained, and what makes it impossible, with line numbers.
+    pub sentence: String,
+    /// The operations that the sentence is about, in the order of their invocations.
+    pub operations: Vec<usize>,
+}
+
+/// How far a search came that did not finish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unexplained {
+    /// The same, in words.
+    pub sentence: String,
+    /// How many operations, in the order of their returns, some order explains.
+    pub explained: usize,
+    /// The first that none was found for.
+    pub next: Option<usize>,
+}
+
+/// Who decided, and why not the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// Zones of unique values: exact here, as every observed value has one writer.
+    Zones,
+    /// The search.
+    Search {
+        /// Why zones would not have been exact.
+        because: String,
+        /// How many configurations were tried.
+        configurations: u64,
+    },
+}
+
+/// How many operations ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Answered: they took effect.
+    pub completed: usize,
+    /// Unknown: they may have taken effect.
+    pub open: usize,
+    /// Failed: they had no effect.
+    pub not_applied: usize,
+}
+
+/// A verdict without its evidence. The greater, the more a user must know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Summary {
+    /// Every key is linearizable.
+    Linearizable,
+    /// No key is known to be wrong, some could not be decided.
+    Unknown,
+    /// Some key is not linearizable.
+    NotLinearizable,
+}
+
+impl Report {
+    /// The worst of the keys' verdicts.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.keys.iter().map(|key| key.verdict.summary()).max().unwrap_or(Summary::Linearizable)
+    }
+
+    /// Whether every key is linearizable.
+    #[must_use]
+    pub fn is_linearizable(&self) -> bool {
+        self.summary() == Summary::Linearizable
+    }
+
+    /// The keys that are not linearizable, with the reason.
+    pub fn violations(&self) -> impl Iterator<Item = (&KeyReport, &Violation)> {
+        self.keys.iter().filter_map(|key| match &key.verdict {
+            Verdict::NotLinearizable(violation) => Some((key, violation)),
+            Verdict::Linearizable { .. } | Verdict::Unknown(_) => None,
+        })
+    }
+
+    /// Of all keys together.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.keys.iter().fold(Counts::default(), |sum, key| Counts {
+            completed: sum.completed + key.counts.completed,
+            open: sum.open + key.counts.open,
+            not_applied: sum.not_applied + key.counts.not_applied,
+        })
+    }
+}
+
+impl Verdict {
+    /// Without the evidence.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        match self {
+            Verdict::Linearizable { .. } => Summary::Linearizable,
+            Verdict::NotLinearizable(_) => Summary::NotLinearizable,
+            Verdict::Unknown(_) => Summary::Unknown,
+        }
+    }
+}
+
+/// More linearizable keys than this are summed up in one line.
+const LISTED_KEYS: usize = 10;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { model, failed_cas, keys } = self;
+        write!(f, "{}: {}, model {model}, failed cas: {failed_cas}", self.summary(), self.counts())?;
+        let good = |key: &&KeyReport| key.verdict.summary() == Summary::Linearizable;
+        for key in keys.iter().filter(|key| keys.len() <= LISTED_KEYS || !good(key)) {
+            write!(f, "\n  {key}")?;
+        }
+        if keys.len() > LISTED_KEYS {
+            let all = keys.iter().filter(good).count();
+            let zones = keys.iter().filter(good).filter(|key| key.engine == Engine::Zones).count();
+            write!(f, "\n  {all} keys linearizable, {zones} by zones, {} by search", all - zones)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for KeyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(key) = &self.key {
+            write!(f, "key {key}: ")?;
+        }
+        write!(f, "{}, {}, by {}", self.verdict.summary(), self.counts, self.engine)?;
+        match &self.verdict {
+            Verdict::Linearizable { .. } => Ok(()),
+            Verdict::NotLinearizable(Violation { sentence, .. })
+            | Verdict::Unknown(Unexplained { sentence, .. }) => {
+                write!(f, "\n    {sentence}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Summary::Linearizable => "linearizable",
+            Summary::Unknown => "unknown",
+            Summary::NotLinearizable => "NOT linearizable",
+        })
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { completed, open, not_applied } = self;
+        write!(f, "{} operations ({open} open, {not_applied} failed)", completed + open + not_applied)
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Engine::Zones => f.write_str("zones (every observed value has one writer)"),
+            Engine::Search { because, configurations } => {
+                write!(f, "search of {configurations} configurations ({because})")
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The crate from outside: against a brute-force referee, on planted violations, on recorded runs, and as a program.
+
+// Helpers outside of #[test] functions are test code too: clippy.toml's allowance does not reach them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod against_referee;
+mod cli;
+mod explanations;
+mod format_errors;
+mod generator;
+mod planted;
+mod recorded;
+mod recorder;
+mod referee;
+mod script;
+mod speed;

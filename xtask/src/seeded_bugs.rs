@@ -1,0 +1,168 @@
+//! Proof that the tests bite: real bugs of real systems, each a small change that exists only in a
+//! build with `--cfg seeded_bugs`, switched on one at a time. The test that is named for a bug must
+//! pass without it and fail with it.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::command::Cmd;
+use crate::step::test_counts;
+use crate::workspace::Workspace;
+
+struct SeededBug {
+    /// What `SEEDED_BUG` is set to.
+    name: &'static str,
+    package: &'static str,
+    /// The test that finds it, as `cargo test` takes it.
+    test: &'static str,
+    /// What it does, in the words of the systems that had it.
+    class: &'static str,
+}
+
+/// `docs/testing.md` tells their stories.
+const BUGS: &[SeededBug] = &[
+    SeededBug {
+        name: "sync-skipped",
+        package: "raft",
+        test: "what_was_reported_durable_survives_a_crash",
+        class: "a write is reported durable before it was synced",
+    },
+    SeededBug {
+        name: "vote-before-durable",
+        package: "raft",
+        test: "a_vote_is_said_only_when_it_is_durable",
+        class: "a vote leaves the node before it is on disk",
+    },
+    SeededBug {
+        name: "commit-old-term",
+        package: "raft",
+        test: "figure_8_an_entry_of_an_old_term_is_not_committed_by_counting",
+        class: "replicas of an entry of an old term are counted (Figure 8)",
+    },
+    SeededBug {
+        name: "torn-tail-cut-below-durable",
+        package: "raft",
+        test: "every_flipped_bit_is_named_or_only_costs_what_was_not_known_durable",
+        class: "damage to durable entries is taken for a torn tail and cut away",
+    },
+];
+
+/// Which bugs to try.
+#[derive(clap::Args)]
+pub(crate) struct SeededBugsArgs {
+    /// Only this one
+    name: Option<String>,
+    /// Show the tests' output
+    #[arg(long)]
+    show: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Found,
+    /// The test passes with the bug on: a hole in the tests.
+    Missed,
+    /// The test fails without the bug, so its failing proves nothing.
+    Broken,
+    /// No test of that name ran.
+    NoTest,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCode> {
+    let wanted = |bug: &&SeededBug| args.name.as_ref().is_none_or(|name| bug.name == name);
+    let bugs: Vec<&SeededBug> = BUGS.iter().filter(wanted).collect();
+    if bugs.is_empty() {
+        let names: Vec<&str> = BUGS.iter().map(|bug| bug.name).collect();
+        bail!(
+            "no seeded bug is called `{}`; there are {}",
+            args.name.as_deref().unwrap_or(""),
+            names.join(", ")
+        );
+    }
+    let mut results = Vec::new();
+    for bug in bugs {
+        println!("{}: {}", bug.name, bug.class);
+        let verdict = try_one(workspace, bug, args.show)?;
+        println!("    {}", verdict.word());
+        results.push((bug, verdict));
+    }
+    print!("\n{}", table(&results));
+    let all_found = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
+    Ok(if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict> {
+    let target = workspace.target.join("seeded-bugs");
+    // A target directory of its own: the flag would otherwise rebuild everything, back and forth.
+    let build = Cmd::cargo(["test", "--package", bug.package, "--lib", "--tests"])
+        // Built anew where everything else is cached: compiling fast matters more than running fast.
+        .args(["--config", "profile.dev.package.'*'.opt-level=0"].map(str::to_owned))
+        .args(["--target-dir".to_owned(), target.to_string_lossy().into_owned(), bug.test.to_owned()])
+        .env("RUSTFLAGS", "--cfg seeded_bugs");
+
+    let without = build.watch(workspace, show)?;
+    let (passed, failed) = test_counts(&without.lines);
+    if !without.success || passed + failed == 0 {
+        if !show {
+            without.lines.iter().for_each(|line| println!("    {line}"));
+        }
+        println!("    to see it again: {build}");
+        return Ok(if without.success { Verdict::NoTest } else { Verdict::Broken });
+    }
+
+    let with = build.env("SEEDED_BUG", bug.name);
+    let outcome = with.watch(workspace, show)?;
+    println!("    {with}");
+    // A run that ends without a failed test (a build error, say) has found nothing.
+    let failed = test_counts(&outcome.lines).1;
+    Ok(if !outcome.success && failed > 0 { Verdict::Found } else { Verdict::Missed })
+}
+
+fn table(results: &[(&SeededBug, Verdict)]) -> String {
+    let name = results.iter().map(|(bug, _)| bug.name.len()).max().unwrap_or(0).max("bug".len());
+    let mut text = format!("{:name$}  found    by\n", "bug");
+    for (bug, verdict) in results {
+        let found = if *verdict == Verdict::Found { "yes" } else { "NO" };
+        text += &format!("{:name$}  {found:7}  {}: {}\n", bug.name, bug.package, bug.test);
+    }
+    let found = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
+    text + &format!("\n{found} of {} seeded bugs found\n", results.len())
+}
+
+impl Verdict {
+    fn word(&self) -> &'static str {
+        match self {
+            Verdict::Found => "found",
+            Verdict::Missed => "MISSED: the test passes with the bug on",
+            Verdict::Broken => "BROKEN: the test fails, or does not build, without the bug",
+            Verdict::NoTest => "NO TEST of that name ran",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_names_each_bug_and_counts_the_found() {
+        let bug = SeededBug { name: "bug-a", package: "raft", test: "finds_a", class: "" };
+        let other = SeededBug { name: "b", package: "raft", test: "finds_b", class: "" };
+        let text = table(&[(&bug, Verdict::Found), (&other, Verdict::NoTest)]);
+        assert_eq!(
+            text,
+            "bug    found    by\n\
+             bug-a  yes      raft: finds_a\n\
+             b      NO       raft: finds_b\n\
+             \n1 of 2 seeded bugs found\n"
+        );
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (i, bug) in BUGS.iter().enumerate() {
+            assert!(BUGS[..i].iter().all(|earlier| earlier.name != bug.name), "{} twice", bug.name);
+        }
+    }
+}

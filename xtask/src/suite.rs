@@ -1,0 +1,83 @@
+//! `cargo xtask test`: everything that must hold before a change is merged, in the order in which
+//! a failure is cheapest to find.
+//!
+//! Heavy dependencies are compiled twice, no more: clippy, the tests and the documentation share
+//! the dev profile, the lab tests and the demo the release profile; the seeded bugs build only
+//! crates without QUIC.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::command::Cmd;
+use crate::demo;
+use crate::step::{self, Step};
+use crate::workspace::Workspace;
+
+/// How much to run.
+#[derive(clap::Args, Default)]
+pub(crate) struct TestArgs {
+    /// Also a longer demo, and the benches once each to see that they run
+    #[arg(long)]
+    full: bool,
+}
+
+/// Lab tests at the same time: they mostly wait, so four on two cores do not disturb each other.
+const LAB_JOBS: &str = "4";
+
+pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
+    let passed = step::run_all(workspace, &steps(workspace, args));
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
+    let demo_seconds = if args.full { "120" } else { "20" };
+    let demo = Cmd::path(workspace.release_binary("bench"), ["demo", "--seconds", demo_seconds]);
+    let mut steps = vec![
+        step("format", Cmd::cargo(["fmt", "--all", "--check"])),
+        step("tidy", Cmd::xtask(["tidy"])),
+        step("clippy", clippy(&["--workspace", "--all-targets"])),
+        step("clippy raft", clippy(&["--package", "raft", "--no-default-features"])),
+        step("clippy register", clippy(&["--package", "register", "--no-default-features"])),
+        step("tests", Cmd::cargo(["test", "--workspace"])),
+        step("docs", Cmd::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
+        step("release build", demo::build()),
+        Step { name: "demo", command: demo, needs: Some("release build") },
+        step("lab tests 4A", Cmd::xtask(["test-4a", "--jobs", LAB_JOBS])),
+        step("lab tests 4B", Cmd::xtask(["test-4b", "--jobs", LAB_JOBS])),
+    ];
+    if args.full {
+        steps.push(step("benches", Cmd::cargo(["bench", "--package", "bench", "--", "--test"])));
+    }
+    steps
+}
+
+fn step(name: &'static str, command: Cmd) -> Step {
+    Step { name, command, needs: None }
+}
+
+fn clippy(what: &[&str]) -> Cmd {
+    let what = what.iter().map(ToString::to_string);
+    Cmd::cargo(["clippy"]).args(what).args(["--", "-D", "warnings"].map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needs_name_earlier_steps() {
+        let workspace = Workspace::find().unwrap();
+        let steps = steps(&workspace, &TestArgs { full: true });
+        for (i, step) in steps.iter().enumerate() {
+            assert!(steps[..i].iter().all(|earlier| earlier.name != step.name), "{} twice", step.name);
+            if let Some(needed) = step.needs {
+                assert!(
+                    steps[..i].iter().any(|earlier| earlier.name == needed),
+                    "{needed} is no earlier step"
+                );
+            }
+        }
+    }
+}
