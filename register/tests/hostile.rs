@@ -8,7 +8,7 @@ mod common;
 use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
-use common::{Cluster, in_dir, runtime};
+use common::{Cluster, LIMIT, in_dir, runtime};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use raft::SessionId;
 use raft::session::SessionTag;
@@ -65,7 +65,7 @@ impl Raw {
 
     /// The code and reason that the node closes with.
     async fn closed(self) -> (u64, String) {
-        match self.connection.closed().await {
+        match tokio::time::timeout(LIMIT, self.connection.closed()).await.unwrap() {
             ConnectionError::ApplicationClosed(close) => {
                 (close.error_code.into_inner(), String::from_utf8_lossy(&close.reason).into_owned())
             }
