@@ -1,8 +1,8 @@
 //! Three nodes that agree on a counter: `cargo run -p raft --example counter`.
-use std::{collections::BTreeMap, io};
 use bytes::Bytes;
 use raft::{BootId, ClusterId, Config, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine};
 use raft::{driver, storage, transport};
+use std::{collections::BTreeMap, io};
 
 struct Counter(u64);
 #[rustfmt::skip]
