@@ -44,6 +44,11 @@ async fn run(config: ClientConfig, in_flight: u64, time: Duration) -> Result<(),
     let rate = latencies.len() as f64 / start.elapsed().as_secs_f64();
     latencies.sort_unstable();
     let at = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
-    println!("{in_flight} in flight: {rate:.0} puts/s, median {:?}, p99 {:?}", at(50), at(99));
+    let longest = latencies.last().copied().unwrap_or_default();
+    println!(
+        "{in_flight} in flight: {rate:.0} puts/s, median {:?}, p99 {:?}, longest {longest:?}",
+        at(50),
+        at(99)
+    );
     Ok(())
 }

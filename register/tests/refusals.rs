@@ -8,7 +8,7 @@ mod common;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::{Cluster, SOON, in_dir, runtime, wait_for};
+use common::{Cluster, LIMIT, SOON, in_dir, runtime, wait_for};
 use raft::{ClusterId, NodeId};
 use register::{Failure, StatusError};
 use transport_quic::pki::client_params;
@@ -69,7 +69,7 @@ async fn dial(config: quinn::ClientConfig, port: u16) -> quinn::ConnectionError 
     let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     match endpoint.connect_with(config, address, "127.0.0.1").unwrap().await {
-        Ok(connection) => connection.closed().await,
+        Ok(connection) => tokio::time::timeout(LIMIT, connection.closed()).await.unwrap(),
         Err(error) => error,
     }
 }

@@ -39,7 +39,7 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         step("clippy", clippy(&["--workspace", "--all-targets"])),
         step("clippy raft", clippy(&["--package", "raft", "--no-default-features"])),
         step("clippy register", clippy(&["--package", "register", "--no-default-features"])),
-        step("tests", Cmd::cargo(["test", "--workspace"])),
+        step("tests", Cmd::cargo(["test", "--workspace", "--no-fail-fast"])),
         step("docs", Cmd::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
         step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
         step("release build", demo::build()),
@@ -59,7 +59,8 @@ fn step(name: &'static str, command: Cmd) -> Step {
 
 fn clippy(what: &[&str]) -> Cmd {
     let what = what.iter().map(ToString::to_string);
-    Cmd::cargo(["clippy"]).args(what).args(["--", "-D", "warnings"].map(str::to_owned))
+    // All that is wrong at once, not only in the first crate that has something.
+    Cmd::cargo(["clippy", "--keep-going"]).args(what).args(["--", "-D", "warnings"].map(str::to_owned))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl StateMachine for Journal {
 }
 
 pub(crate) struct Cluster {
-    network: InProcess,
+    pub(crate) network: InProcess,
     disks: BTreeMap<NodeId, MemoryDisk>,
     bootstrap: Bootstrap,
     pub(crate) nodes: BTreeMap<NodeId, Node>,

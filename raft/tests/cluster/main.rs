@@ -4,4 +4,5 @@
 mod bootstrap;
 mod failures;
 mod harness;
+mod hostile;
 mod service;

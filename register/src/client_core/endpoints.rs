@@ -12,8 +12,9 @@ const MAX_ENDPOINTS: usize = 64;
 /// The first pause after a failed dial; it doubles up to [`REDIAL_MAX`].
 const REDIAL_MIN: Duration = Duration::from_millis(50);
 const REDIAL_MAX: Duration = Duration::from_secs(1);
-/// How long a dial may take before another endpoint is tried beside it.
-const DIAL_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a dial may take before another endpoint is tried beside it: a handshake takes two round
+/// trips, and a superfluous one costs little.
+const DIAL_PATIENCE: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {

@@ -253,6 +253,18 @@ fn a_silent_node_is_given_up_but_its_late_answer_counts() {
 }
 
 #[test]
+fn a_hint_to_a_silent_node_leads_on_to_a_third() {
+    let mut s = Scene::new();
+    s.core.endpoints = Endpoints::new(vec!["a".into(), "b".into(), "c".into()], 0);
+    s.on(submit(W, get(), 5 * SECOND));
+    s.on(Event::Connected(A));
+    assert_eq!(s.wait(), vec![dial(B, "b")]);
+    s.on(Event::Connected(B));
+    assert_eq!(s.on(refused(B, 2, not_leader(Some("a")))), vec![]);
+    assert_eq!(s.wait(), vec![dial(EndpointId(2), "c")]);
+}
+
+#[test]
 fn a_node_that_answers_others_is_given_more_time() {
     let mut s = Scene::in_session();
     s.on(submit(W, put("v"), 60 * SECOND));

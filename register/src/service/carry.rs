@@ -96,3 +96,28 @@ pub(super) async fn open_session(node: &Handle) -> Result<Response, NotDone> {
         Err(OpenSessionError::Outcome(error)) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raft::driver::{StopCause, Stopped};
+
+    #[test]
+    fn what_may_have_entered_the_log_is_never_called_refused() {
+        let stopped = Stopped { cause: StopCause::Requested };
+        let unknown = NotDone::Other(Refused::Unknown);
+        assert_eq!(NotDone::from(ProposeError::Stopped(stopped.clone())), unknown);
+        assert_eq!(NotDone::from(OutcomeError::Stopped(stopped)), unknown);
+        assert_eq!(NotDone::from(OutcomeError::Unknown), unknown);
+    }
+
+    #[test]
+    fn a_hint_has_the_leaders_client_address() {
+        let addresses = BTreeMap::from([(NodeId(2), "n2:7102".to_owned())]);
+        let hint = |leader| NotDone::NotLeader(leader).with_address(&addresses);
+        let known = LeaderHint { node: NodeId(2), address: "n2:7102".into() };
+        assert_eq!(hint(Some(NodeId(2))), Refused::NotLeader { hint: Some(known) });
+        assert_eq!(hint(Some(NodeId(3))), Refused::NotLeader { hint: None });
+        assert_eq!(hint(None), Refused::NotLeader { hint: None });
+    }
+}

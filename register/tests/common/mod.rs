@@ -9,6 +9,7 @@ use std::net::UdpSocket;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use raft::{ClusterId, NodeId};
@@ -57,10 +58,7 @@ impl Cluster {
         fs::create_dir(&certs).unwrap();
         fs::write(certs.join("peer-ca.pem"), pki.peer_ca.cert_pem()).unwrap();
         fs::write(certs.join("client-ca.pem"), pki.client_ca.cert_pem()).unwrap();
-        // All at once, so that no two are the same.
-        let sockets: Vec<_> = (0..2 * size).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
-        let port = |i: usize| sockets[i].local_addr().unwrap().port();
-        let ports = (0..size).map(|i| Ports { peer: port(2 * i), client: port(2 * i + 1) }).collect();
+        let ports = (0..size).map(|_| Ports { peer: free_port(), client: free_port() }).collect();
         let running = (0..size).map(|_| None).collect();
         let cluster = Cluster { dir, pki, ports, profile, running };
         for node in cluster.nodes() {
@@ -230,6 +228,17 @@ impl Drop for Cluster {
             self.kill(node);
         }
     }
+}
+
+/// A port that nobody has, below those that the system hands out by itself: a client's socket must
+/// not take it before the node does, nor while the node is down. Each process begins elsewhere.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let free = std::iter::repeat_with(|| {
+        let next = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Relaxed));
+        u16::try_from(10_000 + next % 22_000).unwrap()
+    });
+    free.into_iter().find(|port| UdpSocket::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn index(node: u64) -> usize {
