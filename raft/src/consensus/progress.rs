@@ -140,12 +140,14 @@ impl Progress {
     }
 
     /// When the oldest unanswered request counts as lost: after several of the usual response
-    /// times, and two heartbeats at least.
+    /// times, two heartbeats at least, and an election timeout at most. Where answers are delayed at
+    /// random, several usual times can be longer than anybody waits; what is repeated too early
+    /// costs one request, and its late answer still counts.
     #[must_use]
     pub fn lost_at(&self, config: &Config) -> Option<Timestamp> {
         let oldest = self.in_flight.front()?;
-        let patience = (config.heartbeat * 2).max(self.response_time.unwrap_or_default() * 4);
-        Some(oldest.sent + patience)
+        let usual = self.response_time.unwrap_or_default() * 4;
+        Some(oldest.sent + usual.min(config.election_min).max(config.heartbeat * 2))
     }
 
     /// Smooths as RFC 6298 does: an eighth of the new measurement.
@@ -202,6 +204,16 @@ mod tests {
         assert_eq!(p.next_index, LogIndex(6));
         p.matched(Timestamp::from_millis(1002), lost, LogIndex(8));
         assert_eq!((p.match_index, p.next_index, p.mode), (LogIndex(8), LogIndex(9), Mode::Replicate));
+    }
+
+    #[test]
+    fn slow_answers_delay_a_repetition_by_an_election_timeout_at_most() {
+        let config = Config::lan();
+        let mut p = replicating();
+        let slow = p.sent(Timestamp::default(), LogIndex(6));
+        p.matched(Timestamp::from_millis(9000), slow, LogIndex(6));
+        p.sent(Timestamp::from_millis(9000), LogIndex(7));
+        assert_eq!(p.lost_at(&config), Some(Timestamp::from_millis(9000) + config.election_min));
     }
 
     #[test]
