@@ -17,7 +17,7 @@ pub struct Conditions {
     pub client: &'static str,
     /// Processor, cores and kernel.
     pub machine: String,
-    /// The commit that was measured.
+    /// The commit of the directory in which the run was started.
     pub commit: String,
 }
 

@@ -29,7 +29,17 @@ enum Command {
 const NO_VERDICT: u8 = 3;
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    // Clap's own status for a wrong command line is 2, which is a verdict here.
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            let wrong = answer.use_stderr();
+            // Help that cannot be printed is no reason for another status.
+            let _ = answer.print();
+            return if wrong { ExitCode::from(NO_VERDICT) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(&cli) {
         Ok(Summary::Linearizable) => ExitCode::SUCCESS,
         Ok(Summary::NotLinearizable) => ExitCode::from(1),
         Ok(Summary::Unknown) => ExitCode::from(2),

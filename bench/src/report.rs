@@ -222,7 +222,7 @@ impl Report {
         writeln!(page, "load         {clients} clients on {keys} keys, values of {value_bytes} B,")?;
         writeln!(page, "             aiming at {aimed_rate} operations/s in all, each client one at a time")?;
         writeln!(page, "machine      {machine}")?;
-        writeln!(page, "commit       {commit}")
+        writeln!(page, "commit       {commit} (checked out where this was run)")
     }
 
     fn write_operations(&self, page: &mut String) -> std::fmt::Result {
