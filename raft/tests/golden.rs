@@ -82,7 +82,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn parse(bytes: &[u8]) -> Result<Message, DecodeError> {
-    let prefix: &[u8; PREFIX] = bytes.first_chunk().unwrap();
+    let Some(prefix) = bytes.first_chunk() else { panic!("a frame shorter than its prefix") };
     let prefix = Prefix::parse(prefix)?;
     decode(prefix.kind, prefix.header_len, &Bytes::copy_from_slice(&bytes[PREFIX..]))
 }

@@ -2,6 +2,7 @@
 //! runs only when asked for.
 //! `cargo test -p raft --release --test storage_rate -- --ignored --nocapture`
 #![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::disallowed_methods, reason = "it measures")]
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};

@@ -6,6 +6,9 @@ use std::time::Duration;
 use super::config::Config;
 use super::types::{LogIndex, Timestamp};
 
+/// Losses in a row beyond which the patience grows no more: 16 times the usual one.
+const MAX_DOUBLINGS: u32 = 5;
+
 /// One AppendEntries that was sent and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct InFlight {
@@ -40,6 +43,9 @@ pub struct Progress {
     pub mode: Mode,
     in_flight: VecDeque<InFlight>,
     next_id: u64,
+    /// Requests lost in a row; each doubles the patience (RFC 6298 §5.5), so that a link slower than
+    /// the estimate is not filled with repetitions.
+    lost: u32,
     /// Smoothed time from sending a request to its answer: the round trip and the peer's sync.
     response_time: Option<Duration>,
     /// When the peer last answered anything in this term.
@@ -62,6 +68,7 @@ impl Progress {
             mode: Mode::Probe { silent: false },
             in_flight: VecDeque::new(),
             next_id: 0,
+            lost: 0,
             response_time: None,
             last_heard: now,
             heartbeat_due: now,
@@ -101,6 +108,7 @@ impl Progress {
     /// `match_index` rises and never falls.
     pub fn matched(&mut self, now: Timestamp, id: u64, index: LogIndex) {
         self.measure(now, id);
+        self.lost = 0;
         self.match_index = self.match_index.max(index);
         self.next_index = self.next_index.max(self.match_index.next());
         self.in_flight.retain(|r| r.id != id && r.last > self.match_index);
@@ -136,18 +144,20 @@ impl Progress {
                 self.next_index = self.match_index.next();
             }
             self.mode = Mode::Probe { silent: true };
+            self.lost = (self.lost + 1).min(MAX_DOUBLINGS);
         }
     }
 
     /// When the oldest unanswered request counts as lost: after several of the usual response
-    /// times, two heartbeats at least, and an election timeout at most. Where answers are delayed at
+    /// times, two heartbeats at least, and an election timeout at most; longer from the second loss in a row on. Where answers are delayed at
     /// random, several usual times can be longer than anybody waits; what is repeated too early
     /// costs one request, and its late answer still counts.
     #[must_use]
     pub fn lost_at(&self, config: &Config) -> Option<Timestamp> {
         let oldest = self.in_flight.front()?;
         let usual = self.response_time.unwrap_or_default() * 4;
-        Some(oldest.sent + usual.min(config.election_min).max(config.heartbeat * 2))
+        let patience = usual.min(config.election_min).max(config.heartbeat * 2);
+        Some(oldest.sent + patience * (1 << self.lost.saturating_sub(1)))
     }
 
     /// Smooths as RFC 6298 does: an eighth of the new measurement.
@@ -204,6 +214,26 @@ mod tests {
         assert_eq!(p.next_index, LogIndex(6));
         p.matched(Timestamp::from_millis(1002), lost, LogIndex(8));
         assert_eq!((p.match_index, p.next_index, p.mode), (LogIndex(8), LogIndex(9), Mode::Replicate));
+    }
+
+    #[test]
+    fn losses_in_a_row_make_patient_until_an_answer_comes() {
+        let config = Config::lan();
+        let mut p = replicating();
+        let mut now = Timestamp::default();
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            p.heard(now);
+            p.sent(now, LogIndex(6));
+            let lost = p.lost_at(&config).unwrap();
+            waits.push((lost - now).as_millis());
+            p.give_up_lost(lost, &config);
+            now = lost;
+        }
+        assert_eq!(waits, [100, 100, 200, 400, 800, 1600, 1600]);
+        p.matched(now, 1, LogIndex(6));
+        p.sent(now, LogIndex(7));
+        assert_eq!((p.lost_at(&config).unwrap() - now).as_millis(), 100);
     }
 
     #[test]
