@@ -1,4 +1,5 @@
 //! How many puts a second one client gets through: `puts ENDPOINTS CERTS_DIR CLIENT IN_FLIGHT SECONDS`.
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! Clusters of real processes on loopback, for the tests of the service.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+#![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
