@@ -77,7 +77,7 @@ fn how_to_repeat(command: &Cmd, lines: &[String]) -> Vec<String> {
     let mut repeat = vec![command.to_string()];
     let hints = lines.iter().filter(|line| {
         let line = line.to_lowercase();
-        line.contains("seed ") || line.contains("seed=") || line.contains("seed:") || line.contains("replay")
+        ["seed ", "seed=", "seed:", "replay:"].iter().any(|hint| line.contains(hint))
     });
     repeat.extend(hints.map(|line| line.trim().to_owned()).take(HINTS));
     repeat
