@@ -45,6 +45,8 @@ struct Endpoint {
     last_heard: Timestamp,
     /// It was silent for too long and has said nothing since: asked only if there is no other.
     suspected: bool,
+    /// It was hung up on, and its connection has not ended yet.
+    hung_up: bool,
     /// What it owes an answer to, by tag; tags grow with time.
     attempts: BTreeMap<u64, Attempt>,
     /// Attempts with tags below this were given up: their answers still count, their silence no
@@ -61,6 +63,7 @@ impl Endpoint {
             not_authorised: false,
             last_heard: Timestamp::default(),
             suspected: false,
+            hung_up: false,
             attempts: BTreeMap::new(),
             suspected_below: 0,
         }
@@ -72,6 +75,14 @@ impl Endpoint {
         let (_, oldest) = self.attempts.range(self.suspected_below..).next()?;
         let silent = self.last_heard.max(oldest.sent_at) + patience;
         Some(silent.min(oldest.sent_at + patience * 4))
+    }
+
+    /// When to hang up: a node that was killed and started again knows nothing of the connection,
+    /// and would be silent on it until the idle timeout, though it may lead by now.
+    fn hang_up_at(&self, patience: Duration) -> Option<Timestamp> {
+        let (_, oldest) = self.attempts.first_key_value()?;
+        let waits = self.link == Link::Up && !self.hung_up;
+        waits.then(|| self.last_heard.max(oldest.sent_at) + patience * 2)
     }
 
     fn backoff(&mut self, now: Timestamp, jitter: f64) {
@@ -139,6 +150,7 @@ impl Endpoints {
             endpoint.failures = 0;
             endpoint.not_authorised = false;
             endpoint.suspected = false;
+            endpoint.hung_up = false;
             endpoint.last_heard = now;
         }
     }
@@ -227,8 +239,16 @@ impl Endpoints {
         Some(owed)
     }
 
+    /// The next endpoint whose connection has been silent for so long that a new one is better.
+    pub(super) fn hang_up(&mut self, now: Timestamp, patience: Duration) -> Option<EndpointId> {
+        let at = self.all.iter().position(|e| e.hang_up_at(patience).is_some_and(|at| at <= now))?;
+        self.all[at].hung_up = true;
+        Some(EndpointId(at))
+    }
+
     pub(super) fn next_suspicion(&self, patience: Duration) -> Option<Timestamp> {
-        self.all.iter().filter_map(|e| e.suspect_at(patience)).min()
+        let due = |e: &Endpoint| [e.suspect_at(patience), e.hang_up_at(patience)].into_iter().flatten().min();
+        self.all.iter().filter_map(due).min()
     }
 
     fn leave(&mut self, at: EndpointId) {

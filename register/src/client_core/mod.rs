@@ -100,6 +100,8 @@ pub enum Action {
         /// `host:port`.
         address: String,
     },
+    /// Close the connection, then say [`Event::Disconnected`].
+    HangUp(EndpointId),
     /// Send a request. If that is not possible the connection is gone: say so.
     Send {
         /// To whom.

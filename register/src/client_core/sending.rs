@@ -28,8 +28,12 @@ impl ClientCore {
         self.suspect_the_silent(now);
     }
 
-    /// What a silent node owes is asked of another; its own answer still counts, should it come.
+    /// What a silent node owes is asked of another; its own answer still counts, should it come. One
+    /// that stays silent is hung up on.
     fn suspect_the_silent(&mut self, now: Timestamp) {
+        while let Some(endpoint) = self.endpoints.hang_up(now, self.attempt_timeout) {
+            self.actions.push_back(Action::HangUp(endpoint));
+        }
         while let Some(owed) = self.endpoints.suspect(now, self.attempt_timeout) {
             for (tag, purpose) in owed {
                 match purpose {

@@ -368,3 +368,33 @@ fn an_abandoned_write_is_not_tried_again_and_frees_its_serial() {
     s.on(submit(OpId(2), put("w"), SECOND));
     assert_eq!(s.on(Event::Connected(B)), vec![propose(B, 4, (7, 3, 2), "w")]);
 }
+
+#[test]
+fn a_connection_that_stays_silent_is_given_up_and_made_anew() {
+    let mut s = Scene::in_session();
+    assert!(matches!(s.on(submit(W, put("x"), 60 * SECOND))[..], [Action::Send { endpoint: A, .. }]));
+    assert_eq!(s.wait(), [Action::Dial { endpoint: B, address: "b".into() }]);
+    s.on(Event::DialFailed(B, DialError::Unreachable));
+    let began = s.now;
+    let mut hung_up = Vec::new();
+    while s.now < began + 5 * SECOND {
+        hung_up.extend(s.wait().into_iter().filter(|a| matches!(a, Action::HangUp(_))));
+        if !hung_up.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(hung_up, [Action::HangUp(A)]);
+    assert!(s.now >= 2 * 500, "not before it was silent for long");
+    s.on(Event::Disconnected(A));
+    let mut actions = Vec::new();
+    while !actions.contains(&Action::Dial { endpoint: A, address: "a".into() }) {
+        actions = s.wait();
+        for action in &actions {
+            if *action == (Action::Dial { endpoint: B, address: "b".into() }) {
+                s.on(Event::DialFailed(B, DialError::Unreachable));
+            }
+        }
+    }
+    let again = s.on(Event::Connected(A));
+    assert!(matches!(again[..], [Action::Send { endpoint: A, .. }]), "the same serial again: {again:?}");
+}

@@ -37,12 +37,19 @@ struct Shared {
 struct State {
     core: ClientCore,
     waiting: HashMap<OpId, oneshot::Sender<Outcome>>,
-    links: HashMap<EndpointId, Arc<Outbox>>,
+    links: HashMap<EndpointId, Link>,
     next_op: u64,
     /// When the timer will step the core.
     armed: Option<Timestamp>,
     last_failure: Option<String>,
     closed: bool,
+}
+
+/// A connection that is up.
+#[derive(Debug)]
+struct Link {
+    outbox: Arc<Outbox>,
+    connection: quinn::Connection,
 }
 
 impl Pump {
@@ -100,8 +107,8 @@ impl Drop for Pump {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
-        for outbox in state.links.values() {
-            outbox.close();
+        for link in state.links.values() {
+            link.outbox.close();
         }
         drop(state);
         self.shared.earlier.notify_one();
@@ -148,8 +155,13 @@ impl Shared {
                         self.runtime.spawn(connect(self.clone(), endpoint, address));
                     }
                 }
+                Action::HangUp(endpoint) => match state.links.get(&endpoint) {
+                    // Its task then ends, and says that it did.
+                    Some(link) => link.connection.close(quinn::VarInt::from_u32(0), b"silent"),
+                    None => state.core.step(self.now(), Event::Disconnected(endpoint)),
+                },
                 Action::Send { endpoint, tag, request } => match state.links.get(&endpoint) {
-                    Some(outbox) => outbox.push(tag, &request),
+                    Some(link) => link.outbox.push(tag, &request),
                     None => state.core.step(self.now(), Event::Disconnected(endpoint)),
                 },
                 Action::Finish { op, outcome } => {
@@ -211,7 +223,7 @@ async fn connect(shared: Arc<Shared>, endpoint: EndpointId, address: String) {
         if state.closed {
             return;
         }
-        state.links.insert(endpoint, outbox.clone());
+        state.links.insert(endpoint, Link { outbox: outbox.clone(), connection: dialled.connection.clone() });
         shared.step(&mut state, Event::Connected(endpoint));
     }
     let why = exchange(&shared, endpoint, dialled, &outbox).await;

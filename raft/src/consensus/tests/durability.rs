@@ -22,7 +22,7 @@ fn a_vote_that_is_lost_with_its_node_was_never_said() {
     let mut next = Solo::new(3, 1, &[]);
     let outputs = next.hears(N3, vote_request(2, id(1, 1)));
     let second = next.persisted(&outputs);
-    let votes = [said, second].concat().iter().filter(|o| is_vote(o)).count();
+    let votes = [said, outputs, second].concat().iter().filter(|o| is_vote(o)).count();
     assert_eq!(votes, 1, "one vote per term");
 }
 
