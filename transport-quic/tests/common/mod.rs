@@ -2,6 +2,7 @@
 //! certificate and misbehave.
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helpers")]
+#![allow(clippy::disallowed_methods, reason = "any boot id and any port will do")]
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
