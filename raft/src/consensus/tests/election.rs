@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::consensus::io::RoleName;
-use crate::consensus::message::{HeartbeatReply, PreVote, PreVoteReply};
+use crate::consensus::message::{AppendEntriesReply, AppendOutcome, HeartbeatReply, PreVote, PreVoteReply};
 
 fn heartbeat(term: u64) -> Message {
     Message::Heartbeat(Heartbeat { term: Term(term), round: 0, leader_commit: LogIndex(0) })
@@ -129,6 +129,26 @@ fn a_leader_without_a_majority_steps_down_and_one_with_it_does_not() {
         node.after(50);
     }
     assert_eq!(node.raft.role(), RoleName::Follower);
+}
+
+/// An append is answered only when it is durable, a heartbeat at once.
+#[test]
+fn a_leader_outlasts_followers_whose_disks_are_slow() {
+    let mut node = Solo::new(3, 1, &[]);
+    let elected = node.lead();
+    node.persisted(&elected);
+    node.now = node.now + Duration::from_millis(49);
+    let outcome = AppendOutcome::Matched(LogIndex(2));
+    let ack = AppendEntriesReply { term: Term(2), id: 1, outcome };
+    node.hears(N2, Message::AppendEntriesReply(ack));
+    for ticket in 0..12 {
+        node.now = node.now + Duration::from_millis(30);
+        let outputs = node.propose(ticket, "x");
+        for Heartbeat { term, round, .. } in heartbeats_to(&outputs, N2) {
+            node.hears(N2, Message::HeartbeatReply(HeartbeatReply { term, round }));
+        }
+    }
+    assert_eq!(node.raft.role(), RoleName::Leader);
 }
 
 #[test]
