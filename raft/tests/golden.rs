@@ -82,9 +82,10 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn parse(bytes: &[u8]) -> Result<Message, DecodeError> {
-    let prefix: &[u8; PREFIX] = bytes.first_chunk().unwrap();
+    let cut = DecodeError::Cut { kind: "frame", have: bytes.len(), len: PREFIX };
+    let (prefix, payload) = bytes.split_first_chunk::<PREFIX>().ok_or(cut)?;
     let prefix = Prefix::parse(prefix)?;
-    decode(prefix.kind, prefix.header_len, &Bytes::copy_from_slice(&bytes[PREFIX..]))
+    decode(prefix.kind, prefix.header_len, &Bytes::copy_from_slice(payload))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How fast the log commits on the file system of this directory: a measurement, not a check, so it
 //! runs only when asked for.
 //! `cargo test -p raft --release --test storage_rate -- --ignored --nocapture`
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that measures")]
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
