@@ -109,6 +109,16 @@ fn a_leader_that_steps_down_refuses_its_reads() {
     }
 }
 
+/// Each term counts its rounds from the beginning.
+#[test]
+fn a_round_of_an_earlier_term_confirms_nothing() {
+    let mut node = leader();
+    let round = heartbeats_to(&read(&mut node, 1), N2)[0].round;
+    let stale = HeartbeatReply { term: Term(1), round };
+    assert_eq!(granted(&node.hears(N2, Message::HeartbeatReply(stale))), [0; 0]);
+    assert_eq!(granted(&confirm(&mut node, N2, round)), [1]);
+}
+
 #[test]
 fn a_round_that_nobody_started_confirms_nothing() {
     let mut node = leader();
