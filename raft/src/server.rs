@@ -180,7 +180,7 @@ impl<M: StateMachine> Server<M> {
             }
             Input::Read { ticket, .. } if self.asking_bytes > self.raft.config().max_uncommitted_bytes => {
                 self.reply(ticket, Reply::Refused(Refusal::Overloaded));
-                return Ok(());
+                io::Input::Tick
             }
             Input::Read { ticket, query } => {
                 self.asking_bytes += weight(&query);
@@ -376,27 +376,15 @@ mod tests {
     use crate::bootstrap::first_state;
     use crate::consensus::config::Config;
     use crate::consensus::types::{Incarnation, Membership};
+    use crate::state_machine::testing::Echo;
 
-    struct Echo;
-
-    impl StateMachine for Echo {
-        type Snapshot = Bytes;
-
-        fn apply(&mut self, _: LogIndex, command: &Bytes) -> Bytes {
-            command.clone()
-        }
-
-        fn query(&self, query: &Bytes) -> Bytes {
-            query.clone()
-        }
-
-        fn snapshot(&self) -> Bytes {
-            Bytes::new()
-        }
-
-        fn restore(_: &mut dyn std::io::Read) -> std::io::Result<Echo> {
-            Ok(Echo)
-        }
+    /// A cluster of one.
+    fn alone(max_uncommitted_bytes: usize) -> Server<Echo> {
+        let (hard_state, first) =
+            first_state(&Membership { voters: BTreeMap::from([(NodeId(1), Incarnation(1))]) });
+        let config = Config { max_uncommitted_bytes, ..Config::lan() };
+        let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+        Server::new(raft, Echo)
     }
 
     fn step(server: &mut Server<Echo>, millis: u64, input: Input) -> Vec<Output> {
@@ -412,12 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_only_refuses_still_looks_at_the_clock() {
+        let mut server = alone(1);
+        let campaign = step(&mut server, 301, Input::Tick);
+        persisted(&mut server, &campaign);
+        let read = |ticket| Input::Read { ticket: Ticket(ticket), query: Bytes::new() };
+        step(&mut server, 301, read(1));
+        let due = server.deadline();
+        step(&mut server, 10_000, read(2));
+        assert!(server.deadline() > due);
+    }
+
+    #[test]
     fn reads_that_wait_to_be_confirmed_are_bounded_in_bytes() {
-        let (hard_state, first) =
-            first_state(&Membership { voters: BTreeMap::from([(NodeId(1), Incarnation(1))]) });
-        let config = Config { max_uncommitted_bytes: 1000, ..Config::lan() };
-        let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), hard_state, vec![first]).unwrap();
-        let mut server = Server::new(raft, Echo);
+        let mut server = alone(1000);
         let campaign = step(&mut server, 301, Input::Tick);
         // It leads, and its disk does not take the no-op that reads wait for.
         let elected = persisted(&mut server, &campaign);
