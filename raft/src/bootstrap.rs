@@ -126,15 +126,13 @@ impl Bootstrap {
             // Whoever already leads will say it again.
             _ => return Ok(Vec::new()),
         };
-        if theirs.incarnation != incarnation {
+        if theirs.incarnation != incarnation || !self.members.contains(&from) {
             return Ok(Vec::new());
         }
         if let Some(view) = &theirs.view {
-            self.compare(from, view)?;
+            self.compare(from, incarnation, view)?;
         }
-        if self.members.contains(&from) {
-            self.heard.insert(from, incarnation);
-        }
+        self.heard.insert(from, incarnation);
         let mut outputs = self.progress();
         if is_request {
             let message = Message::IntroductionReply(self.introduction());
@@ -150,7 +148,12 @@ impl Bootstrap {
         self.progress()
     }
 
-    fn compare(&mut self, from: NodeId, theirs: &Membership) -> Result<(), Refused> {
+    fn compare(
+        &mut self,
+        from: NodeId,
+        incarnation: Incarnation,
+        theirs: &Membership,
+    ) -> Result<(), Refused> {
         match theirs.voters.get(&self.me) {
             None => {
                 let (peer, me, theirs) = (from, self.me, list(theirs));
@@ -166,8 +169,10 @@ impl Bootstrap {
             Some(ours) if ours != theirs => {
                 Err(Refused::ViewsDiffer { peer: from, theirs: list(theirs), ours: list(ours) })
             }
-            Some(_) => {
-                self.agreed.insert(from);
+            Some(ours) => {
+                if ours.knows(from, incarnation) {
+                    self.agreed.insert(from);
+                }
                 Ok(())
             }
             None => Ok(()),
@@ -269,6 +274,14 @@ mod tests {
     }
 
     #[test]
+    fn only_the_incarnation_in_the_view_is_bound_by_showing_it() {
+        let mut a = node(A, 10, Some(view(10, 20)));
+        let another = a.handle(B, Incarnation(21), &intro(21, Some(view(10, 20)))).unwrap();
+        assert!(!begins(&another));
+        assert!(begins(&a.handle(B, Incarnation(20), &intro(20, Some(view(10, 20)))).unwrap()));
+    }
+
+    #[test]
     fn one_node_alone_begins_once_its_view_is_durable() {
         let mut a = Bootstrap::new(A, Incarnation(10), &[A], None).unwrap();
         assert!(matches!(a.tick(Timestamp::default())[..], [Output::PersistView(_)]));
@@ -277,9 +290,12 @@ mod tests {
 
     #[test]
     fn a_stranger_is_told_nothing_and_counts_for_nothing() {
-        let mut a = node(A, 10, None);
-        a.handle(NodeId(9), Incarnation(90), &intro(90, None)).unwrap();
-        assert_eq!(a.tick(Timestamp::default()).len(), 1);
+        let mut a = node(A, 10, Some(view(10, 20)));
+        let stranger = NodeId(9);
+        for shown in [None, Some(view(10, 20)), Some(view(11, 20)), Some(Membership::default())] {
+            assert_eq!(a.handle(stranger, Incarnation(90), &intro(90, shown)), Ok(Vec::new()));
+        }
+        assert!(!begins(&a.tick(Timestamp::default())));
         assert!(Bootstrap::new(NodeId(9), Incarnation(1), &[A, B], None).is_err());
     }
 }

@@ -140,6 +140,8 @@ pub struct Server<M> {
     waiting: BTreeMap<LogIndex, (Term, Ticket)>,
     /// Reads without an index yet.
     asking: BTreeMap<Ticket, Bytes>,
+    /// What those count against the limit in bytes.
+    asking_bytes: usize,
     /// Reads that wait for the state machine to reach an index, in order of index.
     granted: BTreeMap<(LogIndex, Ticket), Bytes>,
     from_raft: Vec<io::Output>,
@@ -156,6 +158,7 @@ impl<M: StateMachine> Server<M> {
             last_applied: LogIndex(0),
             waiting: BTreeMap::new(),
             asking: BTreeMap::new(),
+            asking_bytes: 0,
             granted: BTreeMap::new(),
             from_raft: Vec::new(),
             outputs: Vec::new(),
@@ -175,7 +178,12 @@ impl<M: StateMachine> Server<M> {
             Input::OpenSession { ticket } => {
                 io::Input::Propose { ticket, kind: EntryKind::OpenSession, data: Bytes::new() }
             }
+            Input::Read { ticket, .. } if self.asking_bytes > self.raft.config().max_uncommitted_bytes => {
+                self.reply(ticket, Reply::Refused(Refusal::Overloaded));
+                io::Input::Tick
+            }
             Input::Read { ticket, query } => {
+                self.asking_bytes += weight(&query);
                 self.asking.insert(ticket, query);
                 io::Input::Read { ticket }
             }
@@ -217,12 +225,12 @@ impl<M: StateMachine> Server<M> {
                 self.outputs.push(Output::Accepted { ticket, id });
             }
             io::Output::ReadGranted { ticket, index } => {
-                if let Some(query) = self.asking.remove(&ticket) {
+                if let Some(query) = self.asked(ticket) {
                     self.granted.insert((index, ticket), query);
                 }
             }
             io::Output::Refused { ticket, reason } => {
-                self.asking.remove(&ticket);
+                self.asked(ticket);
                 self.reply(ticket, Reply::Refused(reason));
             }
             io::Output::Role(change) => {
@@ -233,6 +241,13 @@ impl<M: StateMachine> Server<M> {
             }
             io::Output::Alarm { peer, misdeed } => self.outputs.push(Output::Alarm { peer, misdeed }),
         }
+    }
+
+    /// Takes a read that waits for an index no longer.
+    fn asked(&mut self, ticket: Ticket) -> Option<Bytes> {
+        let query = self.asking.remove(&ticket)?;
+        self.asking_bytes -= weight(&query);
+        Some(query)
     }
 
     /// The leadership is lost: what is not committed may yet commit, or never.
@@ -343,7 +358,74 @@ impl<M: StateMachine> Server<M> {
     }
 }
 
+/// What a read that waits counts against the limit in bytes, as [`Entry::weight`] for an entry.
+fn weight(query: &Bytes) -> usize {
+    query.len() + 32
+}
+
 fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bootstrap::first_state;
+    use crate::consensus::config::Config;
+    use crate::consensus::types::{Incarnation, Membership};
+    use crate::state_machine::testing::Echo;
+
+    /// A cluster of one.
+    fn alone(max_uncommitted_bytes: usize) -> Server<Echo> {
+        let (hard_state, first) =
+            first_state(&Membership { voters: BTreeMap::from([(NodeId(1), Incarnation(1))]) });
+        let config = Config { max_uncommitted_bytes, ..Config::lan() };
+        let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+        Server::new(raft, Echo)
+    }
+
+    fn step(server: &mut Server<Echo>, millis: u64, input: Input) -> Vec<Output> {
+        let (now, mut outputs) = (Timestamp::from_millis(millis), Vec::new());
+        server.step(now, input).unwrap();
+        server.drain(now, &mut outputs).unwrap();
+        outputs
+    }
+
+    fn persisted(server: &mut Server<Echo>, outputs: &[Output]) -> Vec<Output> {
+        let id = outputs.iter().find_map(|o| if let Output::Persist(p) = o { Some(p.id) } else { None });
+        step(server, 301, Input::Persisted(id.unwrap()))
+    }
+
+    #[test]
+    fn a_node_that_only_refuses_still_looks_at_the_clock() {
+        let mut server = alone(1);
+        let campaign = step(&mut server, 301, Input::Tick);
+        persisted(&mut server, &campaign);
+        let read = |ticket| Input::Read { ticket: Ticket(ticket), query: Bytes::new() };
+        step(&mut server, 301, read(1));
+        let due = server.deadline();
+        step(&mut server, 10_000, read(2));
+        assert!(server.deadline() > due);
+    }
+
+    #[test]
+    fn reads_that_wait_to_be_confirmed_are_bounded_in_bytes() {
+        let mut server = alone(1000);
+        let campaign = step(&mut server, 301, Input::Tick);
+        // It leads, and its disk does not take the no-op that reads wait for.
+        let elected = persisted(&mut server, &campaign);
+        let query = Bytes::from(vec![7; 200]);
+        let read = |ticket| Input::Read { ticket: Ticket(ticket), query: query.clone() };
+        let answers: Vec<Output> = (0..10).flat_map(|ticket| step(&mut server, 301, read(ticket))).collect();
+        let refused =
+            |ticket| Output::Reply { ticket: Ticket(ticket), reply: Reply::Refused(Refusal::Overloaded) };
+        assert_eq!(answers, (5..10).map(refused).collect::<Vec<_>>());
+        let served = |ticket| Output::Reply { ticket: Ticket(ticket), reply: Reply::Read(query.clone()) };
+        let outputs = persisted(&mut server, &elected);
+        assert!((0..5).all(|ticket| outputs.contains(&served(ticket))), "{outputs:?}");
+        assert_eq!(step(&mut server, 301, read(10)), [served(10)]);
+    }
 }

@@ -42,3 +42,31 @@ impl Snapshot for Bytes {
         sink.write_all(self)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Answers what it is given.
+    pub(crate) struct Echo;
+
+    impl StateMachine for Echo {
+        type Snapshot = Bytes;
+
+        fn apply(&mut self, _: LogIndex, command: &Bytes) -> Bytes {
+            command.clone()
+        }
+
+        fn query(&self, query: &Bytes) -> Bytes {
+            query.clone()
+        }
+
+        fn snapshot(&self) -> Bytes {
+            Bytes::new()
+        }
+
+        fn restore(_: &mut dyn io::Read) -> io::Result<Echo> {
+            Ok(Echo)
+        }
+    }
+}

@@ -20,7 +20,8 @@ pub struct Config {
     pub max_in_flight: usize,
     /// Bytes of one command, at most.
     pub max_command_bytes: usize,
-    /// Bytes of uncommitted entries on a leader beyond which proposals are refused.
+    /// Bytes of uncommitted entries on a leader beyond which proposals are refused; and of reads
+    /// that wait to be confirmed, beyond which reads are.
     pub max_uncommitted_bytes: usize,
 }
 

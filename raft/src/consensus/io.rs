@@ -117,8 +117,8 @@ pub enum Refusal {
         /// The leader of the current term, if known.
         leader: Option<NodeId>,
     },
-    /// Too many bytes wait to be committed.
-    #[error("overloaded: too many bytes wait to be committed")]
+    /// Too many bytes wait already.
+    #[error("overloaded: too many bytes wait already")]
     Overloaded,
     /// A single command above the limit on an entry's size.
     #[error("the command has {size} bytes, the limit is {limit}")]

@@ -201,6 +201,7 @@ impl Raft {
     fn next_append(&mut self, now: Timestamp, to: NodeId) -> Option<AppendEntries> {
         let (term, leader_commit, last) = (self.term(), self.commit_index, self.log.last().index);
         let Role::Leader(leader) = &mut self.role else { return None };
+        let round = leader.reads.newest();
         let peer = leader.peers.get_mut(&to)?;
         if peer.next_index > last || !peer.may_send(&self.config) {
             return None;
@@ -210,7 +211,11 @@ impl Raft {
             self.log.batch(peer.next_index, self.config.max_append_entries, self.config.max_append_bytes);
         let end = LogIndex(prev_log.index.0 + entries.len() as u64);
         let id = peer.sent(now, end);
-        peer.heartbeat_due = now + self.config.heartbeat;
+        // It stands in for a heartbeat where the peer answers in time and owes no read round: an
+        // append is answered only when it is durable, and carries no round.
+        if now < peer.last_heard + self.config.heartbeat && peer.round == round {
+            peer.heartbeat_due = now + self.config.heartbeat;
+        }
         peer.commit_told = leader_commit.min(end);
         Some(AppendEntries { term, id, prev_log, leader_commit, entries })
     }

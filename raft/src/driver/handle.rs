@@ -250,7 +250,9 @@ impl Handle {
     }
 
     fn has_room(&self, request: &Request) -> bool {
-        self.queued.load(Relaxed).saturating_add(request.weight()) <= self.queue_limit
+        // Of a node that has ended, the queue stays as full as it was: `submit` says how it ended.
+        self.requests.is_closed()
+            || self.queued.load(Relaxed).saturating_add(request.weight()) <= self.queue_limit
     }
 
     async fn submit(&self, request: Request) -> Result<(), Stopped> {

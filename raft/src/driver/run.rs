@@ -161,18 +161,13 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
 
     fn take(&mut self, event: Event) -> Result<(), StopCause> {
         let input = match event {
-            Event::Message(received) => match self.admit(received) {
-                Some(input) => input,
-                None => return Ok(()),
-            },
-            Event::Request(request) => match self.ticketed(request)? {
-                Some(input) => input,
-                None => return Ok(()),
-            },
+            Event::Message(received) => self.admit(received),
+            Event::Request(request) => self.ticketed(request)?,
             // `act` pumps the log, whatever woke us.
-            Event::Disk | Event::Deadline => Input::Tick,
+            Event::Disk | Event::Deadline => None,
         };
-        Ok(self.server.step(self.outside.now(), input)?)
+        // Whatever it was, time has passed: where events never end, no deadline is waited for.
+        Ok(self.server.step(self.outside.now(), input.unwrap_or(Input::Tick))?)
     }
 
     /// Only a member, under the incarnation that the membership names, has a say.
@@ -319,3 +314,6 @@ fn outcome_of(reply: Reply) -> Result<Applied, OutcomeError> {
         Reply::Unknown | Reply::Refused(_) | Reply::Read(_) => Err(OutcomeError::Unknown),
     }
 }
+
+#[cfg(test)]
+mod tests;

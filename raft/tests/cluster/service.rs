@@ -79,6 +79,26 @@ async fn a_stopped_node_says_so_for_ever() {
 }
 
 #[tokio::test]
+async fn a_node_that_ended_with_a_full_queue_says_so_too() {
+    let mut cluster = Cluster::started(1);
+    cluster.commit("one").await;
+    let handle = cluster.handle(NodeId(1));
+    let large = Bytes::from(vec![0; 40 << 20]);
+    let mut queued = std::pin::pin!(handle.propose(large.clone()));
+    tokio::select! {
+        biased;
+        answer = &mut queued => panic!("the loop did not run yet: {answer:?}"),
+        () = std::future::ready(()) => {}
+    }
+    cluster.crash(NodeId(1)).await;
+    assert!(matches!(queued.await, Err(ProposeError::Stopped(_))));
+    let refused = handle.propose(large.clone()).await.unwrap_err();
+    assert!(matches!(refused, ProposeError::Stopped(_)), "{refused}");
+    let refused = handle.read(large).await.unwrap_err();
+    assert!(matches!(refused, ReadError::Stopped(_)), "{refused}");
+}
+
+#[tokio::test]
 async fn a_panic_in_the_state_machine_stops_the_node_and_names_the_entry() {
     let cluster = Cluster::started(1);
     cluster.commit("one").await;

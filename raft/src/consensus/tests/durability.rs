@@ -1,7 +1,7 @@
 //! What must be durable before it is said (Figure 2: "updated on stable storage before responding").
 
 use super::*;
-use crate::consensus::message::{AppendEntriesReply, AppendOutcome, RequestVoteReply};
+use crate::consensus::message::{AppendEntriesReply, AppendOutcome, PreVote, PreVoteReply, RequestVoteReply};
 
 #[test]
 fn a_vote_is_said_only_when_it_is_durable() {
@@ -32,7 +32,6 @@ fn is_vote(output: &Output) -> bool {
 
 #[test]
 fn a_candidate_asks_only_when_its_own_vote_is_durable() {
-    use crate::consensus::message::PreVoteReply;
     let mut node = Solo::new(3, 1, &[]);
     node.after(301);
     let granted = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
@@ -45,7 +44,6 @@ fn a_candidate_asks_only_when_its_own_vote_is_durable() {
 
 #[test]
 fn a_vote_won_before_the_own_one_is_durable_does_not_make_a_majority() {
-    use crate::consensus::message::PreVoteReply;
     let mut node = Solo::new(3, 1, &[]);
     node.after(301);
     let granted = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
@@ -55,6 +53,40 @@ fn a_vote_won_before_the_own_one_is_durable_does_not_make_a_majority() {
     assert_eq!(node.raft.leader(), None);
     node.persisted(&campaign);
     assert_eq!(node.raft.leader(), Some(N1));
+}
+
+#[test]
+fn a_candidate_asks_only_when_the_log_that_it_advertises_is_durable() {
+    let mut node = Solo::new(3, 1, &[]);
+    let appended = node.hears(N3, Message::AppendEntries(append(1, id(1, 1), vec![command(2, 1)], 1)));
+    node.after(301);
+    let granted = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
+    let campaign = node.hears(N2, Message::PreVoteReply(granted));
+    let votes = |outputs: &[Output]| {
+        sends(outputs).into_iter().filter(|(_, m)| *m == vote_request(2, id(2, 1))).count()
+    };
+    assert_eq!(votes(&campaign) + votes(&node.persisted(&appended)), 0);
+    assert_eq!(votes(&node.persisted(&campaign)), 2);
+}
+
+#[test]
+fn nothing_is_answered_in_a_term_that_is_not_durable() {
+    let mut node = Solo::new(3, 1, &[]);
+    let raised = node.hears(N2, vote_request(5, id(1, 1)));
+    let pre_vote = PreVote { term: Term(1), last_log: id(1, 1) };
+    let heartbeat = |term| Heartbeat { term: Term(term), round: 0, leader_commit: LogIndex(0) };
+    for message in [
+        vote_request(1, id(1, 1)),
+        Message::PreVote(pre_vote),
+        Message::AppendEntries(append(1, id(1, 1), vec![], 0)),
+        Message::Heartbeat(heartbeat(1)),
+        Message::Heartbeat(heartbeat(5)),
+        Message::AppendEntries(append(5, id(1, 1), vec![], 0)),
+        Message::AppendEntries(append(5, id(9, 5), vec![], 0)),
+    ] {
+        assert_eq!(sends(&node.hears(N3, message.clone())), [], "{message:?}");
+    }
+    assert_eq!(sends(&node.persisted(&raised)).len(), 8);
 }
 
 #[test]

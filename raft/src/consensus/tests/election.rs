@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::consensus::io::RoleName;
-use crate::consensus::message::{HeartbeatReply, PreVote, PreVoteReply};
+use crate::consensus::message::{
+    AppendEntriesReply, AppendOutcome, HeartbeatReply, PreVote, PreVoteReply, RequestVoteReply,
+};
 
 fn heartbeat(term: u64) -> Message {
     Message::Heartbeat(Heartbeat { term: Term(term), round: 0, leader_commit: LogIndex(0) })
@@ -33,6 +35,8 @@ fn a_log_is_more_up_to_date_by_its_last_term_first_and_its_length_second() {
     ];
     for (last, expected, what) in cases {
         let mut node = Solo::new(3, 3, &[1, 2, 2]);
+        let pre_vote = Message::PreVote(PreVote { term: Term(4), last_log: last });
+        assert_eq!(asks(&mut node, N2, pre_vote), Some(expected), "{what}");
         assert_eq!(asks(&mut node, N2, vote_request(4, last)), Some(expected), "{what}");
     }
 }
@@ -96,6 +100,27 @@ fn a_leader_that_is_heard_is_protected_from_pre_votes_and_votes() {
 }
 
 #[test]
+fn a_leader_is_not_disturbed_by_a_candidate() {
+    let mut node = Solo::new(3, 1, &[]);
+    let elected = node.lead();
+    node.persisted(&elected);
+    assert_eq!(asks(&mut node, N3, vote_request(9, id(9, 9))), Some(false));
+    assert_eq!((node.raft.role(), node.raft.term()), (RoleName::Leader, Term(2)));
+}
+
+#[test]
+fn a_vote_of_an_earlier_term_does_not_count() {
+    let mut node = Solo::new(3, 1, &[]);
+    node.after(301);
+    let granted = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
+    let campaign = node.hears(N2, Message::PreVoteReply(granted));
+    node.persisted(&campaign);
+    let stale = RequestVoteReply { term: Term(1), granted: true };
+    node.hears(N3, Message::RequestVoteReply(stale));
+    assert_eq!(node.raft.role(), RoleName::Candidate);
+}
+
+#[test]
 fn a_higher_term_in_any_reply_is_taken() {
     let mut node = Solo::new(3, 1, &[]);
     node.after(301);
@@ -129,6 +154,26 @@ fn a_leader_without_a_majority_steps_down_and_one_with_it_does_not() {
         node.after(50);
     }
     assert_eq!(node.raft.role(), RoleName::Follower);
+}
+
+/// An append is answered only when it is durable, a heartbeat at once.
+#[test]
+fn a_leader_outlasts_followers_whose_disks_are_slow() {
+    let mut node = Solo::new(3, 1, &[]);
+    let elected = node.lead();
+    node.persisted(&elected);
+    node.now = node.now + Duration::from_millis(49);
+    let outcome = AppendOutcome::Matched(LogIndex(2));
+    let ack = AppendEntriesReply { term: Term(2), id: 1, outcome };
+    node.hears(N2, Message::AppendEntriesReply(ack));
+    for ticket in 0..12 {
+        node.now = node.now + Duration::from_millis(30);
+        let outputs = node.propose(ticket, "x");
+        for Heartbeat { term, round, .. } in heartbeats_to(&outputs, N2) {
+            node.hears(N2, Message::HeartbeatReply(HeartbeatReply { term, round }));
+        }
+    }
+    assert_eq!(node.raft.role(), RoleName::Leader);
 }
 
 #[test]

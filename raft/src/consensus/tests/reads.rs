@@ -79,6 +79,24 @@ fn a_lost_round_is_asked_again_by_the_next_heartbeat() {
     assert_eq!(granted(&confirm(&mut node, N3, round)), [1]);
 }
 
+/// Appends stand in for heartbeats, but they carry no round.
+#[test]
+fn a_lost_round_is_asked_again_however_busy_the_log_is() {
+    let mut node = leader();
+    let round = heartbeats_to(&read(&mut node, 1), N2)[0].round;
+    let mut asked = Vec::new();
+    for ticket in 2..12 {
+        asked.extend(heartbeats_to(&node.after(10), N2));
+        let proposed = node.propose(ticket, "x");
+        for append in appends_to(&proposed, N2) {
+            let outcome = AppendOutcome::Matched(LogIndex(append.prev_log.index.0 + 1));
+            let ack = AppendEntriesReply { term: Term(2), id: append.id, outcome };
+            node.hears(N2, Message::AppendEntriesReply(ack));
+        }
+    }
+    assert_eq!(asked.first().map(|h| h.round), Some(round));
+}
+
 #[test]
 fn a_leader_that_steps_down_refuses_its_reads() {
     let mut node = leader();
@@ -89,6 +107,16 @@ fn a_leader_that_steps_down_refuses_its_reads() {
     for ticket in [1, 2] {
         assert!(outputs.contains(&Output::Refused { ticket: Ticket(ticket), reason }), "{ticket}");
     }
+}
+
+/// Each term counts its rounds from the beginning.
+#[test]
+fn a_round_of_an_earlier_term_confirms_nothing() {
+    let mut node = leader();
+    let round = heartbeats_to(&read(&mut node, 1), N2)[0].round;
+    let stale = HeartbeatReply { term: Term(1), round };
+    assert_eq!(granted(&node.hears(N2, Message::HeartbeatReply(stale))), [0; 0]);
+    assert_eq!(granted(&confirm(&mut node, N2, round)), [1]);
 }
 
 #[test]

@@ -1,0 +1,54 @@
+//! One loop, given its events by hand.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::bootstrap::first_state;
+use crate::consensus::Raft;
+use crate::consensus::config::Config;
+use crate::consensus::message::HeartbeatReply;
+use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, Timestamp};
+use crate::state_machine::testing::Echo;
+use crate::storage::MemoryDisk;
+use crate::transport::{InProcess, InProcessTransport, Inbox};
+
+/// Node 1 of two, whose election timeout is long past.
+fn late() -> Loop<Echo, MemoryDisk, InProcessTransport> {
+    let (me, incarnation) = (NodeId(1), Incarnation(1));
+    let membership = Membership { voters: [(me, incarnation), (NodeId(2), Incarnation(2))].into() };
+    let (hard_state, first) = first_state(&membership);
+    let cluster = ClusterId::new("test").unwrap();
+    let (wal, identity, _) = Wal::open(MemoryDisk::new(), &cluster, me, incarnation).unwrap();
+    let (inbox, received) = Inbox::new();
+    let (_, requests) = mpsc::unbounded_channel();
+    let outside = Outside {
+        wal,
+        transport: InProcess::new().join(me, incarnation, inbox),
+        inbox: received,
+        requests,
+        queued: Arc::default(),
+        wire: Arc::default(),
+        disk: Arc::default(),
+        clock: Instant::now() - Duration::from_secs(10),
+    };
+    let config = Config::lan();
+    let raft = Raft::new(me, config.clone(), 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+    let bootstrap = super::super::Bootstrap::Membership(membership);
+    let options = Options { config, bootstrap, boot: BootId(1), seed: 1 };
+    Loop::new(outside, options, identity, Server::new(raft, Echo))
+}
+
+/// Where such events never end, a deadline that is only waited for never comes.
+#[test]
+fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
+    let (answer, _answered) = oneshot::channel();
+    let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0 });
+    let stranger = Received { from: NodeId(9), incarnation: Incarnation(9), message };
+    for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
+        let mut node = late();
+        node.take(event).unwrap();
+        assert_eq!(node.server.raft().role(), RoleName::PreCandidate);
+    }
+}
