@@ -43,7 +43,7 @@ pub struct Progress {
     pub mode: Mode,
     in_flight: VecDeque<InFlight>,
     next_id: u64,
-    /// Requests lost in a row; each doubles the patience (RFC 6298 §5.5), so that a link slower than
+    /// Requests lost in a row, without any answer of use; each doubles the patience (RFC 6298 §5.5), so that a link slower than
     /// the estimate is not filled with repetitions.
     lost: u32,
     /// Smoothed time from sending a request to its answer: the round trip and the peer's sync.
@@ -129,6 +129,7 @@ impl Progress {
             return;
         }
         self.measure(now, id);
+        self.lost = 0;
         self.in_flight.clear();
         self.next_index = next;
         self.mode = Mode::Probe { silent: false };
@@ -255,7 +256,7 @@ mod tests {
         p.heard(Timestamp::from_millis(101));
         p.sent(Timestamp::from_millis(101), LogIndex(50));
         p.rejected(Timestamp::from_millis(150), slow, LogIndex(20));
-        assert_eq!(p.next_index, LogIndex(20));
+        assert_eq!((p.next_index, p.lost), (LogIndex(20), 0));
         assert!(p.may_send(&config), "the next probe need not wait for the one at 50");
         p.sent(Timestamp::from_millis(150), LogIndex(20));
         p.rejected(Timestamp::from_millis(160), slow, LogIndex(20));
