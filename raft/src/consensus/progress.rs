@@ -9,6 +9,9 @@ use super::types::{LogIndex, Timestamp};
 /// Losses in a row beyond which the patience grows no more: 16 times the usual one.
 const MAX_DOUBLINGS: u32 = 5;
 
+/// Requests that may be unanswered after a loss, until one is answered: what was lost, and what is new.
+const AFTER_LOSS: usize = 2;
+
 /// One AppendEntries that was sent and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct InFlight {
@@ -82,6 +85,7 @@ impl Progress {
     pub fn may_send(&self, config: &Config) -> bool {
         match self.mode {
             Mode::Probe { silent } => !silent && self.in_flight.is_empty(),
+            Mode::Replicate if self.lost > 0 => self.in_flight.len() < config.max_in_flight.min(AFTER_LOSS),
             Mode::Replicate => self.in_flight.len() < config.max_in_flight,
         }
     }
@@ -99,8 +103,11 @@ impl Progress {
     /// The peer answered something.
     pub fn heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
-        if let Mode::Probe { silent } = &mut self.mode {
-            *silent = false;
+        if self.mode == (Mode::Probe { silent: true }) {
+            // A loss says nothing against what matched before: what follows it is sent again, and
+            // what is new need not wait for the answer.
+            let agrees = self.match_index > LogIndex(0) && self.next_index == self.match_index.next();
+            self.mode = if agrees { Mode::Replicate } else { Mode::Probe { silent: false } };
         }
     }
 
@@ -245,6 +252,23 @@ mod tests {
         p.matched(Timestamp::from_millis(9000), slow, LogIndex(6));
         p.sent(Timestamp::from_millis(9000), LogIndex(7));
         assert_eq!(p.lost_at(&config), Some(Timestamp::from_millis(9000) + config.election_min));
+    }
+
+    #[test]
+    fn after_a_loss_what_is_new_does_not_wait_for_what_is_repeated() {
+        let config = Config::lan();
+        let mut p = replicating();
+        p.sent(Timestamp::default(), LogIndex(6));
+        p.give_up_lost(Timestamp::from_millis(100), &config);
+        p.heard(Timestamp::from_millis(101));
+        assert_eq!((p.mode, p.next_index), (Mode::Replicate, LogIndex(6)));
+        p.sent(Timestamp::from_millis(101), LogIndex(7));
+        assert!(p.may_send(&config));
+        p.sent(Timestamp::from_millis(102), LogIndex(8));
+        assert!(!p.may_send(&config), "two, until one is answered");
+        p.matched(Timestamp::from_millis(103), 3, LogIndex(7));
+        p.sent(Timestamp::from_millis(103), LogIndex(9));
+        assert!(p.may_send(&config));
     }
 
     #[test]
