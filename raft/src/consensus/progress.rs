@@ -9,6 +9,9 @@ use super::types::{LogIndex, Timestamp};
 /// Losses in a row beyond which the patience grows no more: 16 times the usual one.
 const MAX_DOUBLINGS: u32 = 5;
 
+/// Requests that may be unanswered after a loss, until one is answered: what was lost, and what is new.
+const AFTER_LOSS: usize = 2;
+
 /// One AppendEntries that was sent and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct InFlight {
@@ -43,7 +46,7 @@ pub struct Progress {
     pub mode: Mode,
     in_flight: VecDeque<InFlight>,
     next_id: u64,
-    /// Requests lost in a row; each doubles the patience (RFC 6298 §5.5), so that a link slower than
+    /// Requests lost in a row, without any answer of use; each doubles the patience (RFC 6298 §5.5), so that a link slower than
     /// the estimate is not filled with repetitions.
     lost: u32,
     /// Smoothed time from sending a request to its answer: the round trip and the peer's sync.
@@ -82,6 +85,7 @@ impl Progress {
     pub fn may_send(&self, config: &Config) -> bool {
         match self.mode {
             Mode::Probe { silent } => !silent && self.in_flight.is_empty(),
+            Mode::Replicate if self.lost > 0 => self.in_flight.len() < config.max_in_flight.min(AFTER_LOSS),
             Mode::Replicate => self.in_flight.len() < config.max_in_flight,
         }
     }
@@ -99,8 +103,11 @@ impl Progress {
     /// The peer answered something.
     pub fn heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
-        if let Mode::Probe { silent } = &mut self.mode {
-            *silent = false;
+        if self.mode == (Mode::Probe { silent: true }) {
+            // A loss says nothing against what matched before: what follows it is sent again, and
+            // what is new need not wait for the answer.
+            let agrees = self.match_index > LogIndex(0) && self.next_index == self.match_index.next();
+            self.mode = if agrees { Mode::Replicate } else { Mode::Probe { silent: false } };
         }
     }
 
@@ -129,6 +136,7 @@ impl Progress {
             return;
         }
         self.measure(now, id);
+        self.lost = 0;
         self.in_flight.clear();
         self.next_index = next;
         self.mode = Mode::Probe { silent: false };
@@ -247,6 +255,23 @@ mod tests {
     }
 
     #[test]
+    fn after_a_loss_what_is_new_does_not_wait_for_what_is_repeated() {
+        let config = Config::lan();
+        let mut p = replicating();
+        p.sent(Timestamp::default(), LogIndex(6));
+        p.give_up_lost(Timestamp::from_millis(100), &config);
+        p.heard(Timestamp::from_millis(101));
+        assert_eq!((p.mode, p.next_index), (Mode::Replicate, LogIndex(6)));
+        p.sent(Timestamp::from_millis(101), LogIndex(7));
+        assert!(p.may_send(&config));
+        p.sent(Timestamp::from_millis(102), LogIndex(8));
+        assert!(!p.may_send(&config), "two, until one is answered");
+        p.matched(Timestamp::from_millis(103), 3, LogIndex(7));
+        p.sent(Timestamp::from_millis(103), LogIndex(9));
+        assert!(p.may_send(&config));
+    }
+
+    #[test]
     fn a_probe_that_was_given_up_is_still_answered() {
         let config = Config::lan();
         let mut p = Progress::new(Timestamp::default(), LogIndex(50));
@@ -255,7 +280,7 @@ mod tests {
         p.heard(Timestamp::from_millis(101));
         p.sent(Timestamp::from_millis(101), LogIndex(50));
         p.rejected(Timestamp::from_millis(150), slow, LogIndex(20));
-        assert_eq!(p.next_index, LogIndex(20));
+        assert_eq!((p.next_index, p.lost), (LogIndex(20), 0));
         assert!(p.may_send(&config), "the next probe need not wait for the one at 50");
         p.sent(Timestamp::from_millis(150), LogIndex(20));
         p.rejected(Timestamp::from_millis(160), slow, LogIndex(20));
