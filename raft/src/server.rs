@@ -16,7 +16,7 @@ use crate::session::{SessionTag, Sessions, Verdict};
 use crate::state_machine::StateMachine;
 
 /// Entries applied in one [`Server::drain`], at most, so that the protocol is never kept waiting.
-const APPLY_PER_DRAIN: usize = 1024;
+pub(crate) const APPLY_PER_DRAIN: usize = 1024;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
