@@ -16,7 +16,7 @@ use crate::session::{SessionTag, Sessions, Verdict};
 use crate::state_machine::StateMachine;
 
 /// Entries applied in one [`Server::drain`], at most, so that the protocol is never kept waiting.
-const APPLY_PER_DRAIN: usize = 1024;
+pub(crate) const APPLY_PER_DRAIN: usize = 1024;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -375,6 +375,9 @@ mod tests {
     use super::*;
     use crate::bootstrap::first_state;
     use crate::consensus::config::Config;
+    use crate::consensus::message::{
+        AppendEntries, AppendEntriesReply, AppendOutcome, HeartbeatReply, PreVoteReply, RequestVoteReply,
+    };
     use crate::consensus::types::{Incarnation, Membership};
     use crate::state_machine::testing::Echo;
 
@@ -397,6 +400,84 @@ mod tests {
     fn persisted(server: &mut Server<Echo>, outputs: &[Output]) -> Vec<Output> {
         let id = outputs.iter().find_map(|o| if let Output::Persist(p) = o { Some(p.id) } else { None });
         step(server, 301, Input::Persisted(id.unwrap()))
+    }
+
+    /// Node 1 of three: it leads term 2, and its no-op stands at index 2.
+    fn leader() -> Server<Echo> {
+        let voters = (1..=3).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
+        let (hard_state, first) = first_state(&Membership { voters });
+        let raft =
+            Raft::new(NodeId(1), Config::lan(), 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+        let mut server = Server::new(raft, Echo);
+        step(&mut server, 301, Input::Tick);
+        let pre_vote = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
+        let campaign = step(&mut server, 301, hears(Message::PreVoteReply(pre_vote)));
+        persisted(&mut server, &campaign);
+        let vote = RequestVoteReply { term: Term(2), granted: true };
+        let elected = step(&mut server, 301, hears(Message::RequestVoteReply(vote)));
+        persisted(&mut server, &elected);
+        server
+    }
+
+    fn hears(message: Message) -> Input {
+        Input::Message { from: NodeId(2), message }
+    }
+
+    fn append(index: u64, term: u64, commit: u64) -> Input {
+        let at = |index, term| LogId { term: Term(term), index: LogIndex(index) };
+        let entries = vec![Entry::new(at(index, term), EntryKind::Command, Bytes::new())];
+        let (prev_log, leader_commit) = (at(index - 1, 2), LogIndex(commit));
+        hears(Message::AppendEntries(AppendEntries {
+            term: Term(term),
+            id: 1,
+            prev_log,
+            leader_commit,
+            entries,
+        }))
+    }
+
+    fn replies(outputs: &[Output]) -> Vec<Reply> {
+        let reply = |o: &Output| if let Output::Reply { reply, .. } = o { Some(reply.clone()) } else { None };
+        outputs.iter().filter_map(reply).collect()
+    }
+
+    #[test]
+    fn what_a_leader_accepted_is_unknown_once_it_leads_no_more() {
+        let propose = || Input::Propose { ticket: Ticket(1), tag: None, command: Bytes::new() };
+        let mut server = leader();
+        step(&mut server, 301, propose());
+        assert_eq!(replies(&step(&mut server, 301, append(4, 3, 0))), [Reply::Unknown]);
+        // Another leader's entry is committed in its place before anything is handed over.
+        let mut server = leader();
+        step(&mut server, 301, propose());
+        let outputs = step(&mut server, 301, append(3, 3, 3));
+        assert_eq!(server.last_applied(), LogIndex(3));
+        assert_eq!(replies(&outputs), [Reply::Unknown]);
+    }
+
+    #[test]
+    fn a_read_waits_for_the_state_machine() {
+        let mut server = leader();
+        let ack = |id, index| {
+            let outcome = AppendOutcome::Matched(LogIndex(index));
+            hears(Message::AppendEntriesReply(AppendEntriesReply { term: Term(2), id, outcome }))
+        };
+        step(&mut server, 301, ack(1, 2));
+        // More is committed at once than is applied at once.
+        let last = 2 + 2 * APPLY_PER_DRAIN as u64 + 1;
+        for ticket in 3..=last {
+            let propose = Input::Propose { ticket: Ticket(ticket), tag: None, command: Bytes::new() };
+            server.step(Timestamp::from_millis(301), propose).unwrap();
+        }
+        let proposed = step(&mut server, 301, Input::Tick);
+        persisted(&mut server, &proposed);
+        server.step(Timestamp::from_millis(301), ack(2, last)).unwrap();
+        step(&mut server, 301, Input::Read { ticket: Ticket(1), query: Bytes::new() });
+        let confirmed = hears(Message::HeartbeatReply(HeartbeatReply { term: Term(2), round: 1 }));
+        let read = Reply::Read(Bytes::new());
+        assert!(!replies(&step(&mut server, 301, confirmed)).contains(&read));
+        assert_eq!(server.last_applied(), LogIndex(last - 1));
+        assert!(replies(&step(&mut server, 301, Input::Tick)).contains(&read));
     }
 
     #[test]

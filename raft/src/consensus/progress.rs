@@ -272,6 +272,16 @@ mod tests {
     }
 
     #[test]
+    fn a_match_is_never_taken_back_by_an_earlier_answer() {
+        let mut p = replicating();
+        let earlier = p.sent(Timestamp::default(), LogIndex(6));
+        let later = p.sent(Timestamp::default(), LogIndex(7));
+        p.matched(Timestamp::default(), later, LogIndex(7));
+        p.matched(Timestamp::default(), earlier, LogIndex(6));
+        assert_eq!((p.match_index, p.next_index), (LogIndex(7), LogIndex(8)));
+    }
+
+    #[test]
     fn a_probe_that_was_given_up_is_still_answered() {
         let config = Config::lan();
         let mut p = Progress::new(Timestamp::default(), LogIndex(50));

@@ -18,15 +18,16 @@ use super::status::{Counters, Status};
 use crate::consensus::io::{RoleName, Ticket};
 use crate::consensus::message::{Introduction, Message};
 use crate::consensus::types::NodeId;
-use crate::server::{Fatal, Input, Output, Reply, Server};
+use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
 use crate::state_machine::StateMachine;
 use crate::storage::{Disk, Identity, Recovered, StorageError, Wal};
 use crate::transport::{Received, Transport};
 use crate::wire::WireStats;
 
 /// Inputs stepped before the outputs are acted on, at most: bounds a turn, and so the delay of a
-/// heartbeat behind a flood of requests.
-const INPUTS_PER_TURN: usize = 4096;
+/// heartbeat behind a flood of requests. No more than are then applied: what waits is to wait in
+/// the queue, whose bytes are bounded, and not between commit and application.
+const INPUTS_PER_TURN: usize = APPLY_PER_DRAIN;
 
 pub(super) struct Parts<M, D: Disk, T> {
     pub(super) options: Options,

@@ -32,18 +32,26 @@ pub(super) async fn start<D: Disk, T: Transport>(
                 exchange(outside, blank, &status).await?
             }
         };
+        check_named(&membership, identity)?;
         begin(outside, &membership, &mut recovered).await?;
     }
     let config = options.config.clone();
     let (hard_state, entries) = (recovered.hard_state, recovered.entries);
     let raft = Raft::new(identity.node, config, options.seed, outside.now(), hard_state, entries)
         .map_err(|error| StopCause::Invariant(error.to_string()))?;
-    if raft.membership().voters.get(&identity.node).is_some_and(|known| *known != identity.incarnation) {
-        let what =
-            format!("the log knows node {} under another incarnation than its directory", identity.node);
-        return Err(StopCause::Invariant(what));
-    }
+    check_named(raft.membership(), identity)?;
     Ok(raft)
+}
+
+/// A node that counts itself although it is not a voter could elect itself.
+fn check_named(membership: &Membership, identity: &Identity) -> Result<(), StopCause> {
+    let Identity { node, incarnation, .. } = identity;
+    if membership.knows(*node, *incarnation) {
+        return Ok(());
+    }
+    Err(StopCause::Bootstrap(format!(
+        "the membership does not name node {node} under incarnation {incarnation}"
+    )))
 }
 
 impl From<bootstrap::Refused> for StopCause {

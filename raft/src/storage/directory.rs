@@ -61,16 +61,19 @@ impl DirectoryDisk {
     }
 }
 
-/// Makes the directory if it is missing, and its name durable.
+/// Makes the directory, and its parents, if they are missing, and their names durable.
 fn create_root(root: &Path) -> io::Result<()> {
-    if root.is_dir() {
-        return Ok(());
-    }
+    let parents = new_names(root);
     fs::create_dir_all(root)?;
-    match root.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
-        Some(_) | None => Ok(()),
-    }
+    parents.iter().try_for_each(|parent| fs::File::open(parent)?.sync_all())
+}
+
+/// The directories that get a new name in them when `root` is made.
+fn new_names(root: &Path) -> Vec<PathBuf> {
+    let missing = root.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.is_dir());
+    let parent =
+        |dir: &Path| dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map(Path::to_owned);
+    missing.map(|dir| parent(dir).unwrap_or_else(|| PathBuf::from("."))).collect()
 }
 
 impl std::fmt::Debug for DirectoryDisk {

@@ -3,7 +3,7 @@
 use raft::driver::StopCause;
 use raft::{Incarnation, NodeId};
 
-use crate::harness::{Cluster, incarnation};
+use crate::harness::{Cluster, incarnation, within};
 
 async fn exchanged() -> Cluster {
     let mut cluster = Cluster::new(3, true);
@@ -33,6 +33,18 @@ async fn a_wiped_member_is_refused_and_the_rest_goes_on() {
     assert!(why.contains("node 2 under incarnation"), "{why}");
     cluster.nodes.remove(&NodeId(2));
     assert_eq!(cluster.commit("two").await, "2");
+}
+
+#[tokio::test]
+async fn a_node_that_its_membership_does_not_name_ends_and_writes_nothing() {
+    let mut cluster = Cluster::new(1, false);
+    cluster.wipe(NodeId(2));
+    for _ in 0..2 {
+        cluster.start(NodeId(2), incarnation(NodeId(2)));
+        let cause = within(cluster.handle(NodeId(2)).stopped()).await;
+        assert!(matches!(cause, StopCause::Bootstrap(_)), "{cause}");
+        cluster.nodes.remove(&NodeId(2)).unwrap().crash().await;
+    }
 }
 
 #[tokio::test]

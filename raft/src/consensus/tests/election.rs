@@ -100,6 +100,19 @@ fn a_leader_that_is_heard_is_protected_from_pre_votes_and_votes() {
 }
 
 #[test]
+fn each_sign_of_life_protects_a_leader_anew() {
+    for sign in [heartbeat(1), Message::AppendEntries(append(1, id(1, 1), vec![], 0))] {
+        let mut node = Solo::new(3, 1, &[]);
+        for _ in 0..10 {
+            node.hears(N2, sign.clone());
+            node.after(100);
+            assert_eq!(asks(&mut node, N3, vote_request(9, id(1, 1))), Some(false));
+            assert_eq!(node.raft.role(), RoleName::Follower);
+        }
+    }
+}
+
+#[test]
 fn a_leader_is_not_disturbed_by_a_candidate() {
     let mut node = Solo::new(3, 1, &[]);
     let elected = node.lead();

@@ -14,15 +14,16 @@ use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
 use crate::transport::{InProcess, InProcessTransport, Inbox};
 
-/// Node 1 of two, whose election timeout is long past.
-fn late() -> Loop<Echo, MemoryDisk, InProcessTransport> {
+/// Node 1 of so many, whose election timeout is long past; and its queue.
+fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
     let (me, incarnation) = (NodeId(1), Incarnation(1));
-    let membership = Membership { voters: [(me, incarnation), (NodeId(2), Incarnation(2))].into() };
+    let voters = (1..=voters).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
+    let membership = Membership { voters };
     let (hard_state, first) = first_state(&membership);
     let cluster = ClusterId::new("test").unwrap();
     let (wal, identity, _) = Wal::open(MemoryDisk::new(), &cluster, me, incarnation).unwrap();
     let (inbox, received) = Inbox::new();
-    let (_, requests) = mpsc::unbounded_channel();
+    let (queue, requests) = mpsc::unbounded_channel();
     let outside = Outside {
         wal,
         transport: InProcess::new().join(me, incarnation, inbox),
@@ -37,7 +38,7 @@ fn late() -> Loop<Echo, MemoryDisk, InProcessTransport> {
     let raft = Raft::new(me, config.clone(), 1, Timestamp::default(), hard_state, vec![first]).unwrap();
     let bootstrap = super::super::Bootstrap::Membership(membership);
     let options = Options { config, bootstrap, boot: BootId(1), seed: 1 };
-    Loop::new(outside, options, identity, Server::new(raft, Echo))
+    (Loop::new(outside, options, identity, Server::new(raft, Echo)), queue)
 }
 
 /// Where such events never end, a deadline that is only waited for never comes.
@@ -47,8 +48,26 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0 });
     let stranger = Received { from: NodeId(9), incarnation: Incarnation(9), message };
     for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
-        let mut node = late();
+        let (mut node, _) = late(2);
         node.take(event).unwrap();
         assert_eq!(node.server.raft().role(), RoleName::PreCandidate);
+    }
+}
+
+/// What waits to be applied is counted by nobody; what waits in the queue is.
+#[tokio::test]
+async fn a_turn_takes_no_more_than_it_applies() {
+    let (mut node, queue) = late(1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    for _ in 0..20_000 {
+        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
+        queue.send(Request::Propose { tag: None, command: "x".into(), accepted, outcome }).unwrap();
+    }
+    node.outside.queued = Arc::new(usize::MAX.into());
+    while !node.outside.requests.is_empty() {
+        node.turn().await.unwrap();
+        assert_eq!(node.server.last_applied(), node.server.raft().commit_index());
     }
 }

@@ -30,6 +30,17 @@ fn a_log_is_found_again() {
 }
 
 #[test]
+fn every_new_name_on_the_way_to_the_root_is_made_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("a"), dir.path().join("a").join("b"));
+    assert_eq!(new_names(&b), [a.clone(), dir.path().to_owned()]);
+    fs::create_dir(&a).unwrap();
+    assert_eq!(new_names(&b), [a]);
+    assert!(new_names(dir.path()).is_empty());
+    assert_eq!(new_names(Path::new("no-such-directory")), [Path::new(".")]);
+}
+
+#[test]
 fn a_second_opener_is_told_which_directory_is_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(DirectoryDisk::open(dir.path()).unwrap()).unwrap();
