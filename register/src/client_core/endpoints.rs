@@ -43,8 +43,9 @@ struct Endpoint {
     failures: u32,
     not_authorised: bool,
     last_heard: Timestamp,
-    /// It was silent for too long and has said nothing since: asked only if there is no other.
-    suspected: bool,
+    /// Since when it is suspected: it was silent for too long and has said nothing since. It is
+    /// asked only if there is no other.
+    suspected: Option<Timestamp>,
     /// It was hung up on, and its connection has not ended yet.
     hung_up: bool,
     /// What it owes an answer to, by tag; tags grow with time.
@@ -62,7 +63,7 @@ impl Endpoint {
             failures: 0,
             not_authorised: false,
             last_heard: Timestamp::default(),
-            suspected: false,
+            suspected: None,
             hung_up: false,
             attempts: BTreeMap::new(),
             suspected_below: 0,
@@ -77,12 +78,10 @@ impl Endpoint {
         Some(silent.min(oldest.sent_at + patience * 4))
     }
 
-    /// When to hang up: a node that was killed and started again knows nothing of the connection,
-    /// and would be silent on it until the idle timeout, though it may lead by now.
+    /// When to hang up on a suspect: a node that was killed and started again knows nothing of the
+    /// connection and would be silent on it until the idle timeout, though it may lead by now.
     fn hang_up_at(&self, patience: Duration) -> Option<Timestamp> {
-        let (_, oldest) = self.attempts.first_key_value()?;
-        let waits = self.link == Link::Up && !self.hung_up;
-        waits.then(|| self.last_heard.max(oldest.sent_at) + patience * 2)
+        self.suspected.filter(|_| self.link == Link::Up && !self.hung_up).map(|since| since + patience)
     }
 
     fn backoff(&mut self, now: Timestamp, jitter: f64) {
@@ -123,7 +122,7 @@ impl Endpoints {
             let at = (self.leader + step) % self.all.len();
             let endpoint = &self.all[at];
             match endpoint.link {
-                Link::Up if !endpoint.suspected => return Target::Up(EndpointId(at)),
+                Link::Up if endpoint.suspected.is_none() => return Target::Up(EndpointId(at)),
                 Link::Up => last_resort = last_resort.or(Some(at)),
                 Link::Down { retry_at } if retry_at <= now => {
                     return Target::Dial(EndpointId(at), endpoint.address.clone());
@@ -149,8 +148,6 @@ impl Endpoints {
             endpoint.link = Link::Up;
             endpoint.failures = 0;
             endpoint.not_authorised = false;
-            endpoint.suspected = false;
-            endpoint.hung_up = false;
             endpoint.last_heard = now;
         }
     }
@@ -172,6 +169,9 @@ impl Endpoints {
     ) -> impl Iterator<Item = (u64, Purpose)> + use<> {
         let owed = self.all.get_mut(at.0).map(|endpoint| {
             endpoint.backoff(now, jitter);
+            // Whatever is dialled next deserves no suspicion.
+            endpoint.suspected = None;
+            endpoint.hung_up = false;
             std::mem::take(&mut endpoint.attempts)
         });
         self.leave(at);
@@ -192,7 +192,7 @@ impl Endpoints {
     pub(super) fn answered(&mut self, now: Timestamp, at: EndpointId, tag: u64) -> Option<Purpose> {
         let endpoint = self.all.get_mut(at.0)?;
         endpoint.last_heard = now;
-        endpoint.suspected = false;
+        endpoint.suspected = None;
         endpoint.attempts.remove(&tag).map(|a| a.purpose)
     }
 
@@ -212,7 +212,7 @@ impl Endpoints {
         // If the guess is another by now, somebody was quicker, with news no older than this.
         if self.leader == at.0 {
             let hinted = hint.and_then(|address| self.find_or_learn(address));
-            match hinted.filter(|hinted| *hinted != at.0 && !self.all[*hinted].suspected) {
+            match hinted.filter(|hinted| *hinted != at.0 && self.all[*hinted].suspected.is_none()) {
                 Some(hinted) => self.leader = hinted,
                 None => {
                     self.leave(at);
@@ -221,7 +221,7 @@ impl Endpoints {
             }
         }
         self.all.get(self.leader).is_some_and(|leader| match leader.link {
-            Link::Up => !leader.suspected,
+            Link::Up => leader.suspected.is_none(),
             Link::Down { retry_at } => retry_at <= now,
             Link::Dialling { .. } => true,
         })
@@ -233,7 +233,7 @@ impl Endpoints {
         let endpoint = &mut self.all[at];
         let owed = endpoint.attempts.range(endpoint.suspected_below..);
         let owed = owed.map(|(tag, attempt)| (*tag, attempt.purpose)).collect();
-        endpoint.suspected = true;
+        endpoint.suspected.get_or_insert(now);
         endpoint.suspected_below = endpoint.attempts.last_key_value().map_or(0, |(tag, _)| tag + 1);
         self.leave(EndpointId(at));
         Some(owed)
