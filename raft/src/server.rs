@@ -104,6 +104,8 @@ pub enum Reply {
     },
     /// A read's answer.
     Read(Bytes),
+    /// The state machine panicked answering a read. It changes nothing, so the node goes on.
+    ReadPanicked(String),
     /// Refused; nothing was done.
     Refused(Refusal),
     /// Accepted, but this node lost the leadership: it may still commit, or never.
@@ -321,10 +323,10 @@ impl<M: StateMachine> Server<M> {
             }
             let query = read.remove();
             let machine = &self.machine;
-            let answer = catch_unwind(AssertUnwindSafe(|| machine.query(&query)));
-            // A question changes nothing: one that panics has no answer, and that is all.
-            let leader = self.raft.leader();
-            let reply = answer.map_or(Reply::Refused(Refusal::NotLeader { leader }), Reply::Read);
+            let reply = match catch_unwind(AssertUnwindSafe(|| machine.query(&query))) {
+                Ok(answer) => Reply::Read(answer),
+                Err(panic) => Reply::ReadPanicked(panic_text(panic.as_ref())),
+            };
             self.reply(ticket, reply);
         }
     }

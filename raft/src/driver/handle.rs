@@ -73,9 +73,9 @@ pub enum ReadError {
     /// Refused by a node that does not lead.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The node lost the leadership before it was confirmed.
-    #[error("the node lost the leadership before the read was confirmed")]
-    LeadershipLost,
+    /// The state machine panicked answering it. The node goes on; the same question will fail again.
+    #[error("the state machine panicked answering the read: {0}")]
+    Panicked(String),
     /// The node ended.
     #[error(transparent)]
     Stopped(#[from] Stopped),

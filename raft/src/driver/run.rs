@@ -278,8 +278,10 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             (Some(Waiting::Read(answer)), Reply::Refused(refusal)) => {
                 answer.send(Err(refusal.into())).is_ok()
             }
-            (Some(Waiting::Read(answer)), _) => answer.send(Err(ReadError::LeadershipLost)).is_ok(),
-            (Some(Waiting::Acceptance { .. }) | None, _) => false,
+            (Some(Waiting::Read(answer)), Reply::ReadPanicked(panic)) => {
+                answer.send(Err(ReadError::Panicked(panic))).is_ok()
+            }
+            (Some(Waiting::Acceptance { .. } | Waiting::Read(_)) | None, _) => false,
         };
     }
 
@@ -312,7 +314,7 @@ fn outcome_of(reply: Reply) -> Result<Applied, OutcomeError> {
         Reply::Applied { index, response } => Ok(Applied { index, response }),
         Reply::SessionExpired => Err(OutcomeError::SessionExpired),
         Reply::OutOfWindow => Err(OutcomeError::OutOfWindow),
-        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) => Err(OutcomeError::Unknown),
+        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) | Reply::ReadPanicked(_) => Err(OutcomeError::Unknown),
     }
 }
 

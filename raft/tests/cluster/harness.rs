@@ -34,7 +34,8 @@ impl StateMachine for Journal {
         Bytes::from(self.0.len().to_string())
     }
 
-    fn query(&self, _: &Bytes) -> Bytes {
+    fn query(&self, query: &Bytes) -> Bytes {
+        assert_ne!(&query[..], b"panic", "told to panic");
         Bytes::from(self.0.len().to_string())
     }
 

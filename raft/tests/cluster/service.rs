@@ -108,6 +108,16 @@ async fn a_node_that_ended_with_a_full_queue_says_so_too() {
 }
 
 #[tokio::test]
+async fn a_panic_in_a_query_is_told_and_the_node_goes_on() {
+    let cluster = Cluster::started(1);
+    cluster.commit("one").await;
+    let handle = cluster.handle(NodeId(1));
+    let told = handle.read(Bytes::from_static(b"panic")).await.unwrap_err();
+    assert!(matches!(&told, ReadError::Panicked(panic) if panic.contains("told to panic")), "{told}");
+    assert_eq!(handle.read(Bytes::new()).await.unwrap(), "1");
+}
+
+#[tokio::test]
 async fn a_panic_in_the_state_machine_stops_the_node_and_names_the_entry() {
     let cluster = Cluster::started(1);
     cluster.commit("one").await;

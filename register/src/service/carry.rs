@@ -83,7 +83,7 @@ pub(super) async fn read(node: &Handle, query: Bytes) -> Result<Response, NotDon
     match node.read(query).await {
         Ok(answer) => Ok(Response::ReadAnswer(answer)),
         Err(ReadError::Refused(refusal)) => Err(refusal.into()),
-        Err(ReadError::LeadershipLost) => Err(NotDone::NotLeader(None)),
+        Err(ReadError::Panicked(_)) => Err(Refused::Malformed.into()),
         Err(ReadError::Stopped(_)) => Err(Refused::Stopping.into()),
     }
 }
