@@ -70,14 +70,18 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// A node of these initial members; `view` is what it bound itself to in an earlier start.
+    /// A node of these initial members; `view` is what it bound itself to in an earlier start, and
+    /// then says for good who they are.
     pub fn new(
         me: NodeId,
         incarnation: Incarnation,
         members: &[NodeId],
         view: Option<Membership>,
     ) -> Result<Bootstrap, Refused> {
-        let members: BTreeSet<NodeId> = members.iter().copied().collect();
+        let members: BTreeSet<NodeId> = match &view {
+            Some(view) => view.voters.keys().copied().collect(),
+            None => members.iter().copied().collect(),
+        };
         if !members.contains(&me) {
             return Err(Refused::SelfMissing { me });
         }
@@ -278,6 +282,14 @@ mod tests {
         let mut a = node(A, 10, Some(view(10, 20)));
         let another = a.handle(B, Incarnation(21), &intro(21, Some(view(10, 20)))).unwrap();
         assert!(!begins(&another));
+        assert!(begins(&a.handle(B, Incarnation(20), &intro(20, Some(view(10, 20)))).unwrap()));
+    }
+
+    #[test]
+    fn a_bound_node_looks_for_the_members_of_its_view_whatever_it_is_now_told() {
+        let mut a = Bootstrap::new(A, Incarnation(10), &[A, NodeId(3)], Some(view(10, 20))).unwrap();
+        let asked = a.tick(Timestamp::default());
+        assert!(matches!(asked[..], [Output::Send { to: B, .. }]), "{asked:?}");
         assert!(begins(&a.handle(B, Incarnation(20), &intro(20, Some(view(10, 20)))).unwrap()));
     }
 

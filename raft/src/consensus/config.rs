@@ -86,7 +86,7 @@ impl Config {
                 return Err(InvalidConfig::Zero { name });
             }
         }
-        if heartbeat * 3 > election_min {
+        if heartbeat.saturating_mul(3) > election_min {
             return Err(InvalidConfig::HeartbeatTooSlow { heartbeat, election_min });
         }
         if election_min >= election_max {
@@ -125,6 +125,8 @@ mod tests {
     fn contradictions_are_refused() {
         let slow = Config { heartbeat: Duration::from_millis(51), ..Config::lan() };
         assert!(matches!(slow.validate(), Err(InvalidConfig::HeartbeatTooSlow { .. })));
+        let endless = Config { heartbeat: Duration::MAX, ..Config::lan() };
+        assert!(matches!(endless.validate(), Err(InvalidConfig::HeartbeatTooSlow { .. })));
         let empty = Config { election_max: Duration::from_millis(150), ..Config::lan() };
         assert!(matches!(empty.validate(), Err(InvalidConfig::EmptyElectionRange { .. })));
         let none = Config { max_in_flight: 0, ..Config::lan() };

@@ -200,9 +200,7 @@ impl Handle {
     pub async fn read(&self, query: Bytes) -> Result<Bytes, ReadError> {
         let (answer, answered) = oneshot::channel();
         let request = Request::Read { query, answer };
-        if !self.has_room(&request) {
-            return Err(Refusal::Overloaded.into());
-        }
+        self.check_room(&request)?;
         self.submit(request).await?;
         match answered.await {
             Ok(answer) => answer,
@@ -238,9 +236,7 @@ impl Handle {
         let (accepted_sender, accepted) = oneshot::channel();
         let (outcome_sender, outcome) = oneshot::channel();
         let request = request(accepted_sender, outcome_sender);
-        if !self.has_room(&request) {
-            return Err(Refusal::Overloaded.into());
-        }
+        self.check_room(&request)?;
         self.submit(request).await?;
         match accepted.await {
             Ok(Ok(id)) => Ok(Accepted { id, outcome, node: self.clone() }),
@@ -249,10 +245,16 @@ impl Handle {
         }
     }
 
-    fn has_room(&self, request: &Request) -> bool {
+    fn check_room(&self, request: &Request) -> Result<(), Refusal> {
+        let (size, limit) = (request.weight(), self.queue_limit);
         // Of a node that has ended, the queue stays as full as it was: `submit` says how it ended.
-        self.requests.is_closed()
-            || self.queued.load(Relaxed).saturating_add(request.weight()) <= self.queue_limit
+        if self.requests.is_closed() || self.queued.load(Relaxed).saturating_add(size) <= limit {
+            Ok(())
+        } else if size > limit {
+            Err(Refusal::TooLarge { size, limit })
+        } else {
+            Err(Refusal::Overloaded)
+        }
     }
 
     async fn submit(&self, request: Request) -> Result<(), Stopped> {

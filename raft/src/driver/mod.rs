@@ -111,7 +111,8 @@ impl Node {
         self.wire.clone()
     }
 
-    /// Ends the node once what it has written is durable, and says why it ended.
+    /// Ends the node once what it has written is durable, and says why it ended. Cancelled, the
+    /// node crashes.
     pub async fn stop(mut self) -> StopCause {
         self.handle.stop();
         // A task that panicked has ended too; the handle knows the cause.

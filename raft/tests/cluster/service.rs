@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use raft::NodeId;
+use raft::consensus::io::Refusal;
 use raft::driver::{OutcomeError, ProposeError, ReadError, StopCause};
 use raft::session::SessionTag;
 
@@ -48,9 +49,7 @@ async fn a_follower_refuses_and_names_the_leader() {
     within(async {
         loop {
             let refused = cluster.handle(other).propose(Bytes::new()).await.unwrap_err();
-            let ProposeError::Refused(raft::consensus::io::Refusal::NotLeader { leader }) = refused else {
-                panic!("{refused}")
-            };
+            let ProposeError::Refused(Refusal::NotLeader { leader }) = refused else { panic!("{refused}") };
             if leader == named {
                 return;
             }
@@ -59,6 +58,16 @@ async fn a_follower_refuses_and_names_the_leader() {
     })
     .await;
     assert!(matches!(cluster.handle(other).read(Bytes::new()).await, Err(ReadError::Refused(_))));
+}
+
+#[tokio::test]
+async fn what_no_queue_could_take_is_too_large_and_not_to_be_tried_again() {
+    let cluster = Cluster::started(1);
+    let (handle, huge) = (cluster.handle(NodeId(1)), Bytes::from(vec![0; 65 << 20]));
+    let refused = handle.propose(huge.clone()).await.unwrap_err();
+    assert!(matches!(refused, ProposeError::Refused(Refusal::TooLarge { .. })), "{refused}");
+    let refused = handle.read(huge).await.unwrap_err();
+    assert!(matches!(refused, ReadError::Refused(Refusal::TooLarge { .. })), "{refused}");
 }
 
 #[tokio::test]
