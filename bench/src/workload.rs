@@ -268,8 +268,9 @@ impl Actor {
 
     /// The bytes that stand for a number: its digits, filled up to the planned size.
     fn value(&self, number: u64) -> Bytes {
-        let width = self.shared.plan.value_bytes;
-        Bytes::from(format!("{number:.<width$}"))
+        let mut value = number.to_string().into_bytes();
+        value.resize(value.len().max(self.shared.plan.value_bytes), b'.');
+        Bytes::from(value)
     }
 
     /// The number that the bytes stand for, if they are one of ours down to the last byte.

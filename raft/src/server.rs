@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::consensus::entry::{Entry, EntryKind};
 use crate::consensus::io::{self, Misdeed, Persist, PersistId, Refusal, RoleChange, RoleName, Ticket};
 use crate::consensus::message::Message;
-use crate::consensus::types::{LogId, LogIndex, NodeId, Term, Timestamp};
+use crate::consensus::types::{LogId, LogIndex, NodeId, SessionId, Term, Timestamp};
 use crate::consensus::{Broken, Raft};
 use crate::session::{SessionTag, Sessions, Verdict};
 use crate::state_machine::StateMachine;
@@ -37,10 +37,12 @@ pub enum Input {
         /// The command.
         command: Bytes,
     },
-    /// A client opens a session; answered as a command, its id is the index in the reply.
+    /// A client opens a session; answered as a command, the response is the id, u64le.
     OpenSession {
         /// Named in the answers; never used twice.
         ticket: Ticket,
+        /// Drawn at random.
+        drawn: SessionId,
     },
     /// A linearizable read.
     Read {
@@ -177,8 +179,9 @@ impl<M: StateMachine> Server<M> {
             Input::Propose { ticket, tag: Some(tag), command } => {
                 io::Input::Propose { ticket, kind: EntryKind::SessionCommand, data: tag.encode(&command) }
             }
-            Input::OpenSession { ticket } => {
-                io::Input::Propose { ticket, kind: EntryKind::OpenSession, data: Bytes::new() }
+            Input::OpenSession { ticket, drawn } => {
+                let data = Bytes::copy_from_slice(&drawn.0.to_le_bytes());
+                io::Input::Propose { ticket, kind: EntryKind::OpenSession, data }
             }
             Input::Read { ticket, .. } if self.asking_bytes > self.raft.config().max_uncommitted_bytes => {
                 self.reply(ticket, Reply::Refused(Refusal::Overloaded));
@@ -285,8 +288,10 @@ impl<M: StateMachine> Server<M> {
         let response = match entry.kind {
             EntryKind::Noop | EntryKind::Membership => Bytes::new(),
             EntryKind::OpenSession => {
-                self.sessions.open(index);
-                Bytes::new()
+                // Only a leader's own encoding gets here; were it not one, its index would do.
+                let drawn = entry.data.first_chunk().map_or(index.0, |id| u64::from_le_bytes(*id));
+                let opened = self.sessions.open(index, SessionId(drawn));
+                Bytes::copy_from_slice(&opened.0.to_le_bytes())
             }
             EntryKind::Command => self.apply_command(index, &entry.data)?,
             EntryKind::SessionCommand => return self.apply_once(index, &entry.data),

@@ -88,14 +88,18 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Opens the session whose entry stands at `index`.
-    pub fn open(&mut self, index: LogIndex) -> SessionId {
+    /// Opens a session by the entry at `index`, under the id that was drawn for it, or the next that
+    /// is free.
+    pub fn open(&mut self, index: LogIndex, drawn: SessionId) -> SessionId {
         if self.live.len() >= MAX_SESSIONS
             && let Some(idle) = self.live.iter().min_by_key(|(id, s)| (s.last_used, **id)).map(|(id, _)| *id)
         {
             self.live.remove(&idle);
         }
-        let id = SessionId(index.0);
+        let mut id = drawn;
+        while self.live.contains_key(&id) {
+            id = SessionId(id.0.wrapping_add(1));
+        }
         self.live.insert(id, Session { last_used: index, ..Session::default() });
         id
     }
@@ -147,7 +151,7 @@ mod tests {
 
     fn opened() -> Sessions {
         let mut sessions = Sessions::default();
-        assert_eq!(sessions.open(LogIndex(7)), SessionId(7));
+        assert_eq!(sessions.open(LogIndex(3), SessionId(7)), SessionId(7));
         sessions
     }
 
@@ -176,15 +180,22 @@ mod tests {
     fn the_longest_unused_session_expires_by_the_log() {
         let mut s = Sessions::default();
         for i in 1..=MAX_SESSIONS as u64 {
-            s.open(LogIndex(i));
+            s.open(LogIndex(i), SessionId(i));
         }
         let used = SessionTag { session: SessionId(1), serial: 1, floor: 0 };
         assert_eq!(s.begin(LogIndex(9000), used), Verdict::Fresh);
-        s.open(LogIndex(9001));
+        assert_eq!(s.open(LogIndex(9001), SessionId(5000)), SessionId(5000));
         assert_eq!(s.len(), MAX_SESSIONS);
         let expired = SessionTag { session: SessionId(2), serial: 1, floor: 0 };
         assert_eq!(s.begin(LogIndex(9002), expired), Verdict::Expired);
         assert_eq!(s.begin(LogIndex(9003), used), Verdict::Fresh);
+    }
+
+    #[test]
+    fn no_two_live_sessions_share_an_id() {
+        let mut s = opened();
+        assert_eq!(s.open(LogIndex(8), SessionId(7)), SessionId(8));
+        assert_eq!(s.len(), 2);
     }
 
     #[test]

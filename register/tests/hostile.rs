@@ -12,6 +12,7 @@ use common::{Cluster, LIMIT, in_dir, runtime};
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use raft::SessionId;
 use raft::session::SessionTag;
+use register::command::Query;
 use register::protocol::{Hello, Message, Refused, Request, Response, next_frame};
 use transport_quic::{ALPN_REGISTER, ConnectionSettings, Credentials, TrustAnchors, tls};
 
@@ -159,4 +160,23 @@ fn a_session_that_never_was_has_expired() {
         assert_eq!(raw.answer().await, Response::Refused(Refused::SessionExpired));
     });
     assert_eq!(cluster.cli(&["get", "k"]).code, Some(6), "it was applied all the same");
+}
+
+#[test]
+fn a_client_that_asks_for_much_and_listens_no_more_is_let_go() {
+    let cluster = Cluster::started(1);
+    let value = vec![b'v'; 1 << 20];
+    assert_eq!(cluster.cli_with_stdin(&["put", "big"], &value).code, Some(0));
+    runtime().block_on(async {
+        let mut raw = Raw::greeted(&cluster).await;
+        let query = Query::Get { key: Bytes::from_static(b"big") }.encode();
+        // More than a connection may have unwritten: the node waits for room before it reads on.
+        for _ in 0..32 {
+            raw.say(&Request::Read { query: query.clone() }).await;
+        }
+        raw.recv.read_chunk(1, true).await.unwrap();
+        raw.recv.stop(0_u32.into()).unwrap();
+        raw.closed().await;
+    });
+    cluster.put_works();
 }

@@ -1,12 +1,13 @@
 //! Dialling a peer: from its address to the answer to our Hello.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use quinn::{Connecting, Connection, ConnectionError, SendStream};
 use raft::NodeId;
 use raft::wire::PROTOCOL_VERSION;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::PeerAddr;
 use crate::frames::{FrameReader, ReadEnd};
@@ -40,8 +41,13 @@ pub(crate) enum DialError {
     Refused(Refused),
 }
 
-/// One attempt. Cancelled, it leaves nothing behind.
-pub(crate) async fn dial(shared: &Shared, peer: NodeId, address: PeerAddr) -> Result<Dialled, DialError> {
+/// One attempt; `alive` is set when the peer first answers. Cancelled, it leaves nothing behind.
+pub(crate) async fn dial(
+    shared: &Shared,
+    peer: NodeId,
+    address: PeerAddr,
+    alive: &OnceLock<Instant>,
+) -> Result<Dialled, DialError> {
     let address = resolve(shared, address).await?;
     let name = identity::server_name(&shared.cluster, peer);
     let connecting = shared
@@ -49,7 +55,7 @@ pub(crate) async fn dial(shared: &Shared, peer: NodeId, address: PeerAddr) -> Re
         .connect_with(shared.dialling.clone(), address, &name)
         .map_err(|e| DialError::Unreachable(e.to_string()))?;
     let limit = shared.limits.hello;
-    let connection = timeout(limit, answered(connecting, address, shared.reconnect_cap))
+    let connection = timeout(limit, answered(connecting, address, shared.reconnect_cap, alive))
         .await
         .map_err(|_| DialError::Unreachable(format!("{address}: the handshake does not end")))??;
     let tracked = shared.stats.track(&connection);
@@ -57,6 +63,8 @@ pub(crate) async fn dial(shared: &Shared, peer: NodeId, address: PeerAddr) -> Re
     let refused = match greeted {
         Ok(Ok((control, ack))) => return Ok(Dialled { connection, control, ack, tracked }),
         Ok(Err(ReadEnd::Lost | ReadEnd::NodeEnded)) => {
+            // A stream may be lost without its connection.
+            connection.close(0_u32.into(), b"the stream was lost");
             return Err(DialError::Lost(connection.closed().await));
         }
         Ok(Err(ReadEnd::Refused(refused))) => refused,
@@ -82,6 +90,7 @@ async fn answered(
     mut connecting: Connecting,
     address: SocketAddr,
     cap: Duration,
+    alive: &OnceLock<Instant>,
 ) -> Result<Connection, DialError> {
     let soon = cap.saturating_mul(4).clamp(FIRST_ANSWER[0], FIRST_ANSWER[1]);
     // What the answer says cannot be kept across an await, and is of no interest.
@@ -89,7 +98,10 @@ async fn answered(
     let connection = match first {
         Err(_) => return Err(DialError::Unreachable(format!("{address} does not answer"))),
         Ok(Err(error)) => Err(error),
-        Ok(Ok(())) => connecting.await,
+        Ok(Ok(())) => {
+            alive.get_or_init(Instant::now);
+            connecting.await
+        }
     };
     connection.map_err(|error| match Refusal::of_handshake(&error) {
         Some(why) => DialError::Refused(Refused::new(why, error.to_string())),

@@ -1,6 +1,6 @@
 //! The connection that this node dials to one peer, and everything it sends to it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, SendStream};
@@ -124,9 +124,10 @@ impl Link {
 
     async fn connect_and_write(&self, shared: &Shared) -> Ended {
         let address = self.state().address.clone();
+        let alive = OnceLock::new();
         let dialled = tokio::select! {
-            dialled = dial(shared, self.peer, address) => dialled,
-            () = self.stale_attempt() => return Ended::Stale,
+            dialled = dial(shared, self.peer, address, &alive) => dialled,
+            () = self.stale_attempt(&alive) => return Ended::Stale,
         };
         match dialled {
             Ok(dialled) => self.write(shared, dialled).await,
@@ -144,11 +145,16 @@ impl Link {
         }
     }
 
-    /// Ends when there is news from the peer that an attempt begun now may have missed.
-    async fn stale_attempt(&self) {
+    /// Ends when there is news from the peer that an attempt begun now may have missed. Two nodes
+    /// that dial each other hear of each other in the middle of it, so an attempt that was just
+    /// answered goes on.
+    async fn stale_attempt(&self, alive: &OnceLock<Instant>) {
         let begun = Instant::now();
         loop {
             self.news.notified().await;
+            if alive.get().is_some_and(|answered| answered.elapsed() < LIVED) {
+                continue;
+            }
             if begun.elapsed() > YOUNG {
                 return;
             }

@@ -48,6 +48,18 @@ fn a_field_of_the_wrong_type() {
     ));
 }
 
+/// Two of them would be rounded to one value, and a read of the other would pass.
+#[test]
+fn an_integer_too_long_to_be_kept_as_written() {
+    for number in ["18446744073709551617", "-9223372036854775809"] {
+        let line = format!(r#"{{"process":2,"kind":"invoke","op":"write","value":{number},"time":1}}"#);
+        let LineError::Malformed(why) = error(&line) else { panic!("{number} passes") };
+        assert!(why.to_string().contains("write it as a string"), "{why}");
+    }
+    let largest = format!(r#"{{"process":2,"kind":"invoke","op":"write","value":{},"time":1}}"#, u64::MAX);
+    assert!(jsonl::read(largest.as_bytes()).is_ok());
+}
+
 #[test]
 fn a_field_that_is_missing() {
     assert_eq!(error(r#"{"kind":"ok","op":"write","time":1}"#), LineError::Missing("process"));

@@ -198,8 +198,12 @@ pub(super) fn is_known(operation: &Operation) -> bool {
 }
 
 fn value_of(seen: Option<&Versioned>) -> Value {
-    let number = seen.and_then(|seen| Some(u64::from_le_bytes(seen.value.as_ref().try_into().ok()?)));
-    number.map_or(Value::Null, Value::from)
+    let Some(seen) = seen else { return Value::Null };
+    match seen.value.first_chunk() {
+        Some(number) if seen.value.len() == 8 => Value::from(u64::from_le_bytes(*number)),
+        // Nobody wrote that: it must not pass for an empty register.
+        _ => Value::from(format!("{:?}", seen.value)),
+    }
 }
 
 fn bytes_of(value: &Value) -> Option<Bytes> {

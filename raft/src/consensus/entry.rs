@@ -15,7 +15,7 @@ pub enum EntryKind {
     Membership = 1,
     /// A command for the state machine.
     Command = 2,
-    /// Opens a client session, whose id is this entry's index.
+    /// Opens a client session: the id that was drawn for it, u64le.
     OpenSession = 3,
     /// A command under a session: a tag (see [`crate::session`]), then the command.
     SessionCommand = 4,

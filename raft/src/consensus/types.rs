@@ -37,7 +37,8 @@ number! {
     LogIndex(u64)
 }
 number! {
-    /// A client session: the log index of the entry that opened it (dissertation §6.3).
+    /// A client session (dissertation §6.3): drawn at random when it is opened, so that no client can
+    /// guess another's, and one that outlives its cluster does not meet its own in the next.
     SessionId(u64)
 }
 

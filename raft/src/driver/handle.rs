@@ -189,11 +189,12 @@ impl Handle {
         self.offer(|accepted, outcome| Request::Propose { tag: Some(tag), command, accepted, outcome }).await
     }
 
-    /// Opens a client session, to be used by [`Handle::propose_in_session`]. The session's id is
-    /// the index of its entry. Cancelled, it may still be opened; it then expires unused.
+    /// Opens a client session, to be used by [`Handle::propose_in_session`]. Cancelled, it may still be opened; it then expires unused.
     pub async fn open_session(&self) -> Result<SessionId, OpenSessionError> {
         let accepted = self.offer(|accepted, outcome| Request::OpenSession { accepted, outcome }).await?;
-        Ok(SessionId(accepted.outcome().await?.index.0))
+        let applied = accepted.outcome().await?;
+        let id = applied.response.first_chunk().ok_or(OutcomeError::Unknown)?;
+        Ok(SessionId(u64::from_le_bytes(*id)))
     }
 
     /// Asks the state machine, linearizably (ReadIndex, dissertation §6.4). Cancelling is harmless.

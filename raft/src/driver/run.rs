@@ -17,7 +17,7 @@ use super::starting::start;
 use super::status::{Counters, Status};
 use crate::consensus::io::{RoleName, Ticket};
 use crate::consensus::message::{Introduction, Message};
-use crate::consensus::types::NodeId;
+use crate::consensus::types::{NodeId, SessionId};
 use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
 use crate::state_machine::StateMachine;
 use crate::storage::{Disk, Identity, Recovered, StorageError, Wal};
@@ -121,12 +121,16 @@ struct Loop<M, D: Disk, T> {
     server: Server<M>,
     waiting: HashMap<Ticket, Waiting>,
     next_ticket: u64,
+    /// Draws session ids.
+    rng: fastrand::Rng,
     counters: Counters,
     outputs: Vec<Output>,
 }
 
 impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
     fn new(outside: Outside<D, T>, options: Options, identity: Identity, server: Server<M>) -> Self {
+        // Another stream than that of the election timeouts, which can be watched from outside.
+        let session_seed = options.seed.rotate_left(32) ^ options.boot.0;
         Loop {
             outside,
             options,
@@ -134,6 +138,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             server,
             waiting: HashMap::new(),
             next_ticket: 0,
+            rng: fastrand::Rng::with_seed(session_seed),
             counters: Counters::default(),
             outputs: Vec::new(),
         }
@@ -201,7 +206,8 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 (Waiting::Acceptance { accepted, outcome }, Input::Propose { ticket, tag, command })
             }
             Request::OpenSession { accepted, outcome } => {
-                (Waiting::Acceptance { accepted, outcome }, Input::OpenSession { ticket })
+                let drawn = SessionId(self.rng.u64(..));
+                (Waiting::Acceptance { accepted, outcome }, Input::OpenSession { ticket, drawn })
             }
             Request::Read { query, answer } => (Waiting::Read(answer), Input::Read { ticket, query }),
             Request::Status { answer } => {
@@ -314,7 +320,9 @@ fn outcome_of(reply: Reply) -> Result<Applied, OutcomeError> {
         Reply::Applied { index, response } => Ok(Applied { index, response }),
         Reply::SessionExpired => Err(OutcomeError::SessionExpired),
         Reply::OutOfWindow => Err(OutcomeError::OutOfWindow),
-        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) | Reply::ReadPanicked(_) => Err(OutcomeError::Unknown),
+        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) | Reply::ReadPanicked(_) => {
+            Err(OutcomeError::Unknown)
+        }
     }
 }
 

@@ -154,6 +154,15 @@ async fn accept(endpoint: Endpoint, shared: Arc<Shared>) {
             incoming.refuse();
             continue;
         }
+        // Half full: whoever wants in must first show that its address is its own (RFC 9000 §8.1.2).
+        if shared.connections.load(Relaxed) >= MAX_CONNECTIONS / 2
+            && !incoming.remote_address_validated()
+            && incoming.may_retry()
+        {
+            // It fails only where a retry is not possible, which was just asked.
+            let _ = incoming.retry();
+            continue;
+        }
         shared.connections.fetch_add(1, Relaxed);
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -212,12 +221,16 @@ async fn serve_connected(
     tracing::debug!(client = name, from = %connection.remote_address(), "client connected");
     let outbox = Arc::new(Outbox::default());
     outbox.push(tag, &Response::Welcome(Welcome { version, node: shared.me }));
-    let writer = tokio::spawn({
+    let mut writer = tokio::spawn({
         let outbox = outbox.clone();
-        // An error means that the connection is gone; the reader sees that too.
         async move { drop(outbox.write_to(&mut send).await) }
     });
-    let read = read_requests(shared, &mut frames, &outbox).await;
+    // Where nothing can be written any more, nothing more is read: the reader may be waiting for room
+    // that only the writer makes.
+    let read = tokio::select! {
+        read = read_requests(shared, &mut frames, &outbox) => read,
+        _ = &mut writer => Ok(()),
+    };
     outbox.close();
     writer.abort();
     read
