@@ -209,21 +209,24 @@ impl Endpoints {
 
     /// It does not lead. Whether it is known who does, and that node can be asked at once.
     pub(super) fn does_not_lead(&mut self, now: Timestamp, at: EndpointId, hint: Option<&str>) -> bool {
-        // If the guess is another by now, somebody was quicker, with news no older than this.
-        if self.leader == at.0 {
+        // If the guess is another by now, somebody was quicker, with news no older than this; unless
+        // that one cannot be reached: then any other news is better.
+        let guess = &self.all[self.leader];
+        if self.leader == at.0 || guess.link != Link::Up || guess.suspected.is_some() {
             let hinted = hint.and_then(|address| self.find_or_learn(address));
             match hinted.filter(|hinted| *hinted != at.0 && self.all[*hinted].suspected.is_none()) {
                 Some(hinted) => self.leader = hinted,
-                None => {
+                None if self.leader == at.0 => {
                     self.leave(at);
                     return false;
                 }
+                None => {}
             }
         }
         self.all.get(self.leader).is_some_and(|leader| match leader.link {
             Link::Up => leader.suspected.is_none(),
             Link::Down { retry_at } => retry_at <= now,
-            Link::Dialling { .. } => true,
+            Link::Dialling { since } => now < since + DIAL_PATIENCE,
         })
     }
 

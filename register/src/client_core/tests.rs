@@ -388,3 +388,24 @@ fn a_connection_that_stays_silent_is_given_up_so_that_a_hint_can_be_followed() {
     let followed = s.on(refused(B, tag, Refused::NotLeader { hint }));
     assert_eq!(followed, [Action::Dial { endpoint: A, address: "a".into() }]);
 }
+
+/// The leader was cut off and another elected: the follower that named the one names the other.
+#[test]
+fn a_second_hint_is_followed_while_the_first_cannot_be_reached() {
+    let mut s = Scene::in_session();
+    let hint = |node, address: &str| Some(LeaderHint { node: NodeId(node), address: address.into() });
+    let tag = |actions: &[Action]| match actions {
+        [Action::Send { endpoint: A, tag, .. }] => *tag,
+        other => panic!("{other:?}"),
+    };
+    let first = tag(&s.on(submit(W, put("x"), 60 * SECOND)));
+    let dials = s.on(refused(A, first, Refused::NotLeader { hint: hint(3, "c") }));
+    assert_eq!(dials, [Action::Dial { endpoint: EndpointId(2), address: "c".into() }]);
+    let mut sent = s.wait();
+    while !matches!(sent[..], [Action::Send { .. }]) {
+        // Whoever else is tried does not answer either.
+        sent = s.wait();
+    }
+    let dials = s.on(refused(A, tag(&sent), Refused::NotLeader { hint: hint(2, "b") }));
+    assert_eq!(dials, [Action::Dial { endpoint: B, address: "b".into() }]);
+}
