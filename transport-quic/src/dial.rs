@@ -13,7 +13,7 @@ use crate::config::PeerAddr;
 use crate::frames::{FrameReader, ReadEnd};
 use crate::hello::{self, HELLO, HELLO_ACK, Hello, HelloAck, OLDEST_VERSION};
 use crate::identity::{self, escape};
-use crate::refusal::{Refusal, Refused};
+use crate::refusal::{NO_ERROR, Refusal, Refused};
 use crate::shared::Shared;
 use crate::stats::Tracked;
 
@@ -63,9 +63,10 @@ pub(crate) async fn dial(
     let refused = match greeted {
         Ok(Ok((control, ack))) => return Ok(Dialled { connection, control, ack, tracked }),
         Ok(Err(ReadEnd::Lost | ReadEnd::NodeEnded)) => {
-            // A stream may be lost without its connection.
-            connection.close(0_u32.into(), b"the stream was lost");
-            return Err(DialError::Lost(connection.closed().await));
+            // A stream may be lost without its connection; closing would hide the peer's reason.
+            let lost = connection.close_reason().unwrap_or(ConnectionError::LocallyClosed);
+            connection.close(NO_ERROR, b"");
+            return Err(DialError::Lost(lost));
         }
         Ok(Err(ReadEnd::Refused(refused))) => refused,
         Err(_) => Refused::new(Refusal::HelloTimeout, format!("no answer to Hello within {limit:?}")),
