@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Certs, HandMade, Node, assert_pair_works, closed_with, eventually, heartbeat, read_ack, socket,
+    Certs, HandMade, Node, Scene, assert_pair_works, closed_with, eventually, heartbeat, read_ack, socket,
 };
 use raft::{BootId, ClusterId, Incarnation, NodeId, wire};
 use transport_quic::Refusal;
@@ -72,25 +72,8 @@ fn lengths_are_checked_before_anything_is_read() {
     assert_eq!(prefix(20, 5, 0, 20), Err(HelloError::Kind { expected: HELLO, found: 5 }));
 }
 
-struct Scene {
-    node: Node,
-    good: Node,
-    peer: HandMade,
-}
-
-/// Node 1 with the peers 2, which is hand-made, and 3.
 async fn scene() -> Scene {
-    let certs = Certs::new();
-    let peer = HandMade::new(2, &certs.node(2), &certs.trust());
-    let (one, three) = (socket(), socket());
-    let (a1, a3) = (one.local_addr().unwrap(), three.local_addr().unwrap());
-    let mut config = certs.config(1, one, &[(3, a3)]);
-    config.limits.hello = Duration::from_secs(1);
-    // Known, but never dialled with success: port 9 discards.
-    config.peers.insert(NodeId(2), socket().local_addr().unwrap().into());
-    let node = Node::start(config).await;
-    let good = Node::start(certs.config(3, three, &[(1, a1)])).await;
-    Scene { node, good, peer }
+    common::scene(|config| config.limits.hello = Duration::from_secs(1)).await
 }
 
 /// Node 1 gets these bytes on the first stream of a connection, and turns the peer away.

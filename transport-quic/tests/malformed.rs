@@ -6,30 +6,15 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Certs, HandMade, Node, assert_pair_works, closed_with, eventually, heartbeat, socket};
+use common::{Certs, HandMade, Scene, assert_pair_works, closed_with, eventually, heartbeat};
 use raft::consensus::message::{AppendEntries, Message};
 use raft::wire::{self, Kind};
 use raft::{LogId, LogIndex, NodeId, Term};
 use transport_quic::Refusal;
 use transport_quic::hello::{self, HELLO};
 
-struct Scene {
-    node: Node,
-    good: Node,
-    peer: HandMade,
-}
-
 async fn scene() -> Scene {
-    let certs = Certs::new();
-    let peer = HandMade::new(2, &certs.node(2), &certs.trust());
-    let (one, three) = (socket(), socket());
-    let (a1, a3) = (one.local_addr().unwrap(), three.local_addr().unwrap());
-    let mut config = certs.config(1, one, &[(3, a3)]);
-    config.limits.frame = Duration::from_millis(500);
-    config.peers.insert(NodeId(2), socket().local_addr().unwrap().into());
-    let node = Node::start(config).await;
-    let good = Node::start(certs.config(3, three, &[(1, a1)])).await;
-    Scene { node, good, peer }
+    common::scene(|config| config.limits.frame = Duration::from_millis(500)).await
 }
 
 /// On the control stream (the first) or the log stream (the second).

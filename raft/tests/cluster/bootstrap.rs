@@ -1,6 +1,7 @@
 //! Blank nodes, and nodes that should be blank no more.
 
 use raft::driver::StopCause;
+use raft::wire::Kind;
 use raft::{Incarnation, NodeId};
 
 use crate::harness::{Cluster, incarnation, within};
@@ -52,13 +53,17 @@ async fn a_node_that_knows_only_itself_never_begins() {
     let mut cluster = Cluster::new(3, true);
     cluster.start(NodeId(1), incarnation(NodeId(1)));
     cluster.start(NodeId(2), incarnation(NodeId(2)));
-    // Both answer, and neither has a log: the third is missing.
-    for _ in 0..3 {
-        for id in [1, 2] {
-            let status = cluster.status(NodeId(id)).await;
-            assert_eq!((status.membership, status.last_log.index.0), (None, 0));
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    // Both have heard each other several times, and neither has a log: the third is missing.
+    for id in [1, 2] {
+        let wire = cluster.nodes[&NodeId(id)].wire();
+        within(async {
+            while wire.get(Kind::IntroductionReply).frames < 5 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let status = cluster.status(NodeId(id)).await;
+        assert_eq!((status.membership, status.last_log.index.0), (None, 0));
     }
     cluster.start(NodeId(3), incarnation(NodeId(3)));
     assert_eq!(cluster.commit("one").await, "1");

@@ -260,3 +260,24 @@ pub(crate) fn anonymous_client(trust: &TrustAnchors) -> quinn::ClientConfig {
 pub(crate) fn refusals(node: &Node) -> BTreeMap<&'static str, u64> {
     node.stats().refusals
 }
+
+/// Node 1 with the peers 2, which is hand-made, and 3.
+pub(crate) struct Scene {
+    pub(crate) node: Node,
+    pub(crate) good: Node,
+    pub(crate) peer: HandMade,
+}
+
+pub(crate) async fn scene(configure: impl FnOnce(&mut PeerConfig)) -> Scene {
+    let certs = Certs::new();
+    let peer = HandMade::new(2, &certs.node(2), &certs.trust());
+    let (one, three) = (socket(), socket());
+    let (a1, a3) = (one.local_addr().unwrap(), three.local_addr().unwrap());
+    let mut config = certs.config(1, one, &[(3, a3)]);
+    // Known, but never dialled with success.
+    config.peers.insert(NodeId(2), socket().local_addr().unwrap().into());
+    configure(&mut config);
+    let node = Node::start(config).await;
+    let good = Node::start(certs.config(3, three, &[(1, a1)])).await;
+    Scene { node, good, peer }
+}
