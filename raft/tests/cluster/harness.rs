@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     bootstrap: Bootstrap,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     lives: u64,
+    /// Two clusters that draw differently have different ones.
+    pub(crate) seed: u64,
 }
 
 pub(crate) fn incarnation(node: NodeId) -> Incarnation {
@@ -76,7 +78,7 @@ impl Cluster {
             Bootstrap::Membership(Membership { voters })
         };
         let disks = ids.iter().map(|id| (*id, MemoryDisk::new())).collect();
-        Cluster { network: InProcess::new(), disks, bootstrap, nodes: BTreeMap::new(), lives: 0 }
+        Cluster { network: InProcess::new(), disks, bootstrap, nodes: BTreeMap::new(), lives: 0, seed: 0 }
     }
 
     pub(crate) fn started(size: u64) -> Cluster {
@@ -98,7 +100,7 @@ impl Cluster {
             config: config(),
             bootstrap: self.bootstrap.clone(),
             boot: BootId(self.lives),
-            seed: self.lives * 7919 + id.0,
+            seed: self.seed + self.lives * 7919 + id.0,
         };
         let node = Node::spawn(options, opened, Journal::default(), transport, received).unwrap();
         self.nodes.insert(id, node);

@@ -6,7 +6,7 @@ use raft::consensus::io::Refusal;
 use raft::driver::{OutcomeError, ProposeError, ReadError, StopCause};
 use raft::session::SessionTag;
 
-use crate::harness::{Cluster, within};
+use crate::harness::{Cluster, incarnation, within};
 
 #[tokio::test]
 async fn a_command_is_accepted_then_applied_and_read_back() {
@@ -37,6 +37,28 @@ async fn a_repeat_under_a_session_takes_effect_once() {
     let unknown = SessionTag { session: raft::SessionId(1 << 40), serial: 1, floor: 0 };
     let accepted = leader.propose_in_session(unknown, Bytes::new()).await.unwrap();
     assert_eq!(accepted.outcome().await.unwrap_err(), OutcomeError::SessionExpired);
+}
+
+/// A client that outlives its cluster must not be told of somebody else's command in the next one.
+#[tokio::test]
+async fn a_session_of_one_cluster_is_none_in_another() {
+    let mut sessions = Vec::new();
+    for seed in [1 << 32, 2 << 32] {
+        let mut cluster = Cluster::new(1, false);
+        cluster.seed = seed;
+        cluster.start(NodeId(1), incarnation(NodeId(1)));
+        cluster.commit("one").await;
+        let node = cluster.handle(NodeId(1));
+        let session = node.open_session().await.unwrap();
+        let tag = SessionTag { session, serial: 1, floor: 0 };
+        node.propose_in_session(tag, Bytes::from_static(b"x")).await.unwrap().outcome().await.unwrap();
+        for foreign in &sessions {
+            let tag = SessionTag { session: *foreign, serial: 1, floor: 0 };
+            let accepted = node.propose_in_session(tag, Bytes::from_static(b"y")).await.unwrap();
+            assert_eq!(accepted.outcome().await.unwrap_err(), OutcomeError::SessionExpired);
+        }
+        sessions.push(session);
+    }
 }
 
 #[tokio::test]
