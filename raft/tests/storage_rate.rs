@@ -8,6 +8,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use raft::consensus::entry::Chain;
 use raft::consensus::io::{Persist, PersistId};
 use raft::storage::{DirectoryDisk, Wal};
 use raft::{ClusterId, Entry, EntryKind, HardState, Incarnation, LogId, LogIndex, NodeId, Term};
@@ -45,7 +46,14 @@ fn measure(size: usize, depth: u64, pause: Duration) {
             sent += 1;
             let id = LogId { term, index: LogIndex(sent) };
             let entries = vec![Entry::new(id, EntryKind::Command, data.clone())];
-            wal.append(&Persist { id: PersistId(sent), hard_state, entries });
+            wal.append(&Persist {
+                id: PersistId(sent),
+                hard_state,
+                base: None,
+                repaired: false,
+                prev_chain: Chain::default(),
+                entries,
+            });
         }
         match wal.pump().unwrap() {
             Some(PersistId(id)) => {

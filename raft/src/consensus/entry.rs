@@ -50,6 +50,36 @@ pub struct Entry {
     pub crc: u32,
 }
 
+/// A hash over every entry up to one place: index, term, kind and content, nothing of a node's own. So
+/// two logs that have the same chain at an index are the same up to there (log matching, §5.3).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Chain(pub u64);
+
+impl Chain {
+    /// The chain up to `entry`, which follows what this one covers. The content goes in by its checksum.
+    #[must_use]
+    pub fn then(self, entry: &Entry) -> Chain {
+        let mut link = [0; 20];
+        link[..8].copy_from_slice(&entry.id.index.0.to_le_bytes());
+        link[8..16].copy_from_slice(&entry.id.term.0.to_le_bytes());
+        link[16..].copy_from_slice(&entry.crc.to_le_bytes());
+        Chain(xxhash_rust::xxh3::xxh3_64_with_seed(&link, self.0))
+    }
+}
+
+impl std::fmt::Display for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Chain({self})")
+    }
+}
+
 /// The checksum that an entry of this kind and content carries.
 #[must_use]
 pub fn checksum(kind: EntryKind, data: &[u8]) -> u32 {

@@ -27,7 +27,9 @@ impl Raft {
         let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
         match outcome {
             AppendOutcome::Matched(index) => self.send_when_log_durable(index, from, reply),
-            AppendOutcome::Conflict { .. } => self.send_when_term_durable(from, reply),
+            AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } => {
+                self.send_when_term_durable(from, reply);
+            }
         }
     }
 

@@ -3,8 +3,9 @@
 
 use bytes::Bytes;
 
-use super::entry::{Entry, EntryKind};
+use super::entry::{Chain, Entry, EntryKind};
 use super::message::Message;
+use super::snapshot::Base;
 use super::types::{HardState, LogId, LogIndex, NodeId, Term};
 
 /// Names a [`Persist`]; counted up by one for each.
@@ -97,13 +98,19 @@ pub enum Output {
     },
 }
 
-/// A write that must become durable as a whole, or not at all.
+/// A write. A crash may leave a beginning of it: what the fields say in their order, then entries in theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Persist {
     /// Said back in [`Input::Persisted`].
     pub id: PersistId,
     /// The new term and vote, if they changed.
     pub hard_state: Option<HardState>,
+    /// A snapshot took the place of the whole log, which now begins behind it.
+    pub base: Option<Base>,
+    /// The log holds again all that was lost: the repair is over.
+    pub repaired: bool,
+    /// The chain up to the entry before the first one.
+    pub prev_chain: Chain,
     /// Contiguous entries; whatever the log held at and after the first one's index is gone.
     pub entries: Vec<Entry>,
 }

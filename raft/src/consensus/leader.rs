@@ -77,6 +77,7 @@ impl Raft {
                     .map_or(first, |ours| ours.next().max(first));
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
+            AppendOutcome::Repairing { .. } => {}
         }
     }
 
@@ -113,7 +114,7 @@ impl Raft {
         if reached <= self.commit_index || !(of_this_term || crate::seeded_bug!("commit-old-term")) {
             return;
         }
-        let newly = self.log.from(self.commit_index.next()).iter().take_while(|e| e.id.index <= reached);
+        let newly = self.log.from(self.commit_index.next()).take_while(|e| e.id.index <= reached);
         let bytes: usize = newly.map(Entry::weight).sum();
         self.commit_index = reached;
         self.outputs.push(Output::Commit(reached));
@@ -129,7 +130,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let is_news = |p: &Progress| {
             let end = commit.min(p.match_index);
-            let mut untold = log.from(p.commit_told.next()).iter().take_while(|e| e.id.index <= end);
+            let mut untold = log.from(p.commit_told.next()).take_while(|e| e.id.index <= end);
             untold.any(|e| !matches!(e.kind, EntryKind::Noop | EntryKind::Membership))
         };
         for peer in leader.peers.values_mut().filter(|p| is_news(p)) {

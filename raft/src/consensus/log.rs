@@ -1,15 +1,21 @@
-//! The log in memory: contiguous from index 1 (compaction will move its start).
+//! The log in memory: contiguous behind its base, which compaction moves.
 
-use super::entry::Entry;
+use std::collections::VecDeque;
+
+use super::entry::{Chain, Entry};
+use super::snapshot::Base;
 use super::types::{LogId, LogIndex, Membership, Term};
 
-/// The entries. Their terms never decrease along it.
+/// The entries behind a base. Their terms never decrease along it.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    entries: Vec<Entry>,
+    base: Base,
+    entries: VecDeque<Entry>,
+    /// The chain up to each entry.
+    chains: VecDeque<Chain>,
 }
 
-/// Entries that do not start at 1 or do not follow one another.
+/// Entries that do not begin behind the base or do not follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("log entry {found} stands where index {expected} is due")]
 pub struct Gap {
@@ -20,98 +26,123 @@ pub struct Gap {
 }
 
 impl Log {
-    /// A log of these entries.
-    pub fn new(entries: Vec<Entry>) -> Result<Log, Gap> {
-        let mut last = LogId::default();
-        for entry in &entries {
+    /// A log of these entries behind `base`.
+    pub fn new(base: Base, entries: impl IntoIterator<Item = Entry>) -> Result<Log, Gap> {
+        let mut log = Log { base, ..Log::default() };
+        for entry in entries {
+            let last = log.last();
             if entry.id.index != last.index.next() || entry.id.term < last.term {
                 return Err(Gap { expected: last.index.next(), found: entry.id });
             }
-            last = entry.id;
+            log.push(entry);
         }
-        Ok(Log { entries })
+        Ok(log)
     }
 
-    /// The last entry's place; `(0, 0)` if there is none.
+    /// Where it begins: the first entry has the next index.
+    #[must_use]
+    pub fn base(&self) -> Base {
+        self.base
+    }
+
+    /// The last entry's place; the base's if there is none.
     #[must_use]
     pub fn last(&self) -> LogId {
-        self.entries.last().map(|e| e.id).unwrap_or_default()
+        self.entries.back().map_or(self.base.id, |e| e.id)
     }
 
-    /// The entry at `index`.
+    /// The entry at `index`; none at the base, before it, or beyond the end.
     #[must_use]
     pub fn get(&self, index: LogIndex) -> Option<&Entry> {
-        self.entries.get(position(index)?)
+        self.entries.get(self.position(index)?)
     }
 
-    /// The term at `index`; 0 before the first entry, none beyond the last.
+    /// The term at `index`: of the base and of what follows it; none where nothing is known.
     #[must_use]
     pub fn term_at(&self, index: LogIndex) -> Option<Term> {
-        if index == LogIndex(0) { Some(Term(0)) } else { self.get(index).map(|e| e.id.term) }
+        if index == self.base.id.index { Some(self.base.id.term) } else { self.get(index).map(|e| e.id.term) }
     }
 
-    /// Where `index` stands, if the log reaches that far.
+    /// Where `index` stands, if the log knows.
     #[must_use]
     pub fn id_at(&self, index: LogIndex) -> Option<LogId> {
         self.term_at(index).map(|term| LogId { term, index })
     }
 
-    /// The first index whose entry has a term of at least `term`; one past the end if none has.
+    /// The chain up to `index`, where the term at it is known.
     #[must_use]
-    pub fn first_of_term(&self, term: Term) -> LogIndex {
-        LogIndex(self.entries.partition_point(|e| e.id.term < term) as u64 + 1)
+    pub fn chain_at(&self, index: LogIndex) -> Option<Chain> {
+        if index == self.base.id.index {
+            Some(self.base.chain)
+        } else {
+            self.chains.get(self.position(index)?).copied()
+        }
     }
 
-    /// The last index whose entry has just this term.
+    /// The first index behind the base whose entry has a term of at least `term`; one past the end if
+    /// none has.
+    #[must_use]
+    pub fn first_of_term(&self, term: Term) -> LogIndex {
+        self.index_of(self.entries.partition_point(|e| e.id.term < term))
+    }
+
+    /// The last index whose entry, or the base, has just this term.
     #[must_use]
     pub fn last_of_term(&self, term: Term) -> Option<LogIndex> {
-        let index = LogIndex(self.entries.partition_point(|e| e.id.term <= term) as u64);
+        let index = self.index_of(self.entries.partition_point(|e| e.id.term <= term)).previous();
         (index > LogIndex(0) && self.term_at(index) == Some(term)).then_some(index)
     }
 
     /// Adds an entry, which must follow the last.
     pub(super) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last().index.next());
-        self.entries.push(entry);
+        let before = self.chains.back().copied().unwrap_or(self.base.chain);
+        self.chains.push_back(before.then(&entry));
+        self.entries.push_back(entry);
     }
 
     /// Removes every entry after `last`.
     pub(super) fn truncate_after(&mut self, last: LogIndex) {
-        self.entries.truncate(usize::try_from(last.0).unwrap_or(usize::MAX));
+        let keep = usize::try_from(last.0.saturating_sub(self.base.id.index.0)).unwrap_or(usize::MAX);
+        self.entries.truncate(keep);
+        self.chains.truncate(keep);
     }
 
     /// Entries from `first` on, as many as both limits allow, but at least one if there is one.
     #[must_use]
     pub fn batch(&self, first: LogIndex, max_entries: usize, max_bytes: usize) -> Vec<Entry> {
-        let tail = self.from(first);
         let mut bytes = 0_usize;
-        let count = tail
-            .iter()
+        self.from(first)
             .take(max_entries)
             .take_while(|e| {
                 let fits = bytes == 0 || bytes + e.weight() <= max_bytes;
                 bytes += e.weight();
                 fits
             })
-            .count();
-        tail[..count].to_vec()
+            .cloned()
+            .collect()
     }
 
-    /// Every entry from `first` on.
-    #[must_use]
-    pub fn from(&self, first: LogIndex) -> &[Entry] {
-        position(first).and_then(|at| self.entries.get(at..)).unwrap_or(&[])
+    /// Every entry from `first` on; none if that is not behind the base.
+    pub fn from(&self, first: LogIndex) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
+        let start = self.position(first).unwrap_or(usize::MAX).min(self.entries.len());
+        self.entries.range(start..)
     }
 
-    /// The newest membership in the log, committed or not: it takes effect when appended (§4.1).
+    /// The newest membership among the entries, committed or not: it takes effect when appended (§4.1).
     #[must_use]
     pub fn membership(&self) -> Option<Membership> {
         self.entries.iter().rev().find_map(Entry::membership)
     }
-}
 
-fn position(index: LogIndex) -> Option<usize> {
-    usize::try_from(index.0.checked_sub(1)?).ok()
+    /// Where an entry stands in the list.
+    fn position(&self, index: LogIndex) -> Option<usize> {
+        usize::try_from(index.0.checked_sub(self.base.id.index.0)?.checked_sub(1)?).ok()
+    }
+
+    fn index_of(&self, position: usize) -> LogIndex {
+        LogIndex(self.base.id.index.0 + 1 + position as u64)
+    }
 }
 
 #[cfg(test)]
@@ -127,14 +158,14 @@ mod tests {
     }
 
     fn log(terms: &[u64]) -> Log {
-        Log::new((1..).zip(terms).map(|(index, term)| entry(index, *term, 100)).collect()).unwrap()
+        Log::new(Base::default(), (1..).zip(terms).map(|(index, term)| entry(index, *term, 100))).unwrap()
     }
 
     #[test]
     fn gaps_and_falling_terms_are_refused() {
-        assert!(Log::new(vec![entry(2, 1, 0)]).is_err());
-        assert!(Log::new(vec![entry(1, 1, 0), entry(3, 1, 0)]).is_err());
-        assert!(Log::new(vec![entry(1, 2, 0), entry(2, 1, 0)]).is_err());
+        assert!(Log::new(Base::default(), vec![entry(2, 1, 0)]).is_err());
+        assert!(Log::new(Base::default(), vec![entry(1, 1, 0), entry(3, 1, 0)]).is_err());
+        assert!(Log::new(Base::default(), vec![entry(1, 2, 0), entry(2, 1, 0)]).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod progress;
 pub mod quorum;
 mod read_index;
 mod role;
+pub mod snapshot;
 mod state;
 pub mod types;
 
@@ -78,6 +79,7 @@ impl Raft {
             Message::HeartbeatReply(m) => self.handle_heartbeat_reply(now, from, m),
             // Between a driver's bootstrap and ours: see `crate::bootstrap`.
             Message::Introduction(_) | Message::IntroductionReply(_) => {}
+            Message::InstallSnapshot(_) | Message::InstallSnapshotReply(_) => {}
         }
     }
 
@@ -170,6 +172,8 @@ fn absurd(message: &Message) -> Option<Misdeed> {
         Message::AppendEntriesReply(m) => (m.term, LogIndex(0)),
         Message::Heartbeat(m) => (m.term, m.leader_commit),
         Message::HeartbeatReply(m) => (m.term, LogIndex(0)),
+        Message::InstallSnapshot(m) => (m.term, m.snapshot.last.index),
+        Message::InstallSnapshotReply(m) => (m.term, m.snapshot.last.index),
         Message::Introduction(_) | Message::IntroductionReply(_) => return None,
     };
     if term >= Term::LIMIT {

@@ -14,6 +14,7 @@ use super::message::Message;
 use super::progress::Progress;
 use super::read_index::ReadRounds;
 use super::role::{Leader, Role};
+use super::snapshot::Base;
 use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 /// Whether a message wrongly leaves before what it claims is durable.
@@ -87,7 +88,7 @@ impl Raft {
         entries: Vec<Entry>,
     ) -> Result<Raft, StartError> {
         config.validate()?;
-        let log = Log::new(entries)?;
+        let log = Log::new(Base::default(), entries)?;
         let last = log.last();
         if last.term > hard_state.current_term {
             return Err(StartError::TermBehindLog { log: last.term, current: hard_state.current_term });
@@ -175,7 +176,7 @@ impl Raft {
             peers,
             term_start: noop,
             reads: ReadRounds::default(),
-            uncommitted_bytes: uncommitted.iter().map(Entry::weight).sum(),
+            uncommitted_bytes: uncommitted.map(Entry::weight).sum(),
             quorum_check_due: now + self.config.election_min,
         }));
         self.leader = Some(self.id);
@@ -252,8 +253,11 @@ impl Raft {
         if hard_state.is_none() && self.durability.submitted() == last {
             return;
         }
-        let entries = self.log.from(self.durability.submitted().next()).to_vec();
+        let submitted = self.durability.submitted();
+        let prev_chain = self.log.chain_at(submitted).unwrap_or_default();
+        let entries = self.log.from(submitted.next()).cloned().collect();
         let id = self.durability.submit(last);
-        self.outputs.push(Output::Persist(Persist { id, hard_state, entries }));
+        let persist = Persist { id, hard_state, base: None, repaired: false, prev_chain, entries };
+        self.outputs.push(Output::Persist(persist));
     }
 }

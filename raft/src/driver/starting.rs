@@ -6,6 +6,7 @@ use super::outside::{Event, Outside};
 use super::{Bootstrap, Options, Status};
 use crate::bootstrap::{self, first_state};
 use crate::consensus::Raft;
+use crate::consensus::entry::Chain;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::types::Membership;
 use crate::storage::{Disk, Identity, Recovered};
@@ -111,7 +112,14 @@ async fn begin<D: Disk, T: Transport>(
     if recovered.hard_state.current_term > hard_state.current_term {
         hard_state = recovered.hard_state;
     }
-    let persist = Persist { id: FIRST, hard_state: Some(hard_state), entries: vec![entry.clone()] };
+    let persist = Persist {
+        id: FIRST,
+        hard_state: Some(hard_state),
+        base: None,
+        repaired: false,
+        prev_chain: Chain::default(),
+        entries: vec![entry.clone()],
+    };
     outside.wal.append(&persist);
     outside.persisted(FIRST).await?;
     recovered.hard_state = hard_state;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 
@@ -211,6 +211,12 @@ impl Worker {
                 file.sync_data()?;
             }
             Op::Sync { file } => self.file(file)?.sync_data()?,
+            Op::Allocate { file, length } => {
+                let file = self.file(file)?;
+                if file.metadata()?.len() < *length {
+                    fallocate(file, FallocateFlags::empty(), 0, *length)?;
+                }
+            }
             Op::SyncDir { dir } => fs::File::open(self.path(dir))?.sync_all()?,
             Op::CreateDir { dir } => match fs::create_dir(self.path(dir)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.path(dir).is_dir() => {}

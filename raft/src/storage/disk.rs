@@ -55,6 +55,14 @@ pub enum Op {
         /// The file.
         file: String,
     },
+    /// Reserve room for a file of so many bytes; a missing file is created, one that is shorter is
+    /// filled up with zeros. [`io::ErrorKind::StorageFull`] where there is no room.
+    Allocate {
+        /// The file.
+        file: String,
+        /// How long it is to be, at least.
+        length: u64,
+    },
     /// Make the names in a directory durable.
     SyncDir {
         /// The directory.
@@ -118,13 +126,22 @@ pub struct DiskError {
 /// Called, from any thread, when a completion has become available.
 pub type Waker = Box<dyn Fn() + Send + Sync>;
 
-/// Where the log is kept. Operations take effect in the order in which they were submitted.
+/// Where the log is kept. Operations take effect in the order in which they were submitted, but for
+/// those that were submitted *aside*, which are in order among themselves only.
 ///
 /// After a write or a sync has failed, a disk does nothing more: each later operation fails with
-/// that same error. A sync that is tried again may succeed although the data are gone.
+/// that same error. A sync that is tried again may succeed although the data are gone. Only what
+/// fails aside for want of room ([`io::ErrorKind::StorageFull`], [`io::ErrorKind::QuotaExceeded`])
+/// fails alone.
 pub trait Disk: Send + 'static {
     /// Starts an operation. Does not block.
     fn submit(&mut self, op: Op) -> OpId;
+
+    /// Starts an operation that nothing urgent may wait for: snapshots, segments made ahead. Does not
+    /// block. Never for a file on which operations of the other kind are pending.
+    fn submit_aside(&mut self, op: Op) -> OpId {
+        self.submit(op)
+    }
 
     /// The next completion, if there is one. Does not block.
     fn poll(&mut self) -> Option<Completion>;
@@ -179,6 +196,7 @@ impl Op {
             Op::Write { .. } => "write",
             Op::WriteSync { .. } => "write and sync",
             Op::Sync { .. } => "sync",
+            Op::Allocate { .. } => "make room for",
             Op::SyncDir { .. } => "sync directory",
             Op::CreateDir { .. } => "create directory",
             Op::Rename { .. } => "rename",
@@ -197,6 +215,7 @@ impl Op {
             | Op::Write { file, .. }
             | Op::WriteSync { file, .. }
             | Op::Sync { file }
+            | Op::Allocate { file, .. }
             | Op::Remove { file } => file,
         }
     }
@@ -209,6 +228,7 @@ impl Op {
             Op::Lock
             | Op::List { .. }
             | Op::Sync { .. }
+            | Op::Allocate { .. }
             | Op::SyncDir { .. }
             | Op::CreateDir { .. }
             | Op::Rename { .. }

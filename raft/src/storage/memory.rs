@@ -195,6 +195,16 @@ impl Shared {
                 file.undo.clear();
             }
             Op::Sync { file } => self.file_mut(file)?.undo.clear(),
+            Op::Allocate { file, length } => {
+                let file = self.create(file)?;
+                let end = file.data.len() as u64;
+                if *length > end {
+                    file.write(
+                        end,
+                        &vec![0; usize::try_from(*length - end).map_err(|_| io::ErrorKind::FileTooLarge)?],
+                    )?;
+                }
+            }
             Op::SyncDir { dir } => {
                 self.check_dir(dir)?;
                 self.undo.retain(|(name, _)| parent(name) != dir);

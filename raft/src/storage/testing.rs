@@ -173,7 +173,8 @@ pub(super) fn vote(term: u64, node: u64) -> HardState {
 }
 
 pub(super) fn persist(id: u64, hard_state: Option<HardState>, entries: Vec<Entry>) -> Persist {
-    Persist { id: PersistId(id), hard_state, entries }
+    let prev_chain = crate::consensus::entry::Chain::default();
+    Persist { id: PersistId(id), hard_state, base: None, repaired: false, prev_chain, entries }
 }
 
 /// Appends and pumps until it is durable, on a disk that completes inline.

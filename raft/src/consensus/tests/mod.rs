@@ -237,7 +237,7 @@ impl Net {
     }
 
     pub(super) fn terms(&self, n: NodeId) -> Vec<u64> {
-        self.raft(n).log().from(LogIndex(1)).iter().map(|e| e.id.term.0).collect()
+        self.raft(n).log().from(LogIndex(1)).map(|e| e.id.term.0).collect()
     }
 }
 
