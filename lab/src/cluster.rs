@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use raft::consensus::io::RoleName;
 use raft::driver::{Bootstrap, Handle, Node, Options, ProposeError};
-use raft::storage::{MemoryDisk, Wal};
+use raft::storage::{MemoryDisk, Storage};
 use raft::transport::Inbox;
 use raft::wire::{Kind, WireStats};
 use raft::{BootId, ClusterId, Config, Incarnation, LogId, Membership, StateMachine};
@@ -137,7 +137,7 @@ impl<C: Carrier, M: StateMachine + Default> Cluster<C, M> {
         };
         let disk = self.members.borrow()[node].disk.clone();
         let opened =
-            Wal::open(disk, &self.id, id, incarnation).map_err(|e| failed("open its log", e.to_string()))?;
+            Storage::open(disk, &self.id, id, incarnation).map_err(|e| failed("open its log", e.to_string()))?;
         let (_, _, recovered) = &opened;
         let life = {
             let mut ledger = self.ledger.lock();

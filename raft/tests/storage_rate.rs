@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use raft::consensus::entry::Chain;
 use raft::consensus::io::{Persist, PersistId};
-use raft::storage::{DirectoryDisk, Wal};
+use raft::storage::{DirectoryDisk, Storage};
 use raft::{ClusterId, Entry, EntryKind, HardState, Incarnation, LogId, LogIndex, NodeId, Term};
 
 const RUN: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ fn measure(size: usize, depth: u64, pause: Duration) {
     let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let cluster = ClusterId::new("rate").unwrap();
     let disk = DirectoryDisk::open(dir.path()).unwrap();
-    let (mut wal, ..) = Wal::open(disk, &cluster, NodeId(1), Incarnation(1)).unwrap();
+    let (mut wal, ..) = Storage::open(disk, &cluster, NodeId(1), Incarnation(1)).unwrap();
     let (waker, woken) = channel();
     wal.set_waker(Box::new(move || _ = waker.send(())));
     let data = Bytes::from(vec![7; size]);

@@ -94,7 +94,7 @@ impl Log {
     }
 
     /// Adds an entry, which must follow the last.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last().index.next());
         let before = self.chains.back().copied().unwrap_or(self.base.chain);
         self.chains.push_back(before.then(&entry));
@@ -102,7 +102,7 @@ impl Log {
     }
 
     /// Removes every entry after `last`.
-    pub(super) fn truncate_after(&mut self, last: LogIndex) {
+    pub(crate) fn truncate_after(&mut self, last: LogIndex) {
         let keep = usize::try_from(last.0.saturating_sub(self.base.id.index.0)).unwrap_or(usize::MAX);
         self.entries.truncate(keep);
         self.chains.truncate(keep);
@@ -133,6 +133,12 @@ impl Log {
     #[must_use]
     pub fn membership(&self) -> Option<Membership> {
         self.entries.iter().rev().find_map(Entry::membership)
+    }
+
+    /// The entries, in order.
+    #[must_use]
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.entries.into()
     }
 
     /// Where an entry stands in the list.

@@ -21,7 +21,7 @@ pub use status::{Counters, Status};
 use crate::consensus::config::{Config, InvalidConfig};
 use crate::consensus::types::{BootId, Membership, NodeId};
 use crate::state_machine::StateMachine;
-use crate::storage::{Disk, Identity, Recovered, Wal};
+use crate::storage::{Disk, Identity, Recovered, Storage};
 use crate::transport::{Received, Transport};
 use crate::wire::WireStats;
 
@@ -63,11 +63,11 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node on the current tokio runtime. `wal`, `identity` and `recovered` are what
-    /// [`Wal::open`] returned; `inbox` is the other end of what the transport delivers into.
+    /// Starts a node on the current tokio runtime. `storage`, `identity` and `recovered` are what
+    /// [`Storage::open`] returned; `inbox` is the other end of what the transport delivers into.
     pub fn spawn<M, D, T>(
         options: Options,
-        (wal, identity, recovered): (Wal<D>, Identity, Recovered),
+        (storage, identity, recovered): (Storage<D>, Identity, Recovered),
         machine: M,
         transport: T,
         inbox: mpsc::Receiver<Received>,
@@ -85,7 +85,7 @@ impl Node {
         let handle = Handle::new(requests, queued.clone(), QUEUE_LIMIT, ended);
         let task = run::spawn(run::Parts {
             options,
-            wal,
+            storage,
             identity,
             recovered,
             machine,

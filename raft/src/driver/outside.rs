@@ -11,13 +11,13 @@ use super::handle::Request;
 use crate::consensus::io::PersistId;
 use crate::consensus::message::Message;
 use crate::consensus::types::{NodeId, Timestamp};
-use crate::storage::{Disk, StorageError, Wal};
+use crate::storage::{Disk, Storage, StorageError};
 use crate::transport::{Received, Transport};
 use crate::wire::{self, Frame, WireStats};
 
 /// What a node has outside its pure core.
 pub(super) struct Outside<D: Disk, T> {
-    pub(super) wal: Wal<D>,
+    pub(super) storage: Storage<D>,
     pub(super) transport: T,
     pub(super) inbox: mpsc::Receiver<Received>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
@@ -83,7 +83,7 @@ impl<D: Disk, T: Transport> Outside<D, T> {
     /// Waits until everything handed to the log is durable.
     pub(super) async fn persisted(&mut self, id: PersistId) -> Result<(), StorageError> {
         loop {
-            if self.wal.pump()?.is_some_and(|durable| durable >= id) {
+            if self.storage.pump()?.is_some_and(|durable| durable >= id) {
                 return Ok(());
             }
             self.disk.notified().await;

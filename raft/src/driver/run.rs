@@ -20,7 +20,7 @@ use crate::consensus::message::{Introduction, Message};
 use crate::consensus::types::{NodeId, SessionId};
 use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
 use crate::state_machine::StateMachine;
-use crate::storage::{Disk, Identity, Recovered, StorageError, Wal};
+use crate::storage::{Disk, Identity, Recovered, Storage, StorageError};
 use crate::transport::{Received, Transport};
 use crate::wire::WireStats;
 
@@ -31,7 +31,7 @@ const INPUTS_PER_TURN: usize = APPLY_PER_DRAIN;
 
 pub(super) struct Parts<M, D: Disk, T> {
     pub(super) options: Options,
-    pub(super) wal: Wal<D>,
+    pub(super) storage: Storage<D>,
     pub(super) identity: Identity,
     pub(super) recovered: Recovered,
     pub(super) machine: M,
@@ -81,7 +81,7 @@ pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T
     tokio::spawn(async move {
         let Parts {
             options,
-            mut wal,
+            mut storage,
             identity,
             recovered,
             machine,
@@ -95,9 +95,9 @@ pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T
         let end = End(end);
         let disk = Arc::new(Notify::new());
         let wake = disk.clone();
-        wal.set_waker(Box::new(move || wake.notify_one()));
+        storage.set_waker(Box::new(move || wake.notify_one()));
         let mut outside =
-            Outside { wal, transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
+            Outside { storage, transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
         let cause = match start(&mut outside, &options, &identity, recovered).await {
             Ok(raft) => Loop::new(outside, options, identity, Server::new(raft, machine)).run().await,
             Err(cause) => cause,
@@ -216,7 +216,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 return Ok(None);
             }
             Request::Stop => {
-                self.outside.wal.flush()?;
+                self.outside.storage.flush()?;
                 return Err(StopCause::Requested);
             }
         };
@@ -233,12 +233,12 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             for output in std::mem::take(&mut self.outputs) {
                 match output {
                     Output::Send { to, message } => messages.entry(to).or_default().push(message),
-                    Output::Persist(persist) => self.outside.wal.append(&persist),
+                    Output::Persist(persist) => self.outside.storage.append(&persist),
                     output => self.tell(output),
                 }
             }
             self.outside.send(messages);
-            match self.outside.wal.pump()? {
+            match self.outside.storage.pump()? {
                 Some(durable) => self.server.step(self.outside.now(), Input::Persisted(durable))?,
                 None => return Ok(()),
             }
@@ -308,7 +308,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             sessions: self.server.sessions().len(),
             counters: Counters {
                 applied: self.server.last_applied().0,
-                syncs: self.outside.wal.stats().syncs,
+                syncs: self.outside.storage.stats().syncs,
                 ..self.counters
             },
         }

@@ -86,7 +86,7 @@ async fn exchange<D: Disk, T: Transport>(
                 match output {
                     bootstrap::Output::Send { to, message } => outside.send_one(to, message),
                     bootstrap::Output::PersistView(view) => {
-                        outside.wal.append_view(VIEW, &view);
+                        outside.storage.append_view(VIEW, &view);
                         outside.persisted(VIEW).await?;
                         more.extend(blank.view_persisted());
                     }
@@ -120,7 +120,7 @@ async fn begin<D: Disk, T: Transport>(
         prev_chain: Chain::default(),
         entries: vec![entry.clone()],
     };
-    outside.wal.append(&persist);
+    outside.storage.append(&persist);
     outside.persisted(FIRST).await?;
     recovered.hard_state = hard_state;
     recovered.entries = vec![entry];

@@ -1,30 +1,33 @@
-//! A directory of a real file system: one thread that writes and syncs, in order.
+//! A directory of a real file system: a thread for the log, and one for what is done aside.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
+use super::spares::no_room;
 
-/// One write in so many bytes of log is as much longer; see [`Disk::zeros_ahead`].
-const ZEROS_AHEAD: u64 = 1 << 20;
+/// Files kept open by each thread; the log writes one, and a snapshot another.
+const OPEN_FILES: usize = 4;
 
-/// A directory as a [`Disk`]. Operations run on a thread of its own, one after another. Dropping it
-/// waits for those that were submitted, and gives up the lock.
+/// A directory as a [`Disk`]. Operations run on two threads of its own, on each one after another. Dropping
+/// it waits for those that were submitted, and gives up the lock.
+///
+/// Writes go through the page cache and are made durable by `fdatasync`; `docs/performance.md` has the
+/// measurements of that and its alternatives.
 pub struct DirectoryDisk {
     root: PathBuf,
-    /// `None` only while dropping.
-    submissions: Option<Sender<(OpId, Op)>>,
+    log: Lane,
+    aside: Lane,
     completions: Arc<Completions>,
-    worker: Option<JoinHandle<()>>,
     next_op: u64,
     /// Submitted, and not yet handed out as a completion.
     pending: u64,
@@ -48,16 +51,58 @@ impl DirectoryDisk {
         let make = Op::CreateDir { dir: String::new() };
         let failed = |error: io::Error| DiskError { file: root.display().to_string(), ..make.failed(&error) };
         create_root(&root).map_err(failed)?;
-        let (submissions, inbox) = channel();
         let completions = Arc::new(Completions::default());
-        let worker = Worker::new(root.clone());
-        let outbox = completions.clone();
-        let worker = std::thread::Builder::new()
-            .name("raft-disk".to_owned())
-            .spawn(move || worker.serve(&inbox, &outbox))
-            .map_err(failed)?;
-        let (submissions, worker) = (Some(submissions), Some(worker));
-        Ok(DirectoryDisk { root, submissions, completions, worker, next_op: 0, pending: 0 })
+        let latch = Latch::default();
+        let log = Worker::new(root.clone(), latch.clone(), false);
+        let log = Lane::start("raft-disk", log, completions.clone()).map_err(failed)?;
+        let aside = Worker::new(root.clone(), latch, true);
+        let aside = Lane::start("raft-disk-aside", aside, completions.clone()).map_err(failed)?;
+        Ok(DirectoryDisk { root, log, aside, completions, next_op: 0, pending: 0 })
+    }
+
+    fn count(&mut self) -> OpId {
+        let id = OpId(self.next_op);
+        self.next_op += 1;
+        self.pending += 1;
+        id
+    }
+}
+
+/// A thread and the way to it.
+struct Lane {
+    /// `None` only while dropping.
+    submissions: Option<Sender<(OpId, Op)>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Lane {
+    fn start(name: &str, worker: Worker, outbox: Arc<Completions>) -> io::Result<Lane> {
+        let (submissions, inbox) = channel();
+        let name = name.to_owned();
+        let worker = std::thread::Builder::new().name(name).spawn(move || worker.serve(&inbox, &outbox))?;
+        Ok(Lane { submissions: Some(submissions), worker: Some(worker) })
+    }
+
+    fn submit(&self, id: OpId, op: Op, completions: &Completions) {
+        let unsent = match &self.submissions {
+            Some(submissions) => submissions.send((id, op)).err().map(|unsent| unsent.0.1),
+            None => Some(op),
+        };
+        // The worker ends before this handle does only if it panicked.
+        if let Some(op) = unsent {
+            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk's thread has ended");
+            completions.push(Completion { id, result: Err(op.failed(&error)) });
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.submissions = None;
+        if let Some(worker) = self.worker.take() {
+            // A panic of the worker was already answered by failing operations.
+            let _ = worker.join();
+        }
     }
 }
 
@@ -84,18 +129,14 @@ impl std::fmt::Debug for DirectoryDisk {
 
 impl Disk for DirectoryDisk {
     fn submit(&mut self, op: Op) -> OpId {
-        let id = OpId(self.next_op);
-        self.next_op += 1;
-        self.pending += 1;
-        let unsent = match &self.submissions {
-            Some(submissions) => submissions.send((id, op)).err().map(|unsent| unsent.0.1),
-            None => Some(op),
-        };
-        // The worker ends before this handle does only if it panicked.
-        if let Some(op) = unsent {
-            let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk's thread has ended");
-            self.completions.push(Completion { id, result: Err(op.failed(&error)) });
-        }
+        let id = self.count();
+        self.log.submit(id, op, &self.completions);
+        id
+    }
+
+    fn submit_aside(&mut self, op: Op) -> OpId {
+        let id = self.count();
+        self.aside.submit(id, op, &self.completions);
         id
     }
 
@@ -125,22 +166,12 @@ impl Disk for DirectoryDisk {
         *lock(&self.completions.waker) = Some(waker);
     }
 
-    fn zeros_ahead(&self) -> u64 {
-        ZEROS_AHEAD
+    fn prepares(&self) -> bool {
+        true
     }
 
     fn location(&self) -> String {
         self.root.display().to_string()
-    }
-}
-
-impl Drop for DirectoryDisk {
-    fn drop(&mut self) {
-        self.submissions = None;
-        if let Some(worker) = self.worker.take() {
-            // A panic of the worker was already answered by failing operations.
-            let _ = worker.join();
-        }
     }
 }
 
@@ -162,20 +193,24 @@ impl Completions {
     }
 }
 
-/// The thread's own state.
+/// The first failed change; see [`Disk`].
+type Latch = Arc<OnceLock<DiskError>>;
+
+/// A thread's own state.
 struct Worker {
     root: PathBuf,
-    /// Files open for writing.
-    open: HashMap<String, fs::File>,
+    /// Files open for writing, the one used last at the end.
+    open: VecDeque<(String, fs::File)>,
     /// Held for as long as the thread runs.
     lock: Option<fs::File>,
-    /// The first failed change; see [`Disk`].
-    latched: Option<DiskError>,
+    latch: Latch,
+    /// Whether want of room is no reason to end; see [`Disk`].
+    aside: bool,
 }
 
 impl Worker {
-    fn new(root: PathBuf) -> Worker {
-        Worker { root, open: HashMap::new(), lock: None, latched: None }
+    fn new(root: PathBuf, latch: Latch, aside: bool) -> Worker {
+        Worker { root, open: VecDeque::new(), lock: None, latch, aside }
     }
 
     fn serve(mut self, inbox: &Receiver<(OpId, Op)>, outbox: &Completions) {
@@ -185,13 +220,14 @@ impl Worker {
     }
 
     fn answer(&mut self, op: &Op) -> Result<Outcome, DiskError> {
-        if let Some(error) = &self.latched {
+        if let Some(error) = self.latch.get() {
             return Err(error.clone());
         }
         self.run(op).map_err(|error| {
             let error = op.failed(&error);
-            if !op.only_looks() {
-                self.latched = Some(error.clone());
+            let harmless = op.only_looks() || self.aside && no_room(&error);
+            if !harmless {
+                self.latch.get_or_init(|| error.clone());
             }
             error
         })
@@ -223,12 +259,12 @@ impl Worker {
                 result => result?,
             },
             Op::Rename { from, to } => {
-                self.open.remove(from);
-                self.open.remove(to);
+                self.close(from);
+                self.close(to);
                 fs::rename(self.path(from), self.path(to))?;
             }
             Op::Remove { file } => {
-                self.open.remove(file);
+                self.close(file);
                 fs::remove_file(self.path(file))?;
             }
         }
@@ -240,13 +276,26 @@ impl Worker {
     }
 
     fn file(&mut self, name: &str) -> io::Result<&fs::File> {
-        // Looked up twice since `entry` would allocate the name on each write.
-        if !self.open.contains_key(name) {
-            let file =
-                fs::OpenOptions::new().write(true).create(true).truncate(false).open(self.path(name))?;
-            self.open.insert(name.to_owned(), file);
+        match self.open.iter().position(|(open, _)| open == name) {
+            Some(last) if last + 1 == self.open.len() => {}
+            Some(at) => {
+                let file = self.open.remove(at);
+                self.open.extend(file);
+            }
+            None => {
+                let path = self.path(name);
+                let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+                if self.open.len() == OPEN_FILES {
+                    self.open.pop_front();
+                }
+                self.open.push_back((name.to_owned(), file));
+            }
         }
-        self.open.get(name).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.open.back().map(|(_, file)| file).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn close(&mut self, name: &str) {
+        self.open.retain(|(open, _)| open != name);
     }
 
     fn take_lock(&mut self) -> io::Result<()> {

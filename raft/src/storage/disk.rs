@@ -152,10 +152,10 @@ pub trait Disk: Send + 'static {
     /// Whom to call when a completion has become available; replaces the one before.
     fn set_waker(&mut self, waker: Waker);
 
-    /// How many bytes ahead a file that grows should be filled with zeros, since a sync of bytes
-    /// that overwrite others need not write the file's new size too; 0 where that gains nothing.
-    fn zeros_ahead(&self) -> u64 {
-        0
+    /// Whether a log's segments should be made ahead: room reserved and blocks written, since a sync of
+    /// bytes that overwrite others need not write a file's new size and place too.
+    fn prepares(&self) -> bool {
+        false
     }
 
     /// What and where this disk is, for people.

@@ -48,6 +48,16 @@ pub enum OpenError {
         /// The newest format that is known here.
         known: u32,
     },
+    /// A version of this software wrote it whose format is no longer read.
+    #[error("{directory} has format {found}, this software reads {known}: it was never released; make a new directory")]
+    OlderFormat {
+        /// Which directory.
+        directory: String,
+        /// Its format.
+        found: u32,
+        /// The oldest format that is read here.
+        known: u32,
+    },
     /// The file that says whose directory it is cannot be trusted.
     #[error(
         "the file `identity` in {directory} is damaged: {what}. Restore that file from a backup; without one this \
@@ -87,16 +97,20 @@ pub enum OpenError {
         /// What is wrong.
         what: &'static str,
     },
-    /// The log has entries, but no term and vote as recent as they are: this node might vote twice.
+    /// Nothing readable says which term it is and for whom this node voted in it: it might vote twice.
     #[error(
-        "{directory} holds log entries up to index {index} but no readable term and vote for them: this member must \
-         be replaced by a new one with an empty directory"
+        "{directory} holds no readable term and vote: this member cannot be repaired and must be replaced by a new \
+         one with an empty directory"
     )]
     NoHardState {
         /// Which directory.
         directory: String,
-        /// The last index.
-        index: LogIndex,
+    },
+    /// There is no room to make the log's next segment.
+    #[error("{directory} has no room for a new segment of the log: free some space on that disk and start again")]
+    NoRoom {
+        /// Which directory.
+        directory: String,
     },
     /// The disk failed.
     #[error("{directory}: {error}")]
@@ -115,6 +129,9 @@ pub enum StorageError {
     /// A disk operation failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// What is queued has no room.
+    #[error("there is no room for the next segment of the log")]
+    NoRoom,
     /// A record could not be encoded.
     #[error("cannot encode a membership: {0}")]
     Encode(String),

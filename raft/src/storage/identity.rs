@@ -11,7 +11,7 @@ use super::error::OpenError;
 use crate::consensus::types::{ClusterId, Incarnation, NodeId};
 
 /// The newest format of a data directory that is known here.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const FILE: &str = "identity";
 const TEMPORARY: &str = "identity.new";
@@ -41,7 +41,10 @@ pub(super) fn read<D: Disk>(
     let identity = match decode(&content) {
         Ok(identity) => identity,
         Err(Unreadable::Damaged(what)) => return Err(OpenError::DamagedIdentity { directory, what }),
-        Err(Unreadable::Newer(found)) => {
+        Err(Unreadable::Other(found)) if found < FORMAT => {
+            return Err(OpenError::OlderFormat { directory, found, known: FORMAT });
+        }
+        Err(Unreadable::Other(found)) => {
             return Err(OpenError::NewerFormat { directory, found, known: FORMAT });
         }
     };
@@ -55,18 +58,28 @@ pub(super) fn read<D: Disk>(
     Ok(Some(identity))
 }
 
-/// Gives the directory to somebody, durably: all of the file is there, or none of it.
-pub(super) fn write<D: Disk>(disk: &mut D, identity: &Identity) -> Result<(), DiskError> {
-    let temporary = TEMPORARY.to_owned();
+/// Whose directory it was about to become when a crash came; `None` where the making had not got so far.
+pub(super) fn begun<D: Disk>(disk: &mut D) -> Result<Option<Identity>, DiskError> {
+    Ok(read_all(disk, TEMPORARY)?.and_then(|content| decode(&content).ok()))
+}
+
+/// Begins to give the directory to somebody: from here on a crash is told from a lost file.
+pub(super) fn begin<D: Disk>(disk: &mut D, identity: &Identity) -> Result<(), DiskError> {
     // A longer one may be left of an attempt that a crash ended.
-    match run(disk, Op::Read { file: temporary.clone(), offset: 0, length: 0 }) {
-        Ok(_) => run(disk, Op::Remove { file: temporary.clone() }).map(drop)?,
+    match run(disk, Op::Read { file: TEMPORARY.to_owned(), offset: 0, length: 0 }) {
+        Ok(_) => run(disk, Op::Remove { file: TEMPORARY.to_owned() }).map(drop)?,
         Err(error) if error.kind == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let data = Bytes::from(encode(identity));
-    run(disk, Op::WriteSync { file: temporary.clone(), offset: 0, data })?;
-    run(disk, Op::Rename { from: temporary, to: FILE.to_owned() })?;
+    run(disk, Op::WriteSync { file: TEMPORARY.to_owned(), offset: 0, data })?;
+    run(disk, Op::SyncDir { dir: String::new() })?;
+    Ok(())
+}
+
+/// Gives the directory to whom [`begin`] named, durably: all that belongs to it is there.
+pub(super) fn finish<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
+    run(disk, Op::Rename { from: TEMPORARY.to_owned(), to: FILE.to_owned() })?;
     run(disk, Op::SyncDir { dir: String::new() })?;
     Ok(())
 }
@@ -85,7 +98,7 @@ fn seal(text: String) -> String {
 #[derive(Debug, PartialEq, Eq)]
 enum Unreadable {
     Damaged(&'static str),
-    Newer(u32),
+    Other(u32),
 }
 
 fn decode(content: &[u8]) -> Result<Identity, Unreadable> {
@@ -106,7 +119,7 @@ fn decode(content: &[u8]) -> Result<Identity, Unreadable> {
     let format = field("format").and_then(|value| value.parse().ok());
     match format {
         Some(FORMAT) => {}
-        Some(newer) => return Err(Unreadable::Newer(newer)),
+        Some(other) => return Err(Unreadable::Other(other)),
         None => return Err(Unreadable::Damaged("it does not say which format it has")),
     }
     let cluster = field("cluster").and_then(|value| ClusterId::new(value).ok());
@@ -138,7 +151,8 @@ mod tests {
         let mut life = memory.clone();
         let data = Bytes::from(vec![b'x'; 500]);
         run(&mut life, Op::WriteSync { file: TEMPORARY.to_owned(), offset: 0, data }).unwrap();
-        write(&mut life, &identity()).unwrap();
+        begin(&mut life, &identity()).unwrap();
+        finish(&mut life).unwrap();
         memory.crash();
         let found = read(&mut memory.clone(), &identity().cluster, identity().node);
         assert_eq!(found, Ok(Some(identity())));
@@ -159,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_told_from_damage_whatever_else_it_says() {
-        let newer = seal(format!("{TITLE}\nformat 2\nsomething else\n"));
-        assert_eq!(decode(newer.as_bytes()), Err(Unreadable::Newer(2)));
+        let newer = seal(format!("{TITLE}\nformat 3\nsomething else\n"));
+        assert_eq!(decode(newer.as_bytes()), Err(Unreadable::Other(3)));
     }
 }

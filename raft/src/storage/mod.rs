@@ -6,10 +6,12 @@
 //! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
 //! | [`directory`] | a directory of a real file system |
 //! | `identity` | whose directory it is, and the lock that keeps others out |
-//! | `record` | how the log looks in its file |
-//! | `recovery` | what a file holds after a crash |
+//! | `record` | how the log looks in its segments |
+//! | `recovery` | what segments hold after a crash |
 //! | `open` | from a directory to a log that can be appended to |
-//! | [`wal`] | the log: recovery, group commit |
+//! | `wal` | the log: group commit, segments that are needed no more |
+//! | `spares` | segments made ahead, and used again |
+//! | [`store`] | the whole: what a node holds of its disk |
 //! | [`error`] | what can go wrong, and what to do then |
 
 pub mod directory;
@@ -20,17 +22,21 @@ pub mod memory;
 mod open;
 mod record;
 mod recovery;
+mod spares;
+pub mod store;
 #[cfg(test)]
 mod testing;
-pub mod wal;
+mod wal;
 
 pub use directory::DirectoryDisk;
 pub use disk::{Disk, DiskError};
 pub use error::{OpenError, StorageError};
 pub use memory::MemoryDisk;
-pub use wal::{Wal, WalStats};
+pub use store::{SEGMENT_BYTES, Storage};
+pub use wal::WalStats;
 
 use crate::consensus::entry::Entry;
+use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, Incarnation, Membership};
 
 /// What a log held when it was opened.
@@ -38,10 +44,16 @@ use crate::consensus::types::{HardState, Incarnation, Membership};
 pub struct Recovered {
     /// The term and vote.
     pub hard_state: HardState,
-    /// Every entry, contiguous from index 1.
+    /// Behind which the log begins: the end of the newest snapshot.
+    pub base: Base,
+    /// Every entry, contiguous behind the base.
     pub entries: Vec<Entry>,
     /// The first membership that this node bound itself to while it was blank; see [`crate::bootstrap`].
     pub view: Option<Membership>,
+    /// The newest membership that is known, for a node whose log lost it.
+    pub membership: Option<Membership>,
+    /// Set where entries that this node may have acknowledged are missing behind `entries`.
+    pub repair: Option<Repair>,
 }
 
 /// Whose directory it is.
@@ -53,4 +65,11 @@ pub struct Identity {
     pub node: crate::NodeId,
     /// Drawn when the directory was made.
     pub incarnation: Incarnation,
+}
+
+impl Identity {
+    /// Whether it is this node of this cluster.
+    fn is(&self, cluster: &crate::ClusterId, node: crate::NodeId) -> bool {
+        self.cluster == *cluster && self.node == node
+    }
 }

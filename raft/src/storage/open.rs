@@ -8,57 +8,193 @@ use bytes::Bytes;
 use super::Identity;
 use super::disk::{Disk, DiskError, Op, Outcome, read_all, run};
 use super::error::OpenError;
-use super::identity;
-use super::record::{BadSegment, SEGMENT_FORMAT, SEGMENT_HEADER, Seed, check_segment_header, segment_header};
-use super::recovery::{Damage, Scan, scan};
-use crate::consensus::types::LogIndex;
+use super::record::{Place, SEGMENT_FORMAT, SEGMENT_HEADER, Segment, format_of};
+use super::recovery::{Damage, Scan, Source, is_blank, scan};
+use super::spares::{DIRECTORY, Spares, file_of, segment_of};
+use super::wal::{Start, Wal};
+use crate::consensus::entry::Entry;
+use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::snapshot::{Base, Repair};
+use crate::consensus::types::{HardState, LogIndex, Membership};
 
-const DIRECTORY: &str = "wal";
-/// The one segment of this first version is named for its first index, as later ones will be.
-const FIRST: LogIndex = LogIndex(1);
-
-/// A log that is ready to be appended to.
-pub(super) struct Opened {
-    pub(super) identity: Identity,
-    /// The file that the next batch goes to.
-    pub(super) file: String,
-    pub(super) seed: Seed,
-    pub(super) scan: Scan,
-    /// The file's length: zeros stand behind the end of the log.
-    pub(super) length: u64,
+/// What a log held.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) hard_state: HardState,
+    pub(super) entries: Vec<Entry>,
+    pub(super) view: Option<Membership>,
+    /// From a segment's head, for a node whose log lost it.
+    pub(super) membership: Option<Membership>,
+    pub(super) repair: Option<Repair>,
+    pub(super) damage: Vec<Damage>,
 }
 
-/// Opens the log of `wanted`, or makes it.
-pub(super) fn open<D: Disk>(disk: &mut D, wanted: Identity) -> Result<Opened, OpenError> {
-    let directory = disk.location();
-    let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
-    identity::lock(disk)?;
-    let segments = segments(disk).map_err(failed)?;
-    let content = read_all(disk, &segment_file(FIRST)).map_err(failed)?;
-    let identity = match identity::read(disk, &wanted.cluster, wanted.node)? {
-        Some(identity) => identity,
-        None if is_blank(&segments, content.as_ref()) => {
-            create(disk, &wanted).map_err(failed)?;
-            wanted
-        }
-        None => return Err(OpenError::MissingIdentity { directory }),
+/// Whether there is a log, or something that might be one.
+pub(super) fn exists<D: Disk>(disk: &mut D) -> Result<bool, DiskError> {
+    Ok(!names(disk)?.is_empty())
+}
+
+/// The first segment of a log.
+const FIRST: Segment = Segment(1);
+
+/// Makes a new log.
+pub(super) fn create<D: Disk>(disk: &mut D, identity: &Identity, bytes: u64) -> Result<Wal, OpenError> {
+    let failed = failure(disk);
+    run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() }).map_err(&failed)?;
+    let start = Start {
+        identity: identity.clone(),
+        spares: Spares::new(disk, bytes, FIRST),
+        sealed: Vec::new(),
+        ended: Place::default(),
+        synced: Place::default(),
+        standing: Default::default(),
+        membership: None,
+        view: None,
     };
-    let (content, scan) = recover(disk, &identity, &segments)?;
-    rewrite_tail(disk, &content, &scan).map_err(failed)?;
-    let (seed, length) = (Seed::new(&identity, FIRST), content.len() as u64);
-    Ok(Opened { identity, file: segment_file(FIRST), seed, scan, length })
+    let mut wal = Wal::new(start);
+    // From the first batch on, a directory without an intact one is damaged.
+    let nothing = Persist { hard_state: Some(HardState::default()), ..empty() };
+    settle(disk, &mut wal, &nothing)?;
+    Ok(wal)
 }
 
-fn segment_name(first: LogIndex) -> String {
-    format!("{:020}.log", first.0)
+/// Opens the log of a node whose newest snapshot ends at `snapshot`.
+pub(super) fn recover<D: Disk>(
+    disk: &mut D,
+    identity: &Identity,
+    snapshot: Base,
+    bytes: u64,
+) -> Result<(Wal, Held), OpenError> {
+    let failed = failure(disk);
+    let segments = segments(disk)?;
+    let mut files = Files { disk, kept: Vec::new() };
+    check_formats(&segments, &mut files, identity)?;
+    let found = scan(&segments, &mut files, identity, snapshot).map_err(&failed)?;
+    let directory = files.disk.location();
+    let Some(scan) = found else { return Err(OpenError::NoHardState { directory }) };
+    let live = scan.segments.last().map_or(FIRST, |(segment, _)| *segment);
+    let highest = segments.last().copied().unwrap_or(FIRST);
+    if (live.0 + 1..highest.0).any(|missing| !segments.contains(&Segment(missing))) {
+        return Err(OpenError::NoHardState { directory });
+    }
+    let blank = highest > live && is_blank(&files.read(highest).map_err(&failed)?, highest, identity);
+    let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
+    if blank {
+        spares.adopt();
+    }
+    begin_life(disk, identity, scan, spares)
 }
 
-fn segment_file(first: LogIndex) -> String {
-    format!("{DIRECTORY}/{}", segment_name(first))
+/// Rewrites what is not known to be durable into a new segment. What was read may have come from a
+/// cache whose sync once failed.
+fn begin_life<D: Disk>(
+    disk: &mut D,
+    identity: &Identity,
+    scan: Scan,
+    spares: Spares,
+) -> Result<(Wal, Held), OpenError> {
+    let Scan { mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost } = scan;
+    let (base, last) = (log.base(), log.last());
+    if lost {
+        let known = standing.repair.map_or(standing.last.id, |repair| repair.least.max(standing.last.id));
+        standing.repair = Some(Repair { least: known });
+    }
+    let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
+    let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
+    let kept = Base { id: log.id_at(kept).unwrap_or(last), chain: log.chain_at(kept).unwrap_or(end.chain) };
+    let rewrite = tail.is_some() || lost;
+    let known = log.membership().or(membership);
+    standing.last = end;
+    let start = Start {
+        identity: identity.clone(),
+        spares,
+        sealed: segments,
+        ended,
+        synced,
+        standing,
+        membership: known.clone(),
+        view: view.clone(),
+    };
+    let mut wal = Wal::new(start);
+    if rewrite {
+        let tail = Persist {
+            hard_state: Some(standing.hard_state),
+            prev_chain: kept.chain,
+            entries: log.from(kept.id.index.next()).cloned().collect(),
+            ..empty()
+        };
+        settle(disk, &mut wal, &tail)?;
+    }
+    let hard_state = standing.hard_state;
+    let entries = log.into_entries();
+    Ok((wal, Held { hard_state, entries, view, membership: known, repair: standing.repair, damage }))
 }
 
-/// The names of the segments; none if there is no log.
-fn segments<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
+/// Writes and waits until it is durable, names included.
+fn settle<D: Disk>(disk: &mut D, wal: &mut Wal, persist: &Persist) -> Result<(), OpenError> {
+    let directory = disk.location();
+    let failed = |error| OpenError::Storage { directory: directory.clone(), error };
+    wal.append(persist);
+    while wal.pump(disk).map_err(failed)?.is_none() {
+        if wal.is_full() {
+            return Err(OpenError::NoRoom { directory });
+        }
+        let completion = disk.wait().ok_or_else(|| failed(never_answered().into()))?;
+        wal.complete(disk, completion).map_err(failed)?;
+    }
+    wal.forget_stats();
+    for dir in [DIRECTORY, ""] {
+        run(disk, Op::SyncDir { dir: dir.to_owned() }).map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
+}
+
+fn empty() -> Persist {
+    Persist {
+        id: PersistId(0),
+        hard_state: None,
+        base: None,
+        repaired: false,
+        prev_chain: Default::default(),
+        entries: Vec::new(),
+    }
+}
+
+/// The segments, in order.
+fn segments<D: Disk>(disk: &mut D) -> Result<Vec<Segment>, OpenError> {
+    let failed = failure(disk);
+    let mut segments = Vec::new();
+    for name in names(disk).map_err(failed)? {
+        let Some(segment) = segment_of(&name) else {
+            let (directory, file) = (disk.location(), format!("{DIRECTORY}/{name}"));
+            let what = "this version of the software keeps no such segment";
+            return Err(OpenError::Damaged { directory, file, offset: 0, index: LogIndex(0), what });
+        };
+        segments.push(segment);
+    }
+    segments.sort();
+    Ok(segments)
+}
+
+/// A newer format is told from damage: it has not one batch that is intact in this one.
+fn check_formats<D: Disk>(
+    segments: &[Segment],
+    files: &mut Files<'_, D>,
+    identity: &Identity,
+) -> Result<(), OpenError> {
+    let failed = failure(files.disk);
+    for segment in segments {
+        let head = files.head(*segment).map_err(&failed)?;
+        let Some(found) = format_of(&head).filter(|format| *format > SEGMENT_FORMAT) else { continue };
+        if is_blank(&files.read(*segment).map_err(&failed)?, *segment, identity) {
+            let directory = files.disk.location();
+            return Err(OpenError::NewerFormat { directory, found, known: SEGMENT_FORMAT });
+        }
+    }
+    Ok(())
+}
+
+fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
     match run(disk, Op::List { dir: DIRECTORY.to_owned() }) {
         Ok(Outcome::Names(names)) => Ok(names.into_iter().filter(|name| name.ends_with(".log")).collect()),
         Ok(Outcome::Done | Outcome::Data(_)) => Ok(Vec::new()),
@@ -67,74 +203,45 @@ fn segments<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
     }
 }
 
-/// Whether nothing was ever appended. The identity is written last when a directory is made, so a
-/// crash may have left a segment with just its header.
-fn is_blank(segments: &[String], content: Option<&Bytes>) -> bool {
-    let batches = content.and_then(|content| content.get(SEGMENT_HEADER..)).unwrap_or_default();
-    segments.iter().all(|name| *name == segment_name(FIRST)) && batches.iter().all(|byte| *byte == 0)
-}
-
-fn create<D: Disk>(disk: &mut D, identity: &Identity) -> Result<(), DiskError> {
-    run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() })?;
-    let data = Bytes::from(segment_header(identity, FIRST));
-    run(disk, Op::WriteSync { file: segment_file(FIRST), offset: 0, data })?;
-    sync_names(disk)?;
-    identity::write(disk, identity)
-}
-
-fn sync_names<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
-    run(disk, Op::SyncDir { dir: DIRECTORY.to_owned() })?;
-    run(disk, Op::SyncDir { dir: String::new() })?;
-    Ok(())
-}
-
-/// The segment's content, and what it says.
-fn recover<D: Disk>(
-    disk: &mut D,
-    identity: &Identity,
-    segments: &[String],
-) -> Result<(Bytes, Scan), OpenError> {
+fn failure<D: Disk>(disk: &D) -> impl Fn(DiskError) -> OpenError + use<D> {
     let directory = disk.location();
-    let damaged = |file: String, Damage { offset, index, what }: Damage| OpenError::Damaged {
-        directory: directory.clone(),
-        file,
-        offset,
-        index,
-        what,
-    };
-    let at_start = |what| Damage { offset: 0, index: LogIndex(0), what };
-    if let Some(stranger) = segments.iter().find(|name| **name != segment_name(FIRST)) {
-        let file = format!("{DIRECTORY}/{stranger}");
-        return Err(damaged(file, at_start("this version of the software keeps no such segment")));
-    }
-    let file = segment_file(FIRST);
-    let content = read_all(disk, &file)
-        .map_err(|error| OpenError::Storage { directory: directory.clone(), error: error.into() })?
-        .ok_or_else(|| damaged(file.clone(), at_start("the file is missing")))?;
-    check_segment_header(&content, identity, FIRST).map_err(|bad| match bad {
-        BadSegment::Damaged(what) => damaged(file.clone(), at_start(what)),
-        BadSegment::Newer(found) => {
-            OpenError::NewerFormat { directory: directory.clone(), found, known: SEGMENT_FORMAT }
-        }
-    })?;
-    let scan = scan(&content, Seed::new(identity, FIRST)).map_err(|damage| damaged(file.clone(), damage))?;
-    let last = scan.recovered.entries.last().map(|entry| entry.id);
-    match last.filter(|last| last.term > scan.recovered.hard_state.current_term) {
-        Some(last) => Err(OpenError::NoHardState { directory, index: last.index }),
-        None => Ok((content, scan)),
-    }
+    move |error| OpenError::Storage { directory: directory.clone(), error: error.into() }
 }
 
-/// Writes what is not known to be durable once more and syncs it, with zeros over all that is behind.
-/// What was read may have come from a cache whose sync once failed; and what was cut off must not
-/// fit again behind what will be appended.
-fn rewrite_tail<D: Disk>(disk: &mut D, content: &Bytes, scan: &Scan) -> Result<(), DiskError> {
-    let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
-    let (synced, end) = (place(scan.synced), place(scan.end));
-    let mut tail = content[synced..end].to_vec();
-    tail.resize(content.len() - synced, 0);
-    run(disk, Op::WriteSync { file: segment_file(FIRST), offset: scan.synced, data: Bytes::from(tail) })?;
-    sync_names(disk)
+fn never_answered() -> DiskError {
+    let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk never answered");
+    Op::Sync { file: DIRECTORY.to_owned() }.failed(&error)
+}
+
+/// The segments of a disk; what was read last is kept, since each is looked at from the one before too.
+struct Files<'a, D> {
+    disk: &'a mut D,
+    kept: Vec<(Segment, Bytes)>,
+}
+
+/// Segments kept in memory while reading.
+const KEPT: usize = 3;
+
+impl<D: Disk> Source for Files<'_, D> {
+    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        if let Some((_, bytes)) = self.kept.iter().find(|(kept, _)| *kept == segment) {
+            return Ok(bytes.clone());
+        }
+        let bytes = read_all(self.disk, &file_of(segment))?.unwrap_or_default();
+        if self.kept.len() == KEPT {
+            self.kept.remove(0);
+        }
+        self.kept.push((segment, bytes.clone()));
+        Ok(bytes)
+    }
+
+    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        let op = Op::Read { file: file_of(segment), offset: 0, length: SEGMENT_HEADER as u64 };
+        Ok(match run(self.disk, op)? {
+            Outcome::Data(head) => head,
+            Outcome::Done | Outcome::Names(_) => Bytes::new(),
+        })
+    }
 }
 
 #[cfg(test)]

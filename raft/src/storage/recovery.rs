@@ -1,133 +1,358 @@
-//! What a log's file holds after a crash: the rule of the torn tail, as a function of its bytes.
+//! What a log's segments hold after a crash, as a function of their bytes.
 //!
-//! A batch header says up to where the file was durable when it was written. Known durable is the
-//! highest such claim of any intact header, *wherever it stands*: bad bytes below it are damage,
-//! however near the end. Bad bytes above it were never acknowledged: the log ends there, intact
-//! batches behind included, since sectors reach the disk in any order.
+//! **The torn tail.** A batch header says up to where the log was durable when it was written. Bad bytes
+//! below the highest such claim of any intact header, *wherever it stands*, are damage, however near the
+//! end. Bad bytes above it were never acknowledged: the log ends there, intact batches behind
+//! included, since sectors reach the disk in any order.
+//!
+//! **Damage.** Reading goes on behind it, for the term and vote and the end of the log that every later
+//! header repeats. Whether anything that counts is missing is decided by one comparison: the chain in a
+//! header against the chain of the entries that were read. Where they agree, what was damaged had been
+//! replaced, or a snapshot holds it.
 
 use bytes::{Buf, Bytes};
 
-use super::Recovered;
+use super::Identity;
+use super::disk::DiskError;
 use super::record::{
-    BATCH_HEADER, BATCH_MAGIC, BatchHeader, Found, Record, SEGMENT_HEADER, Seed, header_at, next_record,
-    payload_of,
+    BATCH_MAGIC, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before, header_at,
+    next_record, payload_of,
 };
-use crate::consensus::types::LogIndex;
+use crate::consensus::entry::Entry;
+use crate::consensus::log::Log;
+use crate::consensus::snapshot::Base;
+use crate::consensus::types::{LogIndex, Membership};
 use crate::seeded_bug;
 
-/// A log as its file tells it.
-#[derive(Debug, PartialEq, Eq)]
+/// Where the segments' bytes come from.
+pub(super) trait Source {
+    /// A whole segment, which exists.
+    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError>;
+
+    /// The beginning of one, with its header.
+    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError>;
+}
+
+/// A log as its segments tell it.
+#[derive(Debug)]
 pub(super) struct Scan {
-    pub(super) recovered: Recovered,
-    /// Where the log ends: the offset of the first byte that is not part of it.
-    pub(super) end: u64,
+    /// As the last batch of the log says.
+    pub(super) standing: Standing,
+    /// Behind the snapshot; where entries were lost, only what stands before them.
+    pub(super) log: Log,
+    /// The membership that this node bound itself to while it was blank.
+    pub(super) view: Option<Membership>,
+    /// A membership that was in the log, for a node whose log lost it.
+    pub(super) membership: Option<Membership>,
+    /// The first byte that is not part of the log.
+    pub(super) end: Place,
     /// Up to where it is known to be durable.
-    pub(super) synced: u64,
-    /// The sequence number of the next batch.
-    pub(super) sequence: u64,
-    /// The header crc of the last batch.
-    pub(super) previous: u32,
-    /// Whether nothing but a mark follows what is known to be durable.
-    pub(super) marked: bool,
+    pub(super) synced: Place,
+    /// Entries behind this index are not known to be durable; none where all are.
+    pub(super) tail: Option<LogIndex>,
+    /// The segments that hold something, with the highest index in each.
+    pub(super) segments: Vec<(Segment, LogIndex)>,
+    /// Bytes that were durable and are not what was written.
+    pub(super) damage: Vec<Damage>,
+    /// Entries that this node may have acknowledged are missing behind the end of `log`.
+    pub(super) lost: bool,
 }
 
 /// Bytes that were durable and are not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
-    pub(super) offset: u64,
+    pub(super) place: Place,
     /// The last index before them.
     pub(super) index: LogIndex,
     pub(super) what: &'static str,
 }
 
-/// Reads the batches of a segment whose header is good.
-pub(super) fn scan(file: &Bytes, seed: Seed) -> Result<Scan, Damage> {
-    let start = SEGMENT_HEADER as u64;
-    let mut scan = Scan {
-        recovered: Recovered::default(),
-        end: start,
-        synced: start,
-        sequence: 0,
-        previous: seed.chain(),
-        marked: true,
-    };
-    let mut at = SEGMENT_HEADER;
-    let bad = loop {
-        match batch_at(file, at, &scan, seed) {
-            Ok((found, payload)) => {
-                at += BATCH_HEADER + payload.len();
-                scan.take(&found, payload)?;
-            }
-            Err(bad) => break bad,
+/// Reads `segments`, which are in order, of a node whose snapshot ends at `snapshot`. `None` if not one
+/// intact batch stands in them: then nothing says which term it is, and for whom this node voted.
+pub(super) fn scan(
+    segments: &[Segment],
+    source: &mut impl Source,
+    identity: &Identity,
+    snapshot: Base,
+) -> Result<Option<Scan>, DiskError> {
+    let mut scanner = Scanner::new(identity, snapshot);
+    for (segment, end) in itinerary(segments, source, identity)? {
+        let later = segments.partition_point(|other| *other <= segment);
+        if !scanner.segment(segment, end, &segments[later..], source)? {
+            break;
         }
-    };
-    let claimed = highest_claim(file, at, seed).unwrap_or(0);
-    if claimed > scan.end && !seeded_bug!("torn-tail-cut-below-durable") {
-        return Err(scan.damage(bad));
     }
-    Ok(scan)
+    Ok(scanner.finish())
 }
 
-/// The batch that stands at `at` and follows what was read so far, or what is wrong with it.
-fn batch_at(file: &Bytes, at: usize, scan: &Scan, seed: Seed) -> Result<(Found, Bytes), &'static str> {
-    let found = header_at(file, at, seed).ok_or("no intact batch header stands there")?;
-    let BatchHeader { previous, sequence, .. } = found.header;
-    if (previous, sequence) != (scan.previous, scan.sequence) {
-        return Err("the batch there does not follow the one before");
+/// Which segments to read, and up to where. Each says in its header where the log ended when it was
+/// begun: what stands behind that place was cut off for good.
+fn itinerary(
+    segments: &[Segment],
+    source: &mut impl Source,
+    identity: &Identity,
+) -> Result<Vec<(Segment, u64)>, DiskError> {
+    let mut all = Vec::new();
+    let mut limit: Option<Place> = None;
+    for segment in segments.iter().rev() {
+        let end = match limit {
+            Some(ended) if ended.segment < *segment => continue,
+            Some(ended) if ended.segment == *segment => ended.offset,
+            Some(_) | None => u64::MAX,
+        };
+        all.push((*segment, end));
+        let head = source.head(*segment)?;
+        limit = ended_before(&head, *segment, Seed::new(identity, *segment));
     }
-    let payload = payload_of(file, at, &found, seed).ok_or("the batch there is not what was written")?;
-    Ok((found, payload))
+    all.reverse();
+    Ok(all)
 }
 
-/// Up to where the intact headers at and behind `from` say that the file is durable.
-fn highest_claim(file: &Bytes, from: usize, seed: Seed) -> Option<u64> {
-    let rest = file.get(from..)?;
-    let candidates = rest.windows(BATCH_MAGIC.len()).enumerate().filter(|(_, bytes)| *bytes == BATCH_MAGIC);
-    candidates.filter_map(|(at, _)| header_at(file, from + at, seed)).map(|found| found.header.synced).max()
+struct Scanner<'a> {
+    identity: &'a Identity,
+    snapshot: Base,
+    scan: Scan,
+    /// Whether an intact batch was read.
+    alive: bool,
+    /// The log has another entry than the snapshot at the snapshot's end: what follows counts for
+    /// nothing, until the snapshot takes its place.
+    diverged: bool,
+    /// Batches not known to be durable: their ends, and what they kept.
+    unsynced: Vec<(Place, LogIndex)>,
 }
 
-impl Scan {
-    fn take(&mut self, found: &Found, mut payload: Bytes) -> Result<(), Damage> {
-        self.marked = payload.is_empty();
-        while payload.has_remaining() {
-            let fits = next_record(&mut payload).is_some_and(|record| self.recovered.take(record));
-            if !fits {
-                return Err(self.damage("a record there makes no sense, although its checksum is right"));
+impl Scanner<'_> {
+    fn new(identity: &Identity, snapshot: Base) -> Scanner<'_> {
+        let scan = Scan {
+            standing: Standing::default(),
+            log: Log::new(snapshot, []).unwrap_or_default(),
+            view: None,
+            membership: None,
+            end: Place::default(),
+            synced: Place::default(),
+            tail: None,
+            segments: Vec::new(),
+            damage: Vec::new(),
+            lost: false,
+        };
+        Scanner { identity, snapshot, scan, alive: false, diverged: false, unsynced: Vec::new() }
+    }
+
+    fn finish(mut self) -> Option<Scan> {
+        self.scan.tail = self.unsynced.iter().map(|(_, kept)| *kept).min();
+        self.alive.then_some(self.scan)
+    }
+
+    /// Reads one segment, which ends at `end`; false where the log ends in it.
+    fn segment(
+        &mut self,
+        segment: Segment,
+        end: u64,
+        later: &[Segment],
+        source: &mut impl Source,
+    ) -> Result<bool, DiskError> {
+        let file = source.read(segment)?;
+        let seed = Seed::new(self.identity, segment);
+        let mut offset = SEGMENT_HEADER as u64;
+        while offset < end {
+            let place = Place { segment, offset };
+            let found = usize::try_from(offset).ok().and_then(|at| header_at(&file, at, seed));
+            let found = found.filter(|found| found.end() <= end);
+            let payload = found.and_then(|found| payload_of(&file, &found, seed));
+            if payload.is_none() && !self.is_damage(place, &file, later, source)? {
+                return Ok(false);
+            }
+            match found {
+                Some(found) => {
+                    offset = found.end();
+                    self.take(segment, &found, payload);
+                }
+                None => {
+                    self.damaged(place, "no intact batch header stands there");
+                    self.scan.lost = true;
+                    let Some(next) = next_header(&file, offset + 1, seed, end) else { return Ok(true) };
+                    offset = next;
+                }
             }
         }
-        self.synced = self.synced.max(found.header.synced);
-        self.end = found.header.offset + BATCH_HEADER as u64 + found.length;
-        self.sequence += 1;
-        self.previous = found.crc;
+        Ok(true)
+    }
+
+    /// Whether bad bytes were durable once; else the log ends there.
+    fn is_damage(
+        &mut self,
+        place: Place,
+        file: &[u8],
+        later: &[Segment],
+        source: &mut impl Source,
+    ) -> Result<bool, DiskError> {
+        let durable = self.claimed(place, file, later, source)? || self.rewritten(later, source)?;
+        if !durable && self.scan.lost {
+            self.adopt_newest(place, file, later, source)?;
+        }
+        Ok(durable && !seeded_bug!("torn-tail-cut-below-durable"))
+    }
+
+    /// Whether any intact header says that what stands at `place` was durable.
+    fn claimed(
+        &self,
+        place: Place,
+        file: &[u8],
+        later: &[Segment],
+        source: &mut impl Source,
+    ) -> Result<bool, DiskError> {
+        let claims = |segment: Segment, file: &[u8], mut from: u64| {
+            let seed = Seed::new(self.identity, segment);
+            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
+                let found = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
+                if found.is_some_and(|found| found.header.synced > place) {
+                    return true;
+                }
+                from = offset + 1;
+            }
+            false
+        };
+        if self.scan.synced > place || claims(place.segment, file, place.offset) {
+            return Ok(true);
+        }
+        for segment in later {
+            if claims(*segment, &source.read(*segment)?, 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the next life, which found the bytes intact, has written again what was not known to be
+    /// durable: the batch behind the first, which only repeats how the node stands.
+    fn rewritten(&self, later: &[Segment], source: &mut impl Source) -> Result<bool, DiskError> {
+        for next in later {
+            let (file, seed) = (source.read(*next)?, Seed::new(self.identity, *next));
+            let Some(head) = header_at(&file, SEGMENT_HEADER, seed) else { continue };
+            let second = usize::try_from(head.end()).ok().and_then(|at| header_at(&file, at, seed));
+            if second.is_some_and(|second| payload_of(&file, &second, seed).is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where entries are missing, term, vote and the end of the log are those of the newest intact header,
+    /// wherever it stands: none that was durable can be newer.
+    fn adopt_newest(
+        &mut self,
+        place: Place,
+        file: &[u8],
+        later: &[Segment],
+        source: &mut impl Source,
+    ) -> Result<(), DiskError> {
+        let newest = |segment: Segment, file: &[u8], mut from: u64| {
+            let seed = Seed::new(self.identity, segment);
+            let mut newest = None;
+            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
+                newest = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
+                from = offset + 1;
+            }
+            newest
+        };
+        let mut standing = newest(place.segment, file, place.offset);
+        for segment in later {
+            standing = newest(*segment, &source.read(*segment)?, 0).or(standing);
+        }
+        if let Some(found) = standing {
+            self.scan.standing = found.header.standing;
+        }
         Ok(())
     }
 
-    fn damage(&self, what: &'static str) -> Damage {
-        Damage { offset: self.end, index: self.recovered.last_index(), what }
+    fn damaged(&mut self, place: Place, what: &'static str) {
+        self.scan.damage.push(Damage { place, index: self.scan.log.last().index, what });
+    }
+
+    /// Takes in the next batch; its payload is none where that is damaged.
+    fn take(&mut self, segment: Segment, found: &Found, payload: Option<Bytes>) {
+        let (header, place) = (found.header, Place { segment, offset: found.end() });
+        self.alive = true;
+        let before = std::mem::replace(&mut self.scan.standing, header.standing);
+        self.scan.end = place;
+        self.scan.synced = self.scan.synced.max(header.synced);
+        let synced = self.scan.synced;
+        self.unsynced.retain(|(end, _)| *end > synced);
+        let only_a_mark = found.length == 0 && before == header.standing;
+        if !only_a_mark {
+            self.unsynced.push((place, header.kept));
+        }
+        let highest = header.standing.last.id.index.max(header.kept);
+        match self.scan.segments.last_mut() {
+            Some((last, so_far)) if *last == segment => *so_far = highest.max(*so_far),
+            Some(_) | None => self.scan.segments.push((segment, highest)),
+        }
+        let entries = payload.and_then(|payload| self.records(payload));
+        if entries.is_none() {
+            let place = Place { segment, offset: header.offset };
+            self.damaged(place, "the payload of the batch there is not what was written");
+        }
+        self.scan.lost = !self.follows(found, entries.unwrap_or_default());
+    }
+
+    /// The entries of a payload; none if it makes no sense.
+    fn records(&mut self, mut payload: Bytes) -> Option<Vec<Entry>> {
+        let mut entries = Vec::new();
+        while payload.has_remaining() {
+            match next_record(&mut payload)? {
+                Record::Entry(entry) => entries.push(entry),
+                Record::View(view) => self.scan.view = Some(view),
+                Record::Membership(membership) => self.scan.membership = Some(membership),
+            }
+        }
+        Some(entries)
+    }
+
+    /// Brings the log to where the batch says it stands; false if what was read does not lead there.
+    fn follows(&mut self, found: &Found, mut entries: Vec<Entry>) -> bool {
+        let (kept, last) = (found.header.kept, found.header.standing.last);
+        let start = self.snapshot.id.index;
+        self.scan.log.truncate_after(kept.max(start));
+        if last.id.index <= start {
+            self.diverged = last.id.index == start && last != self.snapshot;
+            return true;
+        }
+        if kept < start {
+            let at_start = entries.iter().find(|entry| entry.id.index == start);
+            let Some(at_start) = at_start else { return false };
+            self.diverged = at_start.id != self.snapshot.id;
+            entries.retain(|entry| entry.id.index > start);
+        }
+        if self.diverged {
+            return true;
+        }
+        let Some(chain) = self.scan.log.chain_at(kept.max(start)) else { return false };
+        let (mut chain, mut end) = (chain, kept.max(start));
+        for entry in &entries {
+            (chain, end) = (chain.then(entry), end.next());
+            if entry.id.index != end {
+                return false;
+            }
+        }
+        let reaches = entries.last().map_or(self.scan.log.last(), |entry| entry.id);
+        let agrees = (reaches, chain) == (last.id, last.chain);
+        if agrees {
+            entries.into_iter().for_each(|entry| self.scan.log.push(entry));
+        }
+        agrees
     }
 }
 
-impl Recovered {
-    /// The index of the last entry, 0 if there is none.
-    pub(super) fn last_index(&self) -> LogIndex {
-        self.entries.last().map_or(LogIndex(0), |entry| entry.id.index)
-    }
+/// The first intact header at or behind `from`, and before `end`.
+fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Option<u64> {
+    let start = usize::try_from(from).ok()?;
+    let stop = usize::try_from(end).unwrap_or(usize::MAX).min(file.len());
+    let rest = file.get(start..stop)?;
+    let mut candidates = memchr::memmem::find_iter(rest, &BATCH_MAGIC).map(|at| start + at);
+    candidates.find(|at| header_at(file, *at, seed).is_some()).map(|at| at as u64)
+}
 
-    /// Takes in the next record; false if it cannot follow the ones before.
-    fn take(&mut self, record: Record) -> bool {
-        match record {
-            Record::HardState(state) => self.hard_state = state,
-            Record::View(view) => self.view = Some(view),
-            Record::Entry(entry) => {
-                let index = entry.id.index;
-                if index == LogIndex(0) || index.previous() > self.last_index() {
-                    return false;
-                }
-                // At most the length of the list, which fits.
-                self.entries.truncate(usize::try_from(index.previous().0).unwrap_or(usize::MAX));
-                self.entries.push(entry);
-            }
-        }
-        true
-    }
+/// Whether no batch of this log was ever written to the file.
+pub(super) fn is_blank(file: &[u8], segment: Segment, identity: &Identity) -> bool {
+    next_header(file, 0, Seed::new(identity, segment), u64::MAX).is_none()
 }

@@ -5,12 +5,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
-use super::{Identity, MemoryDisk, OpenError, Recovered, StorageError, Wal};
-use crate::consensus::entry::{Entry, EntryKind};
+use super::{Identity, MemoryDisk, OpenError, Recovered, Storage, StorageError};
+use crate::consensus::entry::{Chain, Entry, EntryKind};
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::types::{ClusterId, HardState, Incarnation, LogId, LogIndex, NodeId, Term};
 
-pub(super) const SEGMENT: &str = "wal/00000000000000000001.log";
+/// The first segment.
+pub(super) const SEGMENT: &str = "wal/0000000001.log";
+/// Small, so that tests see many.
+pub(super) const SEGMENT_BYTES: u64 = 2048;
 
 /// A disk whose operations run when the test says so, or when somebody waits for them. Clones are
 /// the same disk in the same life.
@@ -65,39 +68,47 @@ impl ManualDisk {
         std::mem::take(&mut self.state().submitted)
     }
 
-    /// The power fails while the segment is being written: each 16 bytes of it that are not durable
+    /// The power fails while segments are being written: each 16 bytes of them that are not durable
     /// are, or are not, there afterwards.
     pub(super) fn crash(&self, rng: &mut fastrand::Rng) {
         let mut state = self.state();
-        let before = state.memory.content(SEGMENT);
-        let mut full = before.clone().unwrap_or_default();
+        let names: Vec<String> = (1..100).map(|n| format!("wal/{n:010}.log")).collect();
+        let mut full: Vec<_> = names.iter().map(|name| state.memory.content(name)).collect();
         for (_, op) in &state.pending {
             let (Op::Write { file, offset, data } | Op::WriteSync { file, offset, data }) = op else {
                 continue;
             };
             let start = usize::try_from(*offset).unwrap();
-            if file == SEGMENT && before.is_some() {
-                full.resize(full.len().max(start + data.len()), 0);
-                full[start..start + data.len()].copy_from_slice(data);
+            let at = names.iter().position(|name| name == file);
+            if let Some(Some(content)) = at.map(|at| &mut full[at]) {
+                content.resize(content.len().max(start + data.len()), 0);
+                content[start..start + data.len()].copy_from_slice(data);
             }
         }
         state.pending.clear();
         state.memory.crash();
-        let Some(mut durable) = state.memory.content(SEGMENT) else { return };
-        let length = rng.usize(durable.len().min(full.len())..=durable.len().max(full.len()));
-        durable.resize(durable.len().max(length), 0);
-        full.resize(durable.len(), 0);
-        for (to, from) in durable.chunks_mut(16).zip(full.chunks(16)) {
-            if rng.bool() {
-                to.copy_from_slice(from);
+        for (name, full) in names.iter().zip(full) {
+            if let (Some(durable), Some(full)) = (state.memory.content(name), full) {
+                state.memory.overwrite(name, torn(durable, full, rng));
             }
         }
-        state.memory.overwrite(SEGMENT, durable);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+fn torn(mut durable: Vec<u8>, mut full: Vec<u8>, rng: &mut fastrand::Rng) -> Vec<u8> {
+    let length = rng.usize(durable.len().min(full.len())..=durable.len().max(full.len()));
+    durable.resize(durable.len().max(length), 0);
+    full.resize(durable.len(), 0);
+    for (to, from) in durable.chunks_mut(16).zip(full.chunks(16)) {
+        if rng.bool() {
+            to.copy_from_slice(from);
+        }
+    }
+    durable
 }
 
 impl State {
@@ -106,15 +117,19 @@ impl State {
             return false;
         }
         let Some((id, op)) = self.pending.pop_front() else { return false };
-        self.budget -= 1;
         let result = if std::mem::take(&mut self.fail_next) {
             Err(op.failed(&std::io::Error::other("injected")))
         } else {
-            self.memory.submit(op);
-            self.memory.poll().unwrap().result
+            self.run(op)
         };
         self.completions.push_back(Completion { id, result });
         true
+    }
+
+    fn run(&mut self, op: Op) -> Result<super::disk::Outcome, super::DiskError> {
+        self.budget -= 1;
+        self.memory.submit(op);
+        self.memory.poll().unwrap().result
     }
 }
 
@@ -125,6 +140,18 @@ impl Disk for ManualDisk {
         state.next += 1;
         state.submitted.push(op.clone());
         state.pending.push_back((id, op));
+        id
+    }
+
+    /// What is aside runs at once, while the node lives.
+    fn submit_aside(&mut self, op: Op) -> OpId {
+        let mut state = self.state();
+        let id = OpId(state.next);
+        state.next += 1;
+        if state.budget > 0 {
+            let result = state.run(op);
+            state.completions.push_back(Completion { id, result });
+        }
         id
     }
 
@@ -142,8 +169,8 @@ impl Disk for ManualDisk {
 
     fn set_waker(&mut self, _: Waker) {}
 
-    fn zeros_ahead(&self) -> u64 {
-        256
+    fn prepares(&self) -> bool {
+        true
     }
 
     fn location(&self) -> String {
@@ -155,12 +182,8 @@ pub(super) fn cluster() -> ClusterId {
     ClusterId::new("north").unwrap()
 }
 
-pub(super) fn identity() -> Identity {
-    Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) }
-}
-
-pub(super) fn open<D: Disk>(disk: D) -> Result<(Wal<D>, Identity, Recovered), OpenError> {
-    Wal::open(disk, &cluster(), NodeId(1), Incarnation(7))
+pub(super) fn open<D: Disk>(disk: D) -> Result<(Storage<D>, Identity, Recovered), OpenError> {
+    Storage::open_with(disk, &cluster(), NodeId(1), Incarnation(7), SEGMENT_BYTES)
 }
 
 pub(super) fn entry(index: u64, term: u64, data: &[u8]) -> Entry {
@@ -172,15 +195,23 @@ pub(super) fn vote(term: u64, node: u64) -> HardState {
     HardState { current_term: Term(term), voted_for: Some(NodeId(node)) }
 }
 
+/// A write to a log that is empty, or whose entries `linked` puts behind others.
 pub(super) fn persist(id: u64, hard_state: Option<HardState>, entries: Vec<Entry>) -> Persist {
-    let prev_chain = crate::consensus::entry::Chain::default();
+    let prev_chain = Chain::default();
     Persist { id: PersistId(id), hard_state, base: None, repaired: false, prev_chain, entries }
 }
 
+/// A write to a log that holds `before`.
+pub(super) fn linked(before: &Recovered, persist: Persist) -> Persist {
+    let first = persist.entries.first().map(|entry| entry.id.index);
+    let kept = before.entries.iter().take_while(|entry| Some(entry.id.index) < first);
+    Persist { prev_chain: kept.fold(before.base.chain, Chain::then), ..persist }
+}
+
 /// Appends and pumps until it is durable, on a disk that completes inline.
-pub(super) fn commit<D: Disk>(wal: &mut Wal<D>, persist: &Persist) -> Result<(), StorageError> {
-    wal.append(persist);
-    assert_eq!(wal.pump()?, Some(persist.id));
+pub(super) fn commit<D: Disk>(storage: &mut Storage<D>, persist: &Persist) -> Result<(), StorageError> {
+    storage.append(persist);
+    assert_eq!(storage.pump()?, Some(persist.id));
     Ok(())
 }
 

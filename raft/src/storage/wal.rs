@@ -1,37 +1,47 @@
-//! The log: opening, group commit, durability. It encodes and decides; the [`Disk`] does.
+//! The log: group commit into segments that were made ahead, durability, and what is no longer needed.
+//! It encodes and decides; the [`Disk`] does.
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::disk::{Completion, Disk, DiskError, Op, OpId, Waker};
-use super::error::{OpenError, StorageError};
-use super::open::{self, Opened};
-use super::record::{Batch, BatchHeader, Seed};
-use super::{Identity, Recovered};
+use super::Identity;
+use super::disk::{Completion, Disk, DiskError, Op, OpId};
+use super::error::StorageError;
+use super::record::{Batch, BatchHeader, Place, SEGMENT_HEADER, Seed, Segment, Standing, segment_header};
+use super::spares::{Spares, file_of};
 use crate::consensus::io::{Persist, PersistId};
-use crate::consensus::types::{ClusterId, Incarnation, Membership, NodeId};
+use crate::consensus::snapshot::Base;
+use crate::consensus::types::{LogIndex, Membership};
 use crate::seeded_bug;
+
+/// Bytes of one batch, about: more goes into the next, so that a segment holds several.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The write-ahead log.
 ///
 /// Group commit: what is appended while one write is in flight waits, and goes with the next one as
 /// one write and one sync. After the first error nothing more is written or acknowledged.
-pub struct Wal<D> {
-    disk: D,
-    file: String,
-    seed: Seed,
-    /// Where the next batch goes.
-    end: u64,
-    /// Up to where the file is durable; at most `end`.
-    synced: u64,
-    /// How long the file is: zeros stand behind `end`.
-    length: u64,
-    /// The number of the next batch.
-    sequence: u64,
-    /// The header crc of the last batch.
-    previous: u32,
-    waiting: Batch,
-    /// The newest id in `waiting`.
-    newest: Option<PersistId>,
+#[derive(Debug)]
+pub(super) struct Wal {
+    identity: Identity,
+    /// Where the next batch goes; none before the first of this life.
+    current: Option<Current>,
+    spares: Spares,
+    /// Older segments, oldest first.
+    sealed: VecDeque<Sealed>,
+    /// Where the log ended before the current segment.
+    ended: Place,
+    /// Up to where the log is durable.
+    synced: Place,
+    /// How the node stands after all that was appended.
+    standing: Standing,
+    /// How it stands after all that was submitted.
+    written: Standing,
+    /// The newest membership in the log, and the view of a blank node: repeated at segment heads.
+    membership: Option<Membership>,
+    view: Option<Membership>,
+    waiting: VecDeque<Waiting>,
     in_flight: Option<InFlight>,
     /// Durable, and not reported yet.
     unreported: Option<PersistId>,
@@ -41,10 +51,40 @@ pub struct Wal<D> {
     stats: WalStats,
 }
 
+/// The segment that is written to.
+#[derive(Debug)]
+struct Current {
+    segment: Segment,
+    file: String,
+    seed: Seed,
+    /// Where the next batch goes.
+    end: u64,
+    /// The highest index in it.
+    highest: LogIndex,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sealed {
+    segment: Segment,
+    highest: LogIndex,
+}
+
+/// A batch that is being filled, or waits to be written.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    kept: LogIndex,
+    standing: Standing,
+    /// The newest write that is whole once this batch is durable.
+    commit: Option<PersistId>,
+}
+
 /// A write that was submitted.
+#[derive(Debug)]
 struct InFlight {
     op: OpId,
-    /// What it makes durable; `None` for a mark, which is not synced.
+    /// Up to where the log is durable with it; none for a mark, which is not synced.
+    synced: Option<Place>,
     commit: Option<PersistId>,
 }
 
@@ -55,192 +95,288 @@ pub struct WalStats {
     pub batches: u64,
     /// Group commits that became durable.
     pub syncs: u64,
-    /// Bytes submitted, with headers, marks and zeros.
+    /// Bytes submitted, with headers and marks; without what segments made ahead are filled with.
     pub bytes: u64,
     /// Durability marks that were submitted.
     pub marks: u64,
+    /// Segments on disk, with the one made ahead.
+    pub segments: u64,
 }
 
-impl<D: Disk> Wal<D> {
-    /// Opens the log, or makes a new one: `incarnation` is used only if it is new. Blocks. What is
-    /// handed out is durable: the tail that might not have been was written and synced again.
-    ///
-    /// # Errors
-    /// See [`OpenError`]; the directory is as it was before.
-    pub fn open(
-        mut disk: D,
-        cluster: &ClusterId,
-        node: NodeId,
-        incarnation: Incarnation,
-    ) -> Result<(Wal<D>, Identity, Recovered), OpenError> {
-        let wanted = Identity { cluster: cluster.clone(), node, incarnation };
-        let Opened { identity, file, seed, scan, length } = open::open(&mut disk, wanted)?;
-        let wal = Wal {
-            disk,
-            file,
-            seed,
-            end: scan.end,
-            synced: scan.end,
-            length,
-            sequence: scan.sequence,
-            previous: scan.previous,
-            waiting: Batch::new(),
-            newest: None,
+/// What a log begins its life with.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) identity: Identity,
+    pub(super) spares: Spares,
+    pub(super) sealed: Vec<(Segment, LogIndex)>,
+    pub(super) ended: Place,
+    pub(super) synced: Place,
+    pub(super) standing: Standing,
+    pub(super) membership: Option<Membership>,
+    pub(super) view: Option<Membership>,
+}
+
+impl Wal {
+    pub(super) fn new(start: Start) -> Wal {
+        let Start { identity, spares, sealed, ended, synced, standing, membership, view } = start;
+        Wal {
+            identity,
+            current: None,
+            spares,
+            sealed: sealed.into_iter().map(|(segment, highest)| Sealed { segment, highest }).collect(),
+            ended,
+            synced,
+            standing,
+            written: standing,
+            membership,
+            view,
+            waiting: VecDeque::new(),
             in_flight: None,
             unreported: None,
-            marked: scan.marked,
+            marked: true,
             failed: None,
             stats: WalStats::default(),
-        };
-        Ok((wal, identity, scan.recovered))
+        }
     }
 
-    /// Queues a write. Nothing blocks; [`Wal::pump`] submits it.
-    pub fn append(&mut self, persist: &Persist) {
-        if let Some(state) = &persist.hard_state {
-            self.waiting.hard_state(state);
+    /// Queues a write.
+    pub(super) fn append(&mut self, persist: &Persist) {
+        if let Some(base) = persist.base {
+            self.standing.last = base;
         }
+        let first = persist.entries.first().map(|entry| entry.id.index.previous());
+        let kept = first.unwrap_or(self.standing.last.id.index);
+        // What a batch holds is one run of entries, put behind those that it keeps.
+        if persist.base.is_some() || kept != self.standing.last.id.index {
+            self.begin_batch(kept);
+        }
+        self.standing.hard_state = persist.hard_state.unwrap_or(self.standing.hard_state);
+        if persist.repaired {
+            self.standing.repair = None;
+        }
+        if first.is_some() {
+            self.standing.last.chain = persist.prev_chain;
+        }
+        let mut end = kept;
         for entry in &persist.entries {
-            self.waiting.entry(entry);
+            self.standing.last = Base { id: entry.id, chain: self.standing.last.chain.then(entry) };
+            if let Some(membership) = entry.membership() {
+                self.membership = Some(membership);
+            }
+            let standing = self.standing;
+            let waiting = self.open_batch(end);
+            waiting.batch.entry(entry);
+            waiting.standing = standing;
+            end = entry.id.index;
         }
-        self.newest = Some(persist.id);
+        let standing = self.standing;
+        let waiting = self.open_batch(end);
+        waiting.standing = standing;
+        waiting.commit = Some(persist.id);
     }
 
-    /// Queues the membership that this node binds itself to while it is blank. Ordered with
-    /// [`Wal::append`], and reported like it.
-    pub fn append_view(&mut self, id: PersistId, view: &Membership) {
-        if let Err(error) = self.waiting.view(view) {
+    /// Queues the membership that this node binds itself to while it is blank.
+    pub(super) fn append_view(&mut self, id: PersistId, view: &Membership) {
+        self.view = Some(view.clone());
+        let waiting = self.open_batch(self.standing.last.id.index);
+        waiting.commit = Some(id);
+        if let Err(error) = waiting.batch.view(view) {
             self.failed.get_or_insert(StorageError::Encode(error.to_string()));
         }
-        self.newest = Some(id);
     }
 
-    /// Takes completions, submits what waits if no write is in flight, and says the newest id that
-    /// is durable (with all before it), if that advanced. Does not block.
+    /// The batch that takes the next record, of a log that ends at `end`.
+    fn open_batch(&mut self, end: LogIndex) -> &mut Waiting {
+        if self.waiting.back().is_none_or(|waiting| waiting.batch.len() >= BATCH_BYTES) {
+            self.begin_batch(end);
+        }
+        let last = self.waiting.len() - 1;
+        &mut self.waiting[last]
+    }
+
+    fn begin_batch(&mut self, kept: LogIndex) {
+        let standing = self.standing;
+        self.waiting.push_back(Waiting { batch: Batch::new(), kept, standing, commit: None });
+    }
+
+    /// Submits what waits if no write is in flight, and says the newest id that is durable (with all
+    /// before it), if that advanced.
     ///
     /// # Errors
     /// The first error of a write or sync, from then on for ever: the node must end.
-    pub fn pump(&mut self) -> Result<Option<PersistId>, StorageError> {
-        let mut completed = false;
-        self.submit_waiting()?;
-        while let Some(completion) = self.disk.poll() {
-            completed = true;
-            self.complete(completion)?;
-            self.submit_waiting()?;
-        }
-        // After a completion more is likely to come at once, and then the next batch says it.
-        if !completed {
-            self.submit_mark();
-        }
+    pub(super) fn pump(&mut self, disk: &mut impl Disk) -> Result<Option<PersistId>, StorageError> {
+        self.submit_waiting(disk)?;
         Ok(self.unreported.take())
     }
 
-    /// Blocks until everything queued is durable, then marks it so: for a graceful stop.
-    ///
-    /// # Errors
-    /// As [`Wal::pump`].
-    pub fn flush(&mut self) -> Result<Option<PersistId>, StorageError> {
-        loop {
-            self.submit_waiting()?;
-            self.submit_mark();
-            if self.in_flight.is_none() {
-                return Ok(self.unreported.take());
-            }
-            let completion = self.disk.wait().ok_or_else(|| self.never_answered());
-            self.complete(completion?)?;
+    /// Whether everything queued is durable.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether there is no room for more: what is queued waits.
+    pub(super) fn is_full(&self) -> bool {
+        self.spares.is_full()
+    }
+
+    /// Tries again where there was no room.
+    pub(super) fn retry(&mut self, disk: &mut impl Disk) {
+        self.spares.retry(disk);
+    }
+
+    pub(super) fn stats(&self) -> WalStats {
+        let live = self.sealed.len() as u64 + u64::from(self.current.is_some());
+        WalStats { segments: live + u64::from(self.spares.is_ready()), ..self.stats }
+    }
+
+    /// What opening took is not counted.
+    pub(super) fn forget_stats(&mut self) {
+        self.stats = WalStats::default();
+    }
+
+    /// A snapshot that is durable holds all up to `index`: segments with nothing else may go.
+    pub(super) fn compact(&mut self, disk: &mut impl Disk, index: LogIndex) {
+        // Term and vote stand in what was written last, so that must be behind what goes.
+        let written = self.current.as_ref().is_some_and(|current| self.synced.segment == current.segment);
+        while let Some(oldest) = self.sealed.front()
+            && oldest.highest <= index
+            && (written || seeded_bug!("last-segment-recycled"))
+        {
+            self.spares.recycle(disk, oldest.segment);
+            self.sealed.pop_front();
         }
     }
 
-    /// Whom to call, from any thread, when [`Wal::pump`] has something to take.
-    pub fn set_waker(&mut self, waker: Waker) {
-        self.disk.set_waker(waker);
-    }
-
-    /// What was done since the log was opened.
-    #[must_use]
-    pub fn stats(&self) -> WalStats {
-        self.stats
-    }
-
-    /// Submits the batch that waits, unless a write is in flight.
-    fn submit_waiting(&mut self) -> Result<(), StorageError> {
+    /// Submits the batch that waits longest, unless a write is in flight or there is no room.
+    fn submit_waiting(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        if self.in_flight.is_some() {
+        let Some(waiting) = self.waiting.front() else { return Ok(()) };
+        let (length, last) = (waiting.batch.len() as u64, waiting.standing.last.id.index);
+        if self.in_flight.is_some() || !self.make_room(disk, length) {
             return Ok(());
         }
-        let Some(newest) = self.newest.take() else { return Ok(()) };
-        let batch = std::mem::replace(&mut self.waiting, Batch::new());
+        let Some(waiting) = self.waiting.pop_front() else { return Ok(()) };
+        let highest = last.max(waiting.kept);
         self.stats.batches += 1;
-        self.submit(batch, Some(newest));
+        self.marked = false;
+        self.write(disk, waiting, true);
+        if let Some(current) = &mut self.current {
+            current.highest = current.highest.max(highest);
+        }
         Ok(())
+    }
+
+    /// Whether the current segment, which may be a new one, has room for a batch.
+    fn make_room(&mut self, disk: &mut impl Disk, length: u64) -> bool {
+        let limit = self.spares.length();
+        let fits = |current: &Current| current.end + length <= limit;
+        if self.current.as_ref().is_some_and(fits) {
+            return true;
+        }
+        self.spares.begin(disk);
+        let Some(segment) = self.spares.take(disk) else { return false };
+        let (file, seed) = (file_of(segment), Seed::new(&self.identity, segment));
+        // A batch that no segment could hold makes its own longer.
+        let fresh = Current { segment, file, seed, end: 0, highest: LogIndex(0) };
+        if let Some(Current { segment, highest, end, .. }) = self.current.replace(fresh) {
+            self.ended = Place { segment, offset: end };
+            self.sealed.push_back(Sealed { segment, highest });
+        }
+        true
     }
 
     /// Writes down that all of the log is durable, once nothing else will soon say so. Unsynced: it
     /// only lets a later start tell damage from a torn tail.
-    fn submit_mark(&mut self) {
-        if !self.marked && self.in_flight.is_none() {
+    pub(super) fn submit_mark(&mut self, disk: &mut impl Disk) {
+        let quiet = !self.marked && self.is_idle() && self.failed.is_none();
+        let limit = self.spares.length();
+        let mark = Batch::new();
+        let room = |current: &Current| current.end + mark.len() as u64 <= limit;
+        if quiet && self.current.as_ref().is_some_and(room) {
             self.stats.marks += 1;
-            self.submit(Batch::new(), None);
+            self.marked = true;
+            let kept = self.standing.last.id.index;
+            let mark = Waiting { batch: mark, kept, standing: self.standing, commit: None };
+            self.write(disk, mark, false);
         }
     }
 
-    fn submit(&mut self, batch: Batch, commit: Option<PersistId>) {
-        let (offset, synced) = (self.end, self.synced);
-        let header = BatchHeader { previous: self.previous, sequence: self.sequence, offset, synced };
-        self.marked = batch.is_empty();
-        let (mut bytes, crc) = batch.seal(header, self.seed);
-        self.end += bytes.len() as u64;
-        if self.end > self.length && commit.is_some() {
-            self.length = self.end.next_multiple_of(self.disk.zeros_ahead().max(1));
-            bytes.resize(usize::try_from(self.length - offset).unwrap_or(bytes.len()), 0);
+    fn write(&mut self, disk: &mut impl Disk, waiting: Waiting, sync: bool) {
+        let starts = self.current.as_ref().is_some_and(|current| current.end == 0);
+        let head = if starts { Some(self.head()) } else { None };
+        let Some(current) = &mut self.current else { return };
+        let (offset, seed, synced) = (current.end, current.seed, self.synced);
+        let commit = waiting.commit;
+        self.written = waiting.standing;
+        let mut bytes = Vec::new();
+        if let Some(head) = head {
+            bytes = segment_header(current.segment, self.ended, seed);
+            bytes.extend_from_slice(&head.seal(SEGMENT_HEADER as u64, synced, seed));
+            let batch = waiting.seal(bytes.len() as u64, synced, seed);
+            bytes.extend_from_slice(&batch);
+        } else {
+            bytes.append(&mut waiting.seal(offset, synced, seed));
         }
+        current.end += bytes.len() as u64;
         self.stats.bytes += bytes.len() as u64;
-        self.sequence += 1;
-        self.previous = crc;
-        let (file, data) = (self.file.clone(), Bytes::from(bytes));
-        let op = if commit.is_some() && !seeded_bug!("sync-skipped") {
+        let end = Place { segment: current.segment, offset: current.end };
+        let (file, data) = (current.file.clone(), Bytes::from(bytes));
+        let op = if sync && !seeded_bug!("sync-skipped") {
             Op::WriteSync { file, offset, data }
         } else {
             Op::Write { file, offset, data }
         };
-        self.in_flight = Some(InFlight { op: self.disk.submit(op), commit });
+        self.in_flight = Some(InFlight { op: disk.submit(op), synced: sync.then_some(end), commit });
     }
 
-    /// Takes the end of the write in flight; any other completion means nothing here.
-    fn complete(&mut self, completion: Completion) -> Result<(), StorageError> {
-        let Some(write) = self.in_flight.take_if(|write| write.op == completion.id) else { return Ok(()) };
+    /// What a segment begins with: all that must be known should every earlier one be gone.
+    fn head(&self) -> Waiting {
+        let mut batch = Batch::new();
+        let blank = self.written.last == Base::default();
+        // Serialising a map into memory has no way to fail.
+        let _ = match (&self.membership, &self.view) {
+            (Some(membership), _) => batch.membership(membership),
+            (None, Some(view)) if blank => batch.view(view),
+            (None, _) => Ok(()),
+        };
+        Waiting { batch, kept: self.written.last.id.index, standing: self.written, commit: None }
+    }
+
+    /// Takes the end of an operation; completions of others mean nothing here.
+    pub(super) fn complete(
+        &mut self,
+        disk: &mut impl Disk,
+        completion: Completion,
+    ) -> Result<(), StorageError> {
+        match self.spares.complete(disk, &completion) {
+            Ok(false) => {}
+            Ok(true) => return Ok(()),
+            Err(error) => return Err(self.fail(error)),
+        }
+        let write = self.in_flight.take_if(|write| write.op == completion.id);
         if let Err(error) = completion.result {
             return Err(self.fail(error));
         }
-        if let Some(id) = write.commit {
+        if let Some(InFlight { synced: Some(synced), commit, .. }) = write {
             self.stats.syncs += 1;
-            self.synced = self.end;
-            self.unreported = Some(id);
+            self.synced = synced;
+            self.unreported = commit.or(self.unreported);
         }
         Ok(())
     }
 
-    fn fail(&mut self, error: DiskError) -> StorageError {
+    pub(super) fn fail(&mut self, error: DiskError) -> StorageError {
         self.unreported = None;
         self.failed.get_or_insert(StorageError::Disk(error)).clone()
     }
-
-    fn never_answered(&mut self) -> StorageError {
-        let error = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "the disk never answered");
-        let op = Op::Sync { file: self.file.clone() };
-        self.fail(op.failed(&error))
-    }
 }
 
-impl<D> std::fmt::Debug for Wal<D> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wal")
-            .field("end", &self.end)
-            .field("synced", &self.synced)
-            .field("failed", &self.failed)
-            .finish_non_exhaustive()
+impl Waiting {
+    fn seal(self, offset: u64, synced: Place, seed: Seed) -> Vec<u8> {
+        let header = BatchHeader { offset, synced, kept: self.kept, standing: self.standing };
+        self.batch.seal(&header, seed)
     }
 }
 

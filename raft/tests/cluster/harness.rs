@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use raft::driver::{Bootstrap, Options};
 use raft::state_machine::Snapshot;
-use raft::storage::{MemoryDisk, Wal};
+use raft::storage::{MemoryDisk, Storage};
 use raft::transport::{InProcess, Inbox};
 use raft::{
     BootId, ClusterId, Config, Handle, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine, Status,
@@ -93,7 +93,7 @@ impl Cluster {
     pub(crate) fn start(&mut self, id: NodeId, fresh: Incarnation) {
         self.lives += 1;
         let cluster = ClusterId::new("test").unwrap();
-        let opened = Wal::open(self.disks[&id].clone(), &cluster, id, fresh).unwrap();
+        let opened = Storage::open(self.disks[&id].clone(), &cluster, id, fresh).unwrap();
         let (inbox, received) = Inbox::new();
         let transport = self.network.join(id, opened.1.incarnation, inbox);
         let options = Options {

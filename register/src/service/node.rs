@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raft::driver::{Bootstrap, Node, Options, StopCause};
-use raft::storage::{DirectoryDisk, OpenError, Wal};
+use raft::storage::{DirectoryDisk, OpenError, Storage};
 use raft::transport::Inbox;
 use raft::{BootId, Incarnation};
 use tokio::time::Instant;
@@ -101,7 +101,7 @@ impl RunningNode {
 
         let disk = DirectoryDisk::open(&config.data_dir)?;
         let (wal, identity, recovered) =
-            Wal::open(disk, &config.cluster, config.node, Incarnation(random_u128()?))?;
+            Storage::open(disk, &config.cluster, config.node, Incarnation(random_u128()?))?;
         let boot = BootId(random()?);
 
         let (inbox, received) = Inbox::new();

@@ -21,11 +21,11 @@ fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::Unbou
     let membership = Membership { voters };
     let (hard_state, first) = first_state(&membership);
     let cluster = ClusterId::new("test").unwrap();
-    let (wal, identity, _) = Wal::open(MemoryDisk::new(), &cluster, me, incarnation).unwrap();
+    let (storage, identity, _) = Storage::open(MemoryDisk::new(), &cluster, me, incarnation).unwrap();
     let (inbox, received) = Inbox::new();
     let (queue, requests) = mpsc::unbounded_channel();
     let outside = Outside {
-        wal,
+        storage,
         transport: InProcess::new().join(me, incarnation, inbox),
         inbox: received,
         requests,

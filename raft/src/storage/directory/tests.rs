@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::OpenError;
 use super::super::disk::{read_all, run};
-use super::super::testing::{SEGMENT, entry, open, persist, vote};
+use super::super::testing::{SEGMENT, after, entry, linked, open, persist, vote};
+use super::super::Recovered;
 use super::*;
 use crate::consensus::io::PersistId;
 
@@ -17,9 +18,11 @@ fn a_log_is_found_again() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("a").join("b");
     let (mut wal, made, _) = open(DirectoryDisk::open(&root).unwrap()).unwrap();
-    wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"x")]));
+    let first = persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"x")]);
+    wal.append(&first);
     wal.pump().unwrap();
-    wal.append(&persist(2, None, vec![entry(2, 1, b"y")]));
+    let held = after(&Recovered::default(), &first);
+    wal.append(&linked(&held, persist(2, None, vec![entry(2, 1, b"y")])));
     assert_eq!(wal.flush(), Ok(Some(PersistId(2))));
     drop(wal);
     let (_, found, recovered) = open(DirectoryDisk::open(&root).unwrap()).unwrap();

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::disk::{Completion, Op, OpId, Outcome};
-use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, open, persist, vote};
-use super::super::{MemoryDisk, Recovered};
+use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, linked, open, persist, vote};
+use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
+use crate::consensus::types::{Incarnation, NodeId};
 
-fn manual() -> (ManualDisk, Wal<ManualDisk>) {
+fn manual() -> (ManualDisk, Storage<ManualDisk>) {
     let disk = ManualDisk::new(&MemoryDisk::new());
     let (wal, ..) = open(disk.clone()).unwrap();
     disk.take_submitted();
@@ -24,7 +25,7 @@ fn what_was_reported_durable_survives_a_crash() {
     drop(wal);
     let (_, _, recovered) = open(memory.clone()).unwrap();
     let entries = vec![entry(1, 1, b"a"), entry(2, 1, b"b")];
-    assert_eq!(recovered, Recovered { hard_state: vote(1, 2), entries, view: None });
+    assert_eq!(recovered, Recovered { hard_state: vote(1, 2), entries, ..Recovered::default() });
 }
 
 #[test]
@@ -32,8 +33,11 @@ fn what_queues_while_a_write_is_in_flight_goes_as_one_write_and_one_sync() {
     let (disk, mut wal) = manual();
     wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"a")]));
     assert_eq!(wal.pump(), Ok(None));
+    let mut held = after(&Recovered::default(), &persist(1, None, vec![entry(1, 1, b"a")]));
     for id in 2..=4 {
-        wal.append(&persist(id, None, vec![entry(id, 1, b"b")]));
+        let next = linked(&held, persist(id, None, vec![entry(id, 1, b"b")]));
+        held = after(&held, &next);
+        wal.append(&next);
         assert_eq!(wal.pump(), Ok(None), "one write is in flight, and no second is started");
     }
     assert_eq!(disk.take_submitted().len(), 1);
@@ -133,8 +137,10 @@ fn later_entries_replace_all_from_their_index_on() {
     let memory = MemoryDisk::new();
     let (mut wal, ..) = open(memory.clone()).unwrap();
     let first = (1..=5).map(|index| entry(index, 1, b"old")).collect();
-    commit(&mut wal, &persist(1, Some(vote(1, 1)), first)).unwrap();
-    commit(&mut wal, &persist(2, Some(vote(2, 2)), vec![entry(3, 2, b"new")])).unwrap();
+    let first = persist(1, Some(vote(1, 1)), first);
+    commit(&mut wal, &first).unwrap();
+    let held = after(&Recovered::default(), &first);
+    commit(&mut wal, &linked(&held, persist(2, Some(vote(2, 2)), vec![entry(3, 2, b"new")]))).unwrap();
     memory.crash();
     let (_, _, recovered) = open(memory.clone()).unwrap();
     assert_eq!(recovered.entries, [entry(1, 1, b"old"), entry(2, 1, b"old"), entry(3, 2, b"new")]);
@@ -170,7 +176,8 @@ fn crash_after(budget: u64, seed: u64) {
         for id in 1..=8 {
             // Every third write replaces the last entry.
             let index = id - id / 3;
-            let persist = persist(id, Some(vote(id, id)), vec![entry(index, id, &[7; 40])]);
+            let before = &states[states.len() - 1];
+            let persist = linked(before, persist(id, Some(vote(id, id)), vec![entry(index, id, &[7; 40])]));
             states.push(after(&states[states.len() - 1], &persist));
             wal.append(&persist);
             let mut take = || reported = wal.pump().unwrap().map_or(reported, |id| id.0);
@@ -226,7 +233,8 @@ fn live_once(
     let mut states = vec![recovered];
     let mut reported = 0;
     for id in 1..=rng.u64(1..20) {
-        let persist = random_persist(id, &states[states.len() - 1], rng);
+        let before = &states[states.len() - 1];
+        let persist = linked(before, random_persist(id, before, rng));
         states.push(after(&states[states.len() - 1], &persist));
         wal.append(&persist);
         for _ in 0..rng.u8(..4) {
@@ -244,10 +252,11 @@ fn live_once(
 }
 
 fn random_persist(id: u64, state: &Recovered, rng: &mut fastrand::Rng) -> Persist {
+    let last = state.entries.last().map_or(0, |entry| entry.id.index.0);
     let term = state.hard_state.current_term.0;
     let hard_state = (term == 0 || rng.bool()).then(|| vote(term + 1, rng.u64(1..4)));
     let term = hard_state.map_or(term, |state| state.current_term.0);
-    let first = state.last_index().0 + 1 - rng.u64(..=state.last_index().0.min(4));
+    let first = last + 1 - rng.u64(..=last.min(4));
     let entries = (0..rng.u64(..4)).map(|at| {
         let data: Vec<u8> = (0..rng.usize(..100)).map(|_| rng.u8(..)).collect();
         entry(first + at, term, &data)
