@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use raft::consensus::Raft;
 use raft::consensus::io::{Input, Output, RoleName, Ticket};
+use raft::consensus::{Raft, Start};
 use raft::{Config, EntryKind, Incarnation, LogIndex, Membership, NodeId, Timestamp, bootstrap};
 
 const COMMAND: [u8; 256] = [7; 256];
@@ -40,8 +40,8 @@ impl Trio {
         let (hard_state, first) = bootstrap::first_state(&Membership { voters });
         let now = Timestamp::default();
         let node = |id: u64| {
-            Raft::new(NodeId(id), Config::lan(), id, now, hard_state, vec![first.clone()])
-                .expect("a valid start")
+            let start = Start { hard_state, entries: vec![first.clone()], ..Start::default() };
+            Raft::new(NodeId(id), Config::lan(), id, now, start).expect("a valid start")
         };
         let nodes: Vec<Raft> = (1..=3).map(node).collect();
         let (inputs, outputs) = (VecDeque::new(), Vec::new());

@@ -136,8 +136,8 @@ impl<C: Carrier, M: StateMachine + Default> Cluster<C, M> {
             return Err(failed("start", "it is no member".to_owned()));
         };
         let disk = self.members.borrow()[node].disk.clone();
-        let opened =
-            Storage::open(disk, &self.id, id, incarnation).map_err(|e| failed("open its log", e.to_string()))?;
+        let opened = Storage::open(disk, &self.id, id, incarnation)
+            .map_err(|e| failed("open its log", e.to_string()))?;
         let (_, _, recovered) = &opened;
         let life = {
             let mut ledger = self.ledger.lock();

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytes::Bytes;
 
 use crate::consensus::entry::{Entry, EntryKind};
-use crate::consensus::io::{self, Misdeed, Persist, PersistId, Refusal, RoleChange, RoleName, Ticket};
+use crate::consensus::io::{self, Misdeed, Persist, PersistId, Refusal, RoleChange, RoleName, Room, Ticket};
 use crate::consensus::message::Message;
 use crate::consensus::types::{LogId, LogIndex, NodeId, SessionId, Term, Timestamp};
 use crate::consensus::{Broken, Raft};
@@ -53,6 +53,8 @@ pub enum Input {
     },
     /// This write, and every one before it, is durable.
     Persisted(PersistId),
+    /// Whether the disk has room for more of the log.
+    Room(Room),
     /// Nothing; time has passed.
     Tick,
 }
@@ -193,6 +195,7 @@ impl<M: StateMachine> Server<M> {
                 io::Input::Read { ticket }
             }
             Input::Persisted(id) => io::Input::Persisted(id),
+            Input::Room(room) => io::Input::Room(room),
             Input::Tick => io::Input::Tick,
         };
         self.raft.step(now, input)?;

@@ -38,7 +38,7 @@ fn measure(size: usize, depth: u64, pause: Duration) {
     let term = Term(1);
     let hard_state = Some(HardState { current_term: term, voted_for: None });
     let (mut sent, mut durable) = (0, 0);
-    let mut latencies = Vec::new();
+    let (mut chain, mut latencies) = (Chain::default(), Vec::new());
     let begun = Instant::now();
     let mut asked = begun;
     while begun.elapsed() < RUN {
@@ -46,12 +46,14 @@ fn measure(size: usize, depth: u64, pause: Duration) {
             sent += 1;
             let id = LogId { term, index: LogIndex(sent) };
             let entries = vec![Entry::new(id, EntryKind::Command, data.clone())];
+            let prev_chain = chain;
+            chain = prev_chain.then(&entries[0]);
             wal.append(&Persist {
                 id: PersistId(sent),
                 hard_state,
                 base: None,
                 repaired: false,
-                prev_chain: Chain::default(),
+                prev_chain,
                 entries,
             });
         }

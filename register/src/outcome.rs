@@ -84,6 +84,9 @@ pub enum Failure {
     /// The leader refused, up to the deadline, because it had too much to do.
     #[error("overloaded: the leader refused the request up to the deadline")]
     Overloaded,
+    /// No node led, up to the deadline, and one that was asked said that its disk is full.
+    #[error("no node leads, and a disk is full: free some space on the nodes' disks")]
+    DiskFull,
     /// No node accepts this client's certificate, or this client does not accept theirs.
     #[error("not authorised: every node refused this client's certificate, or showed one not to be trusted")]
     NotAuthorised,

@@ -126,6 +126,8 @@ pub enum Refused {
     OutOfWindow,
     /// Nothing was done: the node is about to end.
     Stopping,
+    /// Nothing was done: the node's disk is full, and it knows no other that leads.
+    DiskFull,
 }
 
 /// Who leads, and where clients reach it.

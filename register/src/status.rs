@@ -32,6 +32,8 @@ pub struct NodeStatus {
     pub voters: Vec<u64>,
     /// Client sessions alive.
     pub sessions: u64,
+    /// Its disk.
+    pub disk: Disk,
     /// Milliseconds since it started.
     pub uptime_ms: u64,
     /// Counts of the protocol.
@@ -42,6 +44,21 @@ pub struct NodeStatus {
     pub peer_port: PortTraffic,
     /// Its client port.
     pub client_port: ClientPort,
+}
+
+/// How a node's disk does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// `ok`; `repairing`: entries were lost and come again from the leader, meanwhile the node does not lead;
+    /// `full`: there is no room for more of the log; `slow`: a write takes longer than several election timeouts.
+    /// In all but the first the node votes, and leads nobody.
+    pub state: String,
+    /// Microseconds from a write to the end of its sync, smoothed over some dozen.
+    pub sync_us: u64,
+    /// The longest since the node started.
+    pub sync_max_us: u64,
+    /// Segments of the log, with the one made ahead.
+    pub segments: u64,
 }
 
 /// Counts since the node started.

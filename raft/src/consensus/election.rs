@@ -95,6 +95,7 @@ impl Raft {
 
     pub(super) fn handle_persisted(&mut self, now: Timestamp, id: PersistId) {
         self.durability.complete(id);
+        self.finish_repair();
         for what in self.release_held() {
             match what {
                 HeldWhat::Send { to, message } => self.send(to, message),
@@ -114,7 +115,7 @@ impl Raft {
 
     /// §5.4.1: last term first, then last index.
     fn is_up_to_date(&self, candidate: LogId) -> bool {
-        candidate >= self.log.last()
+        candidate >= self.log.last() && self.covers_what_was_lost(candidate)
     }
 
     /// A message of the current term's leader, or of a higher term's. Returns whether to go on.

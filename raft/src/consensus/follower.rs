@@ -1,7 +1,7 @@
 //! The receiving side of replication (Figure 2, "AppendEntries RPC, receiver implementation").
 
 use super::entry::Entry;
-use super::io::{Misdeed, Output};
+use super::io::{Misdeed, Output, Room};
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::state::Raft;
 use super::types::{LogId, LogIndex, NodeId, Term, Timestamp};
@@ -21,6 +21,10 @@ impl Raft {
             return;
         }
         if !self.accept_leader(now, from, term) {
+            return;
+        }
+        // The leader will repeat it; meanwhile heartbeats say that this node is there.
+        if self.room == Room::Full && m.entries.last().is_some_and(|last| !self.holds(last.id)) {
             return;
         }
         let outcome = self.append(m);
@@ -59,10 +63,11 @@ impl Raft {
 
     fn append(&mut self, m: AppendEntries) -> AppendOutcome {
         match self.log.term_at(m.prev_log.index) {
-            None => {
-                return AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
+            None => return self.conflict(None, self.log.last().index.next()),
+            // Names the whole conflicting term, so that a long divergence costs a round trip per term.
+            Some(term) if term != m.prev_log.term => {
+                return self.conflict(Some(term), self.log.first_of_term(term));
             }
-            Some(term) if term != m.prev_log.term => return self.conflict_in(term),
             Some(_) => {}
         }
         let verified = LogIndex(m.prev_log.index.0 + m.entries.len() as u64);
@@ -71,9 +76,16 @@ impl Raft {
         AppendOutcome::Matched(verified)
     }
 
-    /// Names the whole conflicting term, so that a long divergence costs a round trip per term.
-    fn conflict_in(&self, term: Term) -> AppendOutcome {
-        AppendOutcome::Conflict { term: Some(term), first: self.log.first_of_term(term) }
+    fn conflict(&self, term: Option<Term>, first: LogIndex) -> AppendOutcome {
+        // What was acknowledged once may be missing: the leader must look below what matched.
+        if self.repair.is_some() {
+            return AppendOutcome::Repairing { from: first };
+        }
+        AppendOutcome::Conflict { term, first }
+    }
+
+    fn holds(&self, id: LogId) -> bool {
+        self.log.id_at(id.index) == Some(id)
     }
 
     /// Truncates only at a real conflict: a reordered or repeated request must not remove entries
@@ -101,7 +113,7 @@ impl Raft {
 
     /// The newest membership in the log counts, committed or not (§4.1).
     fn refresh_membership(&mut self) {
-        if let Some(membership) = self.log.membership() {
+        if let Some(membership) = self.log.membership().or_else(|| self.base_membership.clone()) {
             self.membership = membership;
         }
     }
@@ -111,7 +123,10 @@ impl Raft {
             if !self.accept_leader(now, from, m.term) {
                 return;
             }
-            self.follow_commit(m.leader_commit.min(self.log.last().index));
+            // What it may commit goes by what matched, which of a damaged log is not true.
+            if self.repair.is_none() || crate::seeded_bug!("damaged-log-committed") {
+                self.follow_commit(m.leader_commit.min(self.log.last().index));
+            }
         }
         let reply = HeartbeatReply { term: self.term(), round: m.round };
         self.send_when_term_durable(from, Message::HeartbeatReply(reply));

@@ -47,8 +47,20 @@ pub enum Input {
     },
     /// This [`Persist`], and every one before it, is durable.
     Persisted(PersistId),
+    /// Whether the disk has room for more of the log; it has until this says otherwise.
+    Room(Room),
     /// Nothing; time has passed.
     Tick,
+}
+
+/// Whether there is room for more of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// There is.
+    #[default]
+    Ample,
+    /// What is left is for terms and votes.
+    Full,
 }
 
 /// Something to do, at once and in any order between kinds; `Persist` is FIFO, `Send` is FIFO per
@@ -127,6 +139,9 @@ pub enum Refusal {
     /// Too many bytes wait already.
     #[error("overloaded: too many bytes wait already")]
     Overloaded,
+    /// The disk has no room for more of the log, and no other leader is known.
+    #[error("the disk is full: free some space on it, or add some")]
+    DiskFull,
     /// A single command above the limit on an entry's size.
     #[error("the command has {size} bytes, the limit is {limit}")]
     TooLarge {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::entry::{Entry, EntryKind};
-use super::io::{Misdeed, Output, Refusal, Ticket};
+use super::io::{Misdeed, Output, Refusal, Room, Ticket};
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::progress::Progress;
 use super::quorum::{majority, reached_by_majority};
@@ -25,6 +25,11 @@ impl Raft {
                 Some(Refusal::Overloaded)
             }
             Role::Leader(_) => None,
+            Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. }
+                if self.room == Room::Full && self.leader.is_none() =>
+            {
+                Some(Refusal::DiskFull)
+            }
             Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. } => {
                 Some(Refusal::NotLeader { leader: self.leader })
             }
@@ -77,7 +82,7 @@ impl Raft {
                     .map_or(first, |ours| ours.next().max(first));
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
-            AppendOutcome::Repairing { .. } => {}
+            AppendOutcome::Repairing { from } => peer.lost_entries(m.id, from.min(last.next())),
         }
     }
 
@@ -140,7 +145,7 @@ impl Raft {
 
     /// Everything that a leader does by the clock.
     pub(super) fn leader_timers(&mut self, now: Timestamp) {
-        if !self.quorum_answers(now) {
+        if !self.quorum_answers(now) || !self.may_lead(now) {
             self.become_follower(now, self.term(), None);
             return;
         }
@@ -226,7 +231,8 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return None };
         let soonest =
             |p: &Progress| p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due));
-        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).min()
+        let slow = self.slow_at();
+        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).chain(slow).min()
     }
 
     /// How far each peer's log is known to agree; empty on a node that does not lead.

@@ -6,6 +6,7 @@
 //! Modules in reading order; none calls upward.
 
 pub mod config;
+mod disk;
 mod durability;
 mod election;
 pub mod entry;
@@ -25,10 +26,11 @@ pub mod types;
 
 use config::Config;
 pub use invariants::Broken;
-use io::{Input, Misdeed, Output, RoleName};
+use io::{Input, Misdeed, Output, RoleName, Room};
 use log::Log;
 use message::Message;
-pub use state::{Raft, StartError};
+use snapshot::Repair;
+pub use state::{Raft, Start, StartError};
 use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 impl Raft {
@@ -40,6 +42,7 @@ impl Raft {
             Input::Propose { ticket, kind, data } => self.handle_propose(ticket, kind, data),
             Input::Read { ticket } => self.handle_read(ticket),
             Input::Persisted(id) => self.handle_persisted(now, id),
+            Input::Room(room) => self.room = room,
             Input::Tick => {}
         }
         self.handle_timers(now);
@@ -50,7 +53,7 @@ impl Raft {
     /// entries as its window takes.
     pub fn drain(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.replicate(now);
-        self.emit_persist();
+        self.emit_persist(now);
         outputs.append(&mut self.outputs);
     }
 
@@ -87,8 +90,11 @@ impl Raft {
         match self.role.name() {
             RoleName::Leader => self.leader_timers(now),
             RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
-                if now >= self.election_due {
+                if now >= self.election_due && self.may_lead(now) {
                     self.become_pre_candidate(now);
+                } else if now >= self.election_due {
+                    self.restart_election_timer(now);
+                    self.become_follower(now, self.term(), None);
                 }
             }
         }
@@ -152,6 +158,18 @@ impl Raft {
     #[must_use]
     pub fn commit_index(&self) -> LogIndex {
         self.commit_index
+    }
+
+    /// What its log lost and does not hold again yet.
+    #[must_use]
+    pub fn repair(&self) -> Option<Repair> {
+        self.repair
+    }
+
+    /// Whether its disk has room for more of the log.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.room
     }
 
     /// The newest membership in its log.

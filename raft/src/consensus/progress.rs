@@ -142,6 +142,23 @@ impl Progress {
         self.mode = Mode::Probe { silent: false };
     }
 
+    /// The peer's disk lost what it held from `from` on, acknowledged or not: the only news that lowers
+    /// `match_index`. Of several requests under way, the first answer will do.
+    pub fn lost_entries(&mut self, id: u64, from: LogIndex) {
+        let awaited = self.in_flight.iter().any(|r| r.id == id);
+        if !awaited && !matches!(self.mode, Mode::Probe { .. }) {
+            return;
+        }
+        let from = from.max(LogIndex(1));
+        self.lost = 0;
+        self.in_flight.clear();
+        if !crate::seeded_bug!("repair-match-kept") {
+            self.match_index = self.match_index.min(from.previous());
+        }
+        self.next_index = from.max(self.match_index.next());
+        self.mode = Mode::Probe { silent: false };
+    }
+
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
         if self.lost_at(config).is_some_and(|at| at <= now) {

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use super::config::{Config, InvalidConfig};
 use super::durability::Durability;
 use super::entry::{Entry, EntryKind};
-use super::io::{Output, Persist, PersistId, Refusal, RoleChange};
+use super::io::{Output, Persist, PersistId, Refusal, RoleChange, Room};
 use super::log::{Gap, Log};
 use super::message::Message;
 use super::progress::Progress;
 use super::read_index::ReadRounds;
 use super::role::{Leader, Role};
-use super::snapshot::Base;
+use super::snapshot::{Base, Repair};
 use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 /// Whether a message wrongly leaves before what it claims is durable.
@@ -48,8 +48,15 @@ pub struct Raft {
     pub(super) rng: fastrand::Rng,
     pub(super) hard_state: HardState,
     pub(super) log: Log,
+    /// What holds where the log holds no membership.
+    pub(super) base_membership: Option<Membership>,
     pub(super) membership: Membership,
     pub(super) durability: Durability,
+    /// What the log lost, until it holds it again.
+    pub(super) repair: Option<Repair>,
+    /// That the repair is over is still to be written down.
+    pub(super) repaired: bool,
+    pub(super) room: Room,
     /// Never goes back (invariants.rs).
     pub(super) commit_index: LogIndex,
     pub(super) role: Role,
@@ -61,6 +68,21 @@ pub struct Raft {
     /// What waits for the disk, oldest first.
     pub(super) held: VecDeque<Held>,
     pub(super) outputs: Vec<Output>,
+}
+
+/// What a node's disk held when it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Term and vote.
+    pub hard_state: HardState,
+    /// Behind which the log begins.
+    pub base: Base,
+    /// The membership at the base, or another that is known, should the log hold none.
+    pub membership: Option<Membership>,
+    /// The log behind its base.
+    pub entries: Vec<Entry>,
+    /// What the log lost.
+    pub repair: Option<Repair>,
 }
 
 /// Why a node cannot start from what it was given.
@@ -84,25 +106,29 @@ impl Raft {
         config: Config,
         seed: u64,
         now: Timestamp,
-        hard_state: HardState,
-        entries: Vec<Entry>,
+        start: Start,
     ) -> Result<Raft, StartError> {
         config.validate()?;
-        let log = Log::new(Base::default(), entries)?;
+        let Start { hard_state, base, membership: base_membership, entries, repair } = start;
+        let log = Log::new(base, entries)?;
         let last = log.last();
         if last.term > hard_state.current_term {
             return Err(StartError::TermBehindLog { log: last.term, current: hard_state.current_term });
         }
-        let membership = log.membership().ok_or(StartError::NoMembership)?;
+        let membership = log.membership().or(base_membership.clone()).ok_or(StartError::NoMembership)?;
         let mut raft = Raft {
             id,
             config,
             rng: fastrand::Rng::with_seed(seed),
             hard_state,
             log,
+            base_membership,
             membership,
             durability: Durability::recovered(last.index),
-            commit_index: LogIndex(0),
+            repair,
+            repaired: false,
+            room: Room::Ample,
+            commit_index: base.id.index,
             role: Role::Follower,
             leader: None,
             leader_contact: None,
@@ -111,6 +137,7 @@ impl Raft {
             outputs: Vec::new(),
         };
         raft.restart_election_timer(now);
+        raft.finish_repair();
         Ok(raft)
     }
 
@@ -247,17 +274,18 @@ impl Raft {
     }
 
     /// One write with all that changed since the last.
-    pub(super) fn emit_persist(&mut self) {
+    pub(super) fn emit_persist(&mut self, now: Timestamp) {
         let last = self.log.last().index;
         let hard_state = self.durability.hard_state_changed().then_some(self.hard_state);
-        if hard_state.is_none() && self.durability.submitted() == last {
+        if hard_state.is_none() && self.durability.submitted() == last && !self.repaired {
             return;
         }
         let submitted = self.durability.submitted();
         let prev_chain = self.log.chain_at(submitted).unwrap_or_default();
         let entries = self.log.from(submitted.next()).cloned().collect();
-        let id = self.durability.submit(last);
-        let persist = Persist { id, hard_state, base: None, repaired: false, prev_chain, entries };
+        let id = self.durability.submit(now, last);
+        let repaired = std::mem::take(&mut self.repaired);
+        let persist = Persist { id, hard_state, base: None, repaired, prev_chain, entries };
         self.outputs.push(Output::Persist(persist));
     }
 }

@@ -1,6 +1,7 @@
 //! The driver: one tokio task per node that owns the protocol. It takes every input that waits,
 //! steps them all, submits one write, and sends each peer one run of frames.
 
+mod disk;
 mod handle;
 mod outside;
 mod run;
@@ -13,6 +14,7 @@ use std::sync::atomic::AtomicUsize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+pub use disk::{DiskState, DiskStatus};
 pub use handle::{
     Accepted, Applied, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, StopCause, Stopped,
 };

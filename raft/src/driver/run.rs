@@ -9,15 +9,16 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Options;
+use super::disk::{DiskWatch, RETRY};
 use super::handle::{
     AcceptedSender, Applied, OutcomeError, OutcomeSender, ReadError, ReadSender, Request, StopCause,
 };
 use super::outside::{Event, Outside};
 use super::starting::start;
 use super::status::{Counters, Status};
-use crate::consensus::io::{RoleName, Ticket};
+use crate::consensus::io::{RoleName, Room, Ticket};
 use crate::consensus::message::{Introduction, Message};
-use crate::consensus::types::{NodeId, SessionId};
+use crate::consensus::types::{NodeId, SessionId, Timestamp};
 use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
 use crate::state_machine::StateMachine;
 use crate::storage::{Disk, Identity, Recovered, Storage, StorageError};
@@ -124,6 +125,7 @@ struct Loop<M, D: Disk, T> {
     /// Draws session ids.
     rng: fastrand::Rng,
     counters: Counters,
+    disk: DiskWatch,
     outputs: Vec<Output>,
 }
 
@@ -140,6 +142,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             next_ticket: 0,
             rng: fastrand::Rng::with_seed(session_seed),
             counters: Counters::default(),
+            disk: DiskWatch::default(),
             outputs: Vec::new(),
         }
     }
@@ -155,7 +158,9 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
 
     /// One turn: wait, take all that waits, act.
     async fn turn(&mut self) -> Result<(), StopCause> {
-        let mut event = Some(self.outside.wait(self.server.deadline()).await);
+        let deadline = self.server.deadline();
+        let deadline = self.disk.retry_at.map_or(deadline, |at| at.min(deadline));
+        let mut event = Some(self.outside.wait(deadline).await);
         let mut taken = 0;
         while let Some(current) = event {
             self.take(current)?;
@@ -216,8 +221,11 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 return Ok(None);
             }
             Request::Stop => {
-                self.outside.storage.flush()?;
-                return Err(StopCause::Requested);
+                return Err(match self.outside.storage.flush() {
+                    // What has no room was never acknowledged.
+                    Ok(_) | Err(StorageError::NoRoom) => StopCause::Requested,
+                    Err(error) => error.into(),
+                });
             }
         };
         self.waiting.insert(ticket, waiting);
@@ -238,11 +246,34 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 }
             }
             self.outside.send(messages);
-            match self.outside.storage.pump()? {
+            let durable = self.outside.storage.pump()?;
+            let now = self.outside.now();
+            self.disk.pumped(now, self.outside.storage.stats());
+            self.look_for_room(now)?;
+            match durable {
                 Some(durable) => self.server.step(self.outside.now(), Input::Persisted(durable))?,
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
+    fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
+        if self.disk.retry_at.is_some_and(|at| at <= now) {
+            self.disk.retry_at = Some(now + RETRY);
+            self.outside.storage.retry();
+        }
+        let full = self.outside.storage.is_full();
+        if full && self.disk.retry_at.is_none() {
+            tracing::error!("the disk is full: this node votes, but takes nothing new");
+            self.disk.retry_at = Some(now + RETRY);
+            self.server.step(now, Input::Room(Room::Full))?;
+        } else if self.disk.retry_at.is_some() && self.outside.storage.has_room() {
+            tracing::info!("the disk has room again");
+            self.disk.retry_at = None;
+            self.server.step(now, Input::Room(Room::Ample))?;
+        }
+        Ok(())
     }
 
     fn tell(&mut self, output: Output) {
@@ -306,6 +337,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             last_applied: self.server.last_applied(),
             membership: Some(raft.membership().clone()),
             sessions: self.server.sessions().len(),
+            disk: self.disk.status(self.outside.now(), raft, self.outside.storage.stats()),
             counters: Counters {
                 applied: self.server.last_applied().0,
                 syncs: self.outside.storage.stats().syncs,

@@ -5,10 +5,11 @@ use super::handle::{Request, StopCause};
 use super::outside::{Event, Outside};
 use super::{Bootstrap, Options, Status};
 use crate::bootstrap::{self, first_state};
-use crate::consensus::Raft;
 use crate::consensus::entry::Chain;
 use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::snapshot::Base;
 use crate::consensus::types::Membership;
+use crate::consensus::{Raft, Start};
 use crate::storage::{Disk, Identity, Recovered};
 use crate::transport::Transport;
 
@@ -23,7 +24,8 @@ pub(super) async fn start<D: Disk, T: Transport>(
     identity: &Identity,
     mut recovered: Recovered,
 ) -> Result<Raft, StopCause> {
-    if recovered.entries.is_empty() {
+    let blank = recovered.entries.is_empty() && recovered.base == Base::default();
+    if blank && recovered.repair.is_none() {
         let membership = match &options.bootstrap {
             Bootstrap::Membership(membership) => membership.clone(),
             Bootstrap::Exchange { members } => {
@@ -37,10 +39,17 @@ pub(super) async fn start<D: Disk, T: Transport>(
         begin(outside, &membership, &mut recovered).await?;
     }
     let config = options.config.clone();
-    let (hard_state, entries) = (recovered.hard_state, recovered.entries);
-    let raft = Raft::new(identity.node, config, options.seed, outside.now(), hard_state, entries)
-        .map_err(|error| StopCause::Invariant(error.to_string()))?;
+    let Recovered { hard_state, base, entries, membership, repair, .. } = recovered;
+    let start = Start { hard_state, base, membership, entries, repair };
+    let damaged = start.repair.is_some();
+    let raft = Raft::new(identity.node, config, options.seed, outside.now(), start).map_err(|error| {
+        if damaged { StopCause::Storage(error.to_string()) } else { StopCause::Invariant(error.to_string()) }
+    })?;
     check_named(raft.membership(), identity)?;
+    if raft.repair().is_some() && raft.membership().voters.len() == 1 {
+        let text = "entries of the log are lost, and a cluster of one node has no other that holds them";
+        return Err(StopCause::Storage(text.to_owned()));
+    }
     Ok(raft)
 }
 

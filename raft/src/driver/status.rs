@@ -1,5 +1,6 @@
 //! What a node says of itself.
 
+use super::disk::DiskStatus;
 use crate::consensus::io::RoleName;
 use crate::consensus::types::{BootId, Incarnation, LogId, LogIndex, Membership, NodeId, Term};
 
@@ -30,6 +31,8 @@ pub struct Status {
     pub membership: Option<Membership>,
     /// Client sessions alive.
     pub sessions: usize,
+    /// Its disk.
+    pub disk: DiskStatus,
     /// What it has counted since it started.
     pub counters: Counters,
 }
@@ -50,6 +53,7 @@ impl Status {
             last_applied: LogIndex::default(),
             membership: None,
             sessions: 0,
+            disk: DiskStatus::default(),
             counters: Counters::default(),
         }
     }

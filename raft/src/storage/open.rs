@@ -77,12 +77,24 @@ pub(super) fn recover<D: Disk>(
     if (live.0 + 1..highest.0).any(|missing| !segments.contains(&Segment(missing))) {
         return Err(OpenError::NoHardState { directory });
     }
+    if let (true, None, Some(damage)) = (scan.view_lost && scan.is_blank(), &scan.view, scan.damage.first()) {
+        let Damage { place, index, what } = *damage;
+        let (file, offset) = (file_of(place.segment), place.offset);
+        return Err(OpenError::Damaged { directory, file, offset, index, what });
+    }
     let blank = highest > live && is_blank(&files.read(highest).map_err(&failed)?, highest, identity);
     let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
     if blank {
         spares.adopt();
     }
     begin_life(disk, identity, scan, spares)
+}
+
+impl Scan {
+    /// Whether the node never was part of a cluster.
+    fn is_blank(&self) -> bool {
+        self.standing.last == Base::default() && self.standing.repair.is_none() && !self.lost
+    }
 }
 
 /// Rewrites what is not known to be durable into a new segment. What was read may have come from a
@@ -93,7 +105,9 @@ fn begin_life<D: Disk>(
     scan: Scan,
     spares: Spares,
 ) -> Result<(Wal, Held), OpenError> {
-    let Scan { mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost } = scan;
+    let Scan {
+        mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
+    } = scan;
     let (base, last) = (log.base(), log.last());
     if lost {
         let known = standing.repair.map_or(standing.last.id, |repair| repair.least.max(standing.last.id));
@@ -103,7 +117,8 @@ fn begin_life<D: Disk>(
     let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
     let kept = Base { id: log.id_at(kept).unwrap_or(last), chain: log.chain_at(kept).unwrap_or(end.chain) };
     let rewrite = tail.is_some() || lost;
-    let known = log.membership().or(membership);
+    let bound = view.clone().filter(|_| standing.repair.is_some());
+    let known = log.membership().or(membership).or(bound);
     standing.last = end;
     let start = Start {
         identity: identity.clone(),

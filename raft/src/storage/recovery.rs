@@ -54,6 +54,8 @@ pub(super) struct Scan {
     pub(super) segments: Vec<(Segment, LogIndex)>,
     /// Bytes that were durable and are not what was written.
     pub(super) damage: Vec<Damage>,
+    /// What is damaged may have held the view of a blank node.
+    pub(super) view_lost: bool,
     /// Entries that this node may have acknowledged are missing behind the end of `log`.
     pub(super) lost: bool,
 }
@@ -133,6 +135,7 @@ impl Scanner<'_> {
             tail: None,
             segments: Vec::new(),
             damage: Vec::new(),
+            view_lost: false,
             lost: false,
         };
         Scanner { identity, snapshot, scan, alive: false, diverged: false, unsynced: Vec::new() }
@@ -169,7 +172,7 @@ impl Scanner<'_> {
                 }
                 None => {
                     self.damaged(place, "no intact batch header stands there");
-                    self.scan.lost = true;
+                    (self.scan.lost, self.scan.view_lost) = (true, true);
                     let Some(next) = next_header(&file, offset + 1, seed, end) else { return Ok(true) };
                     offset = next;
                 }
@@ -291,6 +294,7 @@ impl Scanner<'_> {
         if entries.is_none() {
             let place = Place { segment, offset: header.offset };
             self.damaged(place, "the payload of the batch there is not what was written");
+            self.scan.view_lost = true;
         }
         self.scan.lost = !self.follows(found, entries.unwrap_or_default());
     }

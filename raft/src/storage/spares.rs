@@ -90,15 +90,14 @@ impl Spares {
         self.length
     }
 
-    /// The next segment, if it is ready; then another is begun.
-    pub(super) fn take(&mut self, disk: &mut impl Disk) -> Option<Segment> {
+    /// The next segment, if it is ready.
+    pub(super) fn take(&mut self) -> Option<Segment> {
         if !self.is_ready() {
             return None;
         }
         let taken = self.next;
         self.next = taken.next();
         self.state = State::None;
-        self.begin(disk);
         Some(taken)
     }
 

@@ -46,7 +46,8 @@ impl<D: Disk> Storage<D> {
         segment_bytes: u64,
     ) -> Result<(Storage<D>, Identity, Recovered), OpenError> {
         let directory = disk.location();
-        let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
+        let failed =
+            |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
         identity::lock(&mut disk)?;
         let wanted = Identity { cluster: cluster.clone(), node, incarnation };
         let Some(identity) = identity::read(&mut disk, cluster, node)? else {
@@ -99,6 +100,7 @@ impl<D: Disk> Storage<D> {
             self.complete(completion)?;
             durable = self.wal.pump(&mut self.disk)?.or(durable);
         }
+        self.wal.look_ahead(&mut self.disk);
         // After a completion more is likely to come at once, and then the next batch says it.
         if !completed {
             self.wal.submit_mark(&mut self.disk);
@@ -138,6 +140,12 @@ impl<D: Disk> Storage<D> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.wal.is_full()
+    }
+
+    /// Whether the next segment of the log is ready.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.wal.has_room()
     }
 
     /// Looks again for room where there was none.

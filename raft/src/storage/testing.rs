@@ -178,6 +178,23 @@ impl Disk for ManualDisk {
     }
 }
 
+/// Copies what a disk holds to an empty one, durably.
+pub(super) fn copy(from: &MemoryDisk, to: &MemoryDisk) {
+    use super::disk::{Outcome, run};
+    let (mut from, mut to) = (from.clone(), to.clone());
+    run(&mut to, Op::CreateDir { dir: "wal".to_owned() }).unwrap();
+    for dir in ["wal", ""] {
+        let Ok(Outcome::Names(names)) = run(&mut from, Op::List { dir: dir.to_owned() }) else { continue };
+        for name in names {
+            let file = if dir.is_empty() { name } else { format!("{dir}/{name}") };
+            if let Some(content) = from.content(&file) {
+                run(&mut to, Op::WriteSync { file, offset: 0, data: content.into() }).unwrap();
+            }
+        }
+        run(&mut to, Op::SyncDir { dir: dir.to_owned() }).unwrap();
+    }
+}
+
 pub(super) fn cluster() -> ClusterId {
     ClusterId::new("north").unwrap()
 }

@@ -209,6 +209,13 @@ impl Wal {
         Ok(self.unreported.take())
     }
 
+    /// Makes the next segment while this one is written.
+    pub(super) fn look_ahead(&mut self, disk: &mut impl Disk) {
+        if self.current.is_some() {
+            self.spares.begin(disk);
+        }
+    }
+
     /// Whether everything queued is durable.
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.waiting.is_empty()
@@ -217,6 +224,10 @@ impl Wal {
     /// Whether there is no room for more: what is queued waits.
     pub(super) fn is_full(&self) -> bool {
         self.spares.is_full()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.spares.is_ready()
     }
 
     /// Tries again where there was no room.
@@ -276,7 +287,7 @@ impl Wal {
             return true;
         }
         self.spares.begin(disk);
-        let Some(segment) = self.spares.take(disk) else { return false };
+        let Some(segment) = self.spares.take() else { return false };
         let (file, seed) = (file_of(segment), Seed::new(&self.identity, segment));
         // A batch that no segment could hold makes its own longer.
         let fresh = Current { segment, file, seed, end: 0, highest: LogIndex(0) };

@@ -84,7 +84,11 @@ impl ClientCore {
         } else {
             op.refused(tag);
         }
-        op.failure = if refused == Refused::Overloaded { Failure::Overloaded } else { Failure::Unavailable };
+        op.failure = match refused {
+            Refused::Overloaded => Failure::Overloaded,
+            Refused::DiskFull => Failure::DiskFull,
+            _ => Failure::Unavailable,
+        };
         match refused {
             Refused::Malformed => self.give_up(id, Invalid::Malformed.into(), Doubt::Unanswered),
             Refused::SessionExpired => self.session_expired(id, current),
@@ -94,7 +98,7 @@ impl ClientCore {
                     self.follow(now, id, redirected);
                 }
             }
-            Refused::Stopping | Refused::Unknown => {
+            Refused::Stopping | Refused::Unknown | Refused::DiskFull => {
                 self.redirected(now, endpoint, None);
                 if current {
                     self.pause(now, id);

@@ -45,6 +45,7 @@ impl From<Refusal> for NotDone {
         match refusal {
             Refusal::NotLeader { leader } => NotDone::NotLeader(leader),
             Refusal::Overloaded => Refused::Overloaded.into(),
+            Refusal::DiskFull => Refused::DiskFull.into(),
             Refusal::TooLarge { .. } => Refused::Malformed.into(),
         }
     }

@@ -27,6 +27,7 @@ codes! {
     BootstrapRefused = 12, "serve: bootstrap refused: the cluster knows this node with other data";
     PortBusy = 13, "serve: an address cannot be listened on";
     Broken = 14, "serve: a broken invariant or a panic; do not restart without looking";
+    NoRoom = 15, "serve: the disk has no room to start; free some space and start again";
 }
 
 impl From<Exit> for std::process::ExitCode {

@@ -61,11 +61,13 @@ impl NodeError {
                 | OpenError::WrongCluster { .. }
                 | OpenError::WrongNode { .. }
                 | OpenError::NewerFormat { .. }
+                | OpenError::OlderFormat { .. }
                 | OpenError::MissingIdentity { .. } => Exit::WrongDirectory,
                 OpenError::DamagedIdentity { .. }
                 | OpenError::Damaged { .. }
                 | OpenError::NoHardState { .. }
                 | OpenError::Storage { .. } => Exit::StorageFailed,
+                OpenError::NoRoom { .. } => Exit::NoRoom,
             },
             NodeError::Certs(_) | NodeError::Config(_) => Exit::Usage,
             NodeError::Peers(StartError::Bind { .. }) | NodeError::Clients(ServerError::Bind { .. }) => {

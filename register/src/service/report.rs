@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use raft::ClusterId;
 use raft::consensus::io::RoleName;
-use raft::driver::Status;
+use raft::driver::{DiskState, Status};
 use raft::wire::{Kind, WireStats};
 use transport_quic::StatsSnapshot;
 
-use crate::status::{ClientPort, Counters, KindTraffic, NodeStatus, PortTraffic};
+use crate::status::{ClientPort, Counters, Disk, KindTraffic, NodeStatus, PortTraffic};
 
 /// Everything but the client port's own.
 pub(super) fn status(
@@ -33,6 +33,12 @@ pub(super) fn status(
         last_applied: status.last_applied.0,
         voters: status.membership.iter().flat_map(|m| m.voters.keys()).map(|id| id.0).collect(),
         sessions: status.sessions as u64,
+        disk: Disk {
+            state: disk_state(status.disk.state).into(),
+            sync_us: micros(status.disk.sync),
+            sync_max_us: micros(status.disk.sync_max),
+            segments: status.disk.segments,
+        },
         uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
         counters: Counters {
             proposals_accepted: counters.proposals_accepted,
@@ -62,6 +68,19 @@ fn traffic(kind: Kind, wire: &WireStats) -> KindTraffic {
         frames: count.frames,
         bytes: count.bytes,
     }
+}
+
+fn disk_state(state: DiskState) -> &'static str {
+    match state {
+        DiskState::Ok => "ok",
+        DiskState::Repairing => "repairing",
+        DiskState::Full => "full",
+        DiskState::Slow => "slow",
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn role(role: RoleName) -> &'static str {

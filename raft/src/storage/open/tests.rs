@@ -2,7 +2,7 @@
 
 use super::super::record::BATCH_HEADER;
 use super::super::testing::{
-    SEGMENT, SEGMENT_BYTES, after, cluster, commit, entry, linked, open, persist, vote,
+    SEGMENT, SEGMENT_BYTES, after, cluster, commit, copy, entry, linked, open, persist, vote,
 };
 use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
@@ -48,16 +48,8 @@ impl Sample {
     /// Opens a copy whose first segment has this content.
     fn open_with(&self, content: Vec<u8>) -> Result<Recovered, OpenError> {
         let memory = MemoryDisk::new();
-        let mut disk = memory.clone();
-        let identity = Bytes::from(self.memory.content("identity").unwrap());
-        run(&mut disk, Op::CreateDir { dir: DIRECTORY.to_owned() }).unwrap();
-        for (file, data) in [("identity", identity), (SEGMENT, Bytes::from(content))] {
-            run(&mut disk, Op::WriteSync { file: file.to_owned(), offset: 0, data }).unwrap();
-        }
-        for dir in [DIRECTORY, ""] {
-            run(&mut disk, Op::SyncDir { dir: dir.to_owned() }).unwrap();
-        }
-        drop(disk);
+        copy(&self.memory, &memory);
+        memory.overwrite(SEGMENT, content);
         let found = open(memory.clone()).map(|(_, _, recovered)| recovered);
         memory.crash();
         assert_eq!(open(memory.clone()).map(|(_, _, recovered)| recovered), found, "the same again");

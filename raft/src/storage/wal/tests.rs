@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::disk::{Completion, Op, OpId, Outcome};
 use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, linked, open, persist, vote};
-use super::super::{MemoryDisk, Recovered, Storage};
+use super::super::{MemoryDisk, OpenError, Recovered, Storage};
 use super::*;
 use crate::consensus::types::{Incarnation, NodeId};
 
@@ -133,6 +133,27 @@ fn a_view_is_ordered_with_the_rest_and_recovered() {
 }
 
 #[test]
+fn a_blank_node_never_forgets_to_whom_it_is_bound() {
+    let memory = MemoryDisk::new();
+    let view = Membership { voters: [(NodeId(1), Incarnation(7)), (NodeId(2), Incarnation(9))].into() };
+    let (mut wal, ..) = open(memory.clone()).unwrap();
+    let before = memory.content(SEGMENT).unwrap().len();
+    wal.append_view(PersistId(1), &view);
+    wal.flush().unwrap();
+    for at in before..memory.content(SEGMENT).unwrap().len() {
+        let mut content = memory.content(SEGMENT).unwrap();
+        content[at] ^= 4;
+        let other = MemoryDisk::new();
+        super::super::testing::copy(&memory, &other);
+        other.overwrite(SEGMENT, content);
+        match open(other) {
+            Ok((_, _, recovered)) => assert_eq!(recovered.view, Some(view.clone()), "byte {at}"),
+            Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "byte {at}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn later_entries_replace_all_from_their_index_on() {
     let memory = MemoryDisk::new();
     let (mut wal, ..) = open(memory.clone()).unwrap();
@@ -154,7 +175,7 @@ fn the_waker_is_called_for_a_completion() {
     wal.set_waker(Box::new(move || _ = count.fetch_add(1, Ordering::Relaxed)));
     wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
     wal.pump().unwrap();
-    assert_eq!(woken.load(Ordering::Relaxed), 1);
+    assert!(woken.load(Ordering::Relaxed) > 0);
 }
 
 /// Every length of a run's life × several ways in which the unsynced bytes may end up.

@@ -75,9 +75,9 @@ fn cluster_of(certs: &ClientCerts) -> Result<ClusterId, Ended> {
 pub(super) fn not_done(client: &Client, error: WriteError) -> Ended {
     let exit = match error {
         WriteError::Unknown(_) => Exit::Unknown,
-        WriteError::NotApplied(Failure::Unavailable | Failure::Overloaded | Failure::Closed) => {
-            Exit::Unavailable
-        }
+        WriteError::NotApplied(
+            Failure::Unavailable | Failure::Overloaded | Failure::DiskFull | Failure::Closed,
+        ) => Exit::Unavailable,
         WriteError::NotApplied(Failure::NotAuthorised) => Exit::NotAuthorised,
         WriteError::NotApplied(Failure::Invalid(_)) => Exit::Usage,
     };

@@ -54,19 +54,30 @@ fn as_json((endpoint, status): &Row) -> JsonRow<'_> {
 
 fn table(rows: &[Row]) {
     output::line(&format!(
-        "{:<24} {:>4} {:<13} {:>6} {:>6} {:>10} {:>10} {:>9} {:>12} {:>12}  BOOT",
-        "ENDPOINT", "NODE", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "RPCS", "BYTES", "ON-THE-WIRE"
+        "{:<24} {:>4} {:<13} {:>6} {:>6} {:>10} {:>10} {:<9} {:>9} {:>12} {:>12}  BOOT",
+        "ENDPOINT",
+        "NODE",
+        "ROLE",
+        "TERM",
+        "LEADER",
+        "COMMIT",
+        "APPLIED",
+        "DISK",
+        "RPCS",
+        "BYTES",
+        "ON-THE-WIRE"
     ));
     for (endpoint, status) in rows {
         match status {
             Ok(s) => output::line(&format!(
-                "{endpoint:<24} {:>4} {:<13} {:>6} {:>6} {:>10} {:>10} {:>9} {:>12} {:>12}  {}",
+                "{endpoint:<24} {:>4} {:<13} {:>6} {:>6} {:>10} {:>10} {:<9} {:>9} {:>12} {:>12}  {}",
                 s.node,
                 s.role,
                 s.term,
                 s.leader.map_or("-".into(), |leader| leader.to_string()),
                 s.commit_index,
                 s.last_applied,
+                s.disk.state,
                 s.rpcs_sent(),
                 s.encoded_bytes_sent(),
                 s.peer_port.bytes_sent,

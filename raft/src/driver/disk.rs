@@ -1,0 +1,80 @@
+//! How a node's disk does: watched from the loop, told in its status.
+
+use std::time::Duration;
+
+use crate::consensus::Raft;
+use crate::consensus::io::Room;
+use crate::consensus::types::Timestamp;
+use crate::storage::WalStats;
+
+/// How often a full disk is looked at again.
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+
+/// How a disk does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskState {
+    /// As it should.
+    #[default]
+    Ok,
+    /// The log lost entries, which come again from the leader; the node does not lead.
+    Repairing,
+    /// There is no room for more of the log; the node votes, and leads nobody.
+    Full,
+    /// A write takes longer than several election timeouts; the node leads nobody.
+    Slow,
+}
+
+/// A disk, as its node sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskStatus {
+    /// In a word.
+    pub state: DiskState,
+    /// From the submission of a write to the end of its sync, smoothed over some dozen.
+    pub sync: Duration,
+    /// The longest since the node started.
+    pub sync_max: Duration,
+    /// Segments of the log, with the one made ahead.
+    pub segments: u64,
+}
+
+/// Measures syncs, and keeps time for a disk that is full.
+#[derive(Debug, Default)]
+pub(super) struct DiskWatch {
+    batches: u64,
+    syncs: u64,
+    /// When the write that is under way was submitted.
+    began: Timestamp,
+    sync: Duration,
+    sync_max: Duration,
+    /// When to look for room again, if there was none.
+    pub(super) retry_at: Option<Timestamp>,
+}
+
+impl DiskWatch {
+    /// The log was pumped.
+    pub(super) fn pumped(&mut self, now: Timestamp, stats: WalStats) {
+        if stats.syncs > self.syncs {
+            self.syncs = stats.syncs;
+            let took = now - self.began;
+            self.sync = self.sync - self.sync / 16 + took / 16;
+            self.sync_max = self.sync_max.max(took);
+        }
+        if stats.batches > self.batches {
+            self.batches = stats.batches;
+            self.began = now;
+        }
+    }
+
+    pub(super) fn status(&self, now: Timestamp, raft: &Raft, stats: WalStats) -> DiskStatus {
+        let state = if raft.repair().is_some() {
+            DiskState::Repairing
+        } else if raft.room() == Room::Full {
+            DiskState::Full
+        } else if raft.disk_is_slow(now) {
+            DiskState::Slow
+        } else {
+            DiskState::Ok
+        };
+        DiskStatus { state, sync: self.sync, sync_max: self.sync_max, segments: stats.segments }
+    }
+}
