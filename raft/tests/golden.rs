@@ -68,6 +68,14 @@ fn golden() -> Vec<(Message, &'static str)> {
             "07000000060007000000090501 0103c801",
         ),
         (
+            Message::AppendEntriesReply(AppendEntriesReply {
+                term: Term(9),
+                id: 5,
+                outcome: AppendOutcome::Repairing { from: LogIndex(300) },
+            }),
+            "050000000600050000000905 02ac02",
+        ),
+        (
             Message::Heartbeat(Heartbeat { term: Term(9), round: 4, leader_commit: LogIndex(299) }),
             "040000000700040000000904ab02",
         ),

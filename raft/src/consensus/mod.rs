@@ -82,7 +82,6 @@ impl Raft {
             Message::HeartbeatReply(m) => self.handle_heartbeat_reply(now, from, m),
             // Between a driver's bootstrap and ours: see `crate::bootstrap`.
             Message::Introduction(_) | Message::IntroductionReply(_) => {}
-            Message::InstallSnapshot(_) | Message::InstallSnapshotReply(_) => {}
         }
     }
 
@@ -190,8 +189,6 @@ fn absurd(message: &Message) -> Option<Misdeed> {
         Message::AppendEntriesReply(m) => (m.term, LogIndex(0)),
         Message::Heartbeat(m) => (m.term, m.leader_commit),
         Message::HeartbeatReply(m) => (m.term, LogIndex(0)),
-        Message::InstallSnapshot(m) => (m.term, m.snapshot.last.index),
-        Message::InstallSnapshotReply(m) => (m.term, m.snapshot.last.index),
         Message::Introduction(_) | Message::IntroductionReply(_) => return None,
     };
     if term >= Term::LIMIT {

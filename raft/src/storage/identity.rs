@@ -35,19 +35,7 @@ pub(super) fn read<D: Disk>(
     node: NodeId,
 ) -> Result<Option<Identity>, OpenError> {
     let directory = disk.location();
-    let content = read_all(disk, FILE)
-        .map_err(|error| OpenError::Storage { directory: directory.clone(), error: error.into() })?;
-    let Some(content) = content else { return Ok(None) };
-    let identity = match decode(&content) {
-        Ok(identity) => identity,
-        Err(Unreadable::Damaged(what)) => return Err(OpenError::DamagedIdentity { directory, what }),
-        Err(Unreadable::Other(found)) if found < FORMAT => {
-            return Err(OpenError::OlderFormat { directory, found, known: FORMAT });
-        }
-        Err(Unreadable::Other(found)) => {
-            return Err(OpenError::NewerFormat { directory, found, known: FORMAT });
-        }
-    };
+    let Some(identity) = read_if_there(disk)? else { return Ok(None) };
     if identity.cluster != *cluster {
         let (found, expected) = (identity.cluster, cluster.clone());
         return Err(OpenError::WrongCluster { directory, found, expected });
@@ -56,6 +44,27 @@ pub(super) fn read<D: Disk>(
         return Err(OpenError::WrongNode { directory, found: identity.node, expected: node });
     }
     Ok(Some(identity))
+}
+
+/// Whose directory it is, whoever that is.
+pub(super) fn read_any<D: Disk>(disk: &mut D) -> Result<Identity, OpenError> {
+    let directory = disk.location();
+    read_if_there(disk)?.ok_or(OpenError::MissingIdentity { directory })
+}
+
+fn read_if_there<D: Disk>(disk: &mut D) -> Result<Option<Identity>, OpenError> {
+    let directory = disk.location();
+    let content = read_all(disk, FILE)
+        .map_err(|error| OpenError::Storage { directory: directory.clone(), error: error.into() })?;
+    let Some(content) = content else { return Ok(None) };
+    match decode(&content) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(Unreadable::Damaged(what)) => Err(OpenError::DamagedIdentity { directory, what }),
+        Err(Unreadable::Other(found)) if found < FORMAT => {
+            Err(OpenError::OlderFormat { directory, found, known: FORMAT })
+        }
+        Err(Unreadable::Other(found)) => Err(OpenError::NewerFormat { directory, found, known: FORMAT }),
+    }
 }
 
 /// Whose directory it was about to become when a crash came; `None` where the making had not got so far.

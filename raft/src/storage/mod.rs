@@ -12,12 +12,14 @@
 //! | `wal` | the log: group commit, segments that are needed no more |
 //! | `spares` | segments made ahead, and used again |
 //! | [`store`] | the whole: what a node holds of its disk |
+//! | [`inspect`] | what is in a directory, for people |
 //! | [`error`] | what can go wrong, and what to do then |
 
 pub mod directory;
 pub mod disk;
 pub mod error;
 mod identity;
+pub mod inspect;
 pub mod memory;
 mod open;
 mod record;

@@ -67,7 +67,7 @@ pub(super) fn recover<D: Disk>(
 ) -> Result<(Wal, Held), OpenError> {
     let failed = failure(disk);
     let segments = segments(disk)?;
-    let mut files = Files { disk, kept: Vec::new() };
+    let mut files = Files::new(disk);
     check_formats(&segments, &mut files, identity)?;
     let found = scan(&segments, &mut files, identity, snapshot).map_err(&failed)?;
     let directory = files.disk.location();
@@ -110,8 +110,7 @@ fn begin_life<D: Disk>(
     } = scan;
     let (base, last) = (log.base(), log.last());
     if lost {
-        let known = standing.repair.map_or(standing.last.id, |repair| repair.least.max(standing.last.id));
-        standing.repair = Some(Repair { least: known });
+        standing.repair = Some(standing.lost());
     }
     let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
     let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
@@ -176,7 +175,7 @@ fn empty() -> Persist {
 }
 
 /// The segments, in order.
-fn segments<D: Disk>(disk: &mut D) -> Result<Vec<Segment>, OpenError> {
+pub(super) fn segments<D: Disk>(disk: &mut D) -> Result<Vec<Segment>, OpenError> {
     let failed = failure(disk);
     let mut segments = Vec::new();
     for name in names(disk).map_err(failed)? {
@@ -229,9 +228,15 @@ fn never_answered() -> DiskError {
 }
 
 /// The segments of a disk; what was read last is kept, since each is looked at from the one before too.
-struct Files<'a, D> {
+pub(super) struct Files<'a, D> {
     disk: &'a mut D,
     kept: Vec<(Segment, Bytes)>,
+}
+
+impl<D> Files<'_, D> {
+    pub(super) fn new(disk: &mut D) -> Files<'_, D> {
+        Files { disk, kept: Vec::new() }
+    }
 }
 
 /// Segments kept in memory while reading.

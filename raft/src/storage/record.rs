@@ -107,6 +107,14 @@ pub(super) struct Standing {
     pub(super) repair: Option<Repair>,
 }
 
+impl Standing {
+    /// What to repair where entries before the end of the log are missing.
+    pub(super) fn lost(&self) -> Repair {
+        let last = self.last.id;
+        Repair { least: self.repair.map_or(last, |repair| repair.least.max(last)) }
+    }
+}
+
 /// What a batch's header says besides its checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BatchHeader {

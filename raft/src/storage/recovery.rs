@@ -348,7 +348,7 @@ impl Scanner<'_> {
 }
 
 /// The first intact header at or behind `from`, and before `end`.
-fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Option<u64> {
+pub(super) fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Option<u64> {
     let start = usize::try_from(from).ok()?;
     let stop = usize::try_from(end).unwrap_or(usize::MAX).min(file.len());
     let rest = file.get(start..stop)?;

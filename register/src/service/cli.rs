@@ -1,6 +1,7 @@
 //! The commands of `raft-register`: what the words mean, and how each ends.
 
 mod cert;
+mod debug;
 mod kv;
 mod output;
 mod serve;
@@ -90,6 +91,35 @@ enum Command {
     },
     /// Ask every endpoint for its status
     Status,
+    /// Look into the data directory of a node that does not run
+    #[command(subcommand)]
+    Debug(DebugCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DebugCommand {
+    /// The log's files
+    #[command(subcommand)]
+    Wal(WalCommand),
+    /// Term, vote, the log's ends, the membership
+    State {
+        /// The data directory
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum WalCommand {
+    /// Every batch in every segment, and what stands between them that is none
+    Dump {
+        /// The data directory
+        dir: PathBuf,
+    },
+    /// Whether all that was durable is still what was written, and what to do if not
+    Verify {
+        /// The data directory
+        dir: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +202,7 @@ fn run(global: &Global, command: Command) -> Result<Exit, Ended> {
         Command::Cas(cas) => kv::cas(global, cas),
         Command::Del { key } => kv::delete(global, key),
         Command::Status => status::status(global),
+        Command::Debug(command) => debug::debug(global.output, command),
     }
 }
 
