@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`disk`] | the trait: operations are submitted, and complete later |
 //! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
+//! | [`simulated`] | a disk that lies on command |
 //! | [`directory`] | a directory of a real file system |
 //! | `identity` | whose directory it is, and the lock that keeps others out |
 //! | `record` | how the log looks in its segments |
@@ -24,6 +25,7 @@ pub mod memory;
 mod open;
 mod record;
 mod recovery;
+pub mod simulated;
 mod spares;
 pub mod store;
 #[cfg(test)]

@@ -1,0 +1,358 @@
+//! What a simulated disk holds, in its cache and for good, and how operations and faults change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use bytes::Bytes;
+
+use crate::storage::disk::{DiskError, Op, Outcome};
+use crate::storage::spares::no_room;
+
+/// Bytes that a disk writes as one.
+pub const SECTOR: usize = 512;
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The sync with this number, counted from 0 over the disk's life, fails in this way.
+    Sync(u64, SyncFailure),
+    /// The next so many reads fail; then all is well.
+    Reads(u64),
+    /// One bit of a file changes, on the disk and in the cache.
+    Rot {
+        /// The file.
+        file: String,
+        /// Which byte.
+        offset: u64,
+        /// Which bit of it.
+        bit: u8,
+    },
+    /// The next write is reported done and goes nowhere.
+    LostWrite,
+    /// The next write goes, besides nowhere, to this place: two victims.
+    MisdirectedWrite {
+        /// The file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+    },
+    /// The disk holds so many bytes.
+    Capacity(u64),
+}
+
+/// What becomes of the data when a sync fails. The next sync says that all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncFailure {
+    /// The cache keeps the new content and holds it for clean; the disk has the old (ext4, XFS).
+    CacheKeepsNew,
+    /// The cache goes back to the old content (btrfs).
+    CacheGoesBack,
+}
+
+/// A file system's state.
+#[derive(Clone, Default)]
+pub(super) struct Image {
+    names: BTreeMap<String, Node>,
+    durable_names: BTreeMap<String, Node>,
+    /// Changes of names that are not durable, oldest first.
+    changes: Vec<(String, Option<Node>)>,
+    files: Vec<File>,
+    locked_by: Option<u64>,
+    latched: Option<DiskError>,
+    pub(super) syncs: u64,
+    sync_failures: BTreeMap<u64, SyncFailure>,
+    failing_reads: u64,
+    lost: bool,
+    misdirected: Option<(String, u64)>,
+    capacity: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Dir,
+    File(usize),
+}
+
+#[derive(Clone, Default)]
+struct File {
+    cache: Vec<u8>,
+    disk: Vec<u8>,
+    /// Sectors whose cache is not on the disk.
+    dirty: BTreeSet<usize>,
+}
+
+impl Image {
+    pub(super) fn run(&mut self, handle: u64, op: &Op, aside: bool) -> Result<Outcome, DiskError> {
+        if let Some(error) = &self.latched {
+            return Err(error.clone());
+        }
+        self.perform(handle, op).map_err(|error| {
+            let error = op.failed(&error);
+            if !(op.only_looks() || aside && no_room(&error)) {
+                self.latched = Some(error.clone());
+            }
+            error
+        })
+    }
+
+    /// What of an operation may reach the disk before it is done.
+    pub(super) fn write_only(&mut self, op: &Op) {
+        if let Op::Write { file, offset, data } | Op::WriteSync { file, offset, data } = op {
+            // What fails leaves nothing.
+            let _ = self.write(file, *offset, data);
+        }
+    }
+
+    fn perform(&mut self, handle: u64, op: &Op) -> io::Result<Outcome> {
+        match op {
+            Op::Lock => match self.locked_by {
+                Some(holder) if holder != handle => return Err(io::ErrorKind::WouldBlock.into()),
+                _ => self.locked_by = Some(handle),
+            },
+            Op::List { dir } => return self.list(dir).map(Outcome::Names),
+            Op::Read { file, offset, length } => return self.read(file, *offset, *length).map(Outcome::Data),
+            Op::Write { file, offset, data } => self.write(file, *offset, data)?,
+            Op::WriteSync { file, offset, data } => {
+                self.write(file, *offset, data)?;
+                self.sync(file)?;
+            }
+            Op::Sync { file } => self.sync(file)?,
+            Op::Allocate { file, length } => {
+                let at = self.create(file)?;
+                let end = self.files[at].cache.len();
+                let length = usize::try_from(*length).map_err(|_| io::ErrorKind::FileTooLarge)?;
+                if length > end {
+                    self.write(file, end as u64, &vec![0; length - end])?;
+                }
+            }
+            Op::SyncDir { dir } => self.sync_dir(dir)?,
+            Op::CreateDir { dir } => {
+                if self.names.get(dir) != Some(&Node::Dir) {
+                    self.rename_to(dir, Some(Node::Dir));
+                }
+            }
+            Op::Rename { from, to } => {
+                let node = self.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
+                self.rename_to(to, Some(node));
+                self.rename_to(from, None);
+            }
+            Op::Remove { file } => {
+                self.file(file)?;
+                self.rename_to(file, None);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault) {
+        match fault {
+            Fault::Sync(number, failure) => _ = self.sync_failures.insert(number, failure),
+            Fault::Reads(count) => self.failing_reads = count,
+            Fault::LostWrite => self.lost = true,
+            Fault::MisdirectedWrite { file, offset } => self.misdirected = Some((file, offset)),
+            Fault::Capacity(bytes) => self.capacity = Some(bytes),
+            Fault::Rot { file, offset, bit } => {
+                let Ok(at) = self.file(&file) else { return };
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                let File { cache, disk, .. } = &mut self.files[at];
+                for byte in [cache.get_mut(offset), disk.get_mut(offset)].into_iter().flatten() {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, file: &str, offset: u64, length: u64) -> io::Result<Bytes> {
+        let at = self.file(file)?;
+        if self.failing_reads > 0 {
+            self.failing_reads -= 1;
+            return Err(io::Error::other("a sector cannot be read"));
+        }
+        let cache = &self.files[at].cache;
+        let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(cache.len());
+        Ok(Bytes::copy_from_slice(&cache[clamp(offset)..clamp(offset.saturating_add(length))]))
+    }
+
+    fn write(&mut self, file: &str, offset: u64, data: &[u8]) -> io::Result<()> {
+        let at = self.create(file)?;
+        let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let end = offset.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        let used: usize = self.files.iter().map(|file| file.cache.len()).sum();
+        let grows = end.saturating_sub(self.files[at].cache.len());
+        if grows > 0 && self.capacity.is_some_and(|capacity| (used + grows) as u64 > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if std::mem::take(&mut self.lost) {
+            // The length is metadata, which takes another way.
+            self.files[at].extend(end);
+            return Ok(());
+        }
+        if let Some((victim, place)) = self.misdirected.take() {
+            self.files[at].extend(end);
+            let victim = self.create(&victim)?;
+            let place = usize::try_from(place).map_err(|_| io::ErrorKind::FileTooLarge)?;
+            self.files[victim].put(place, data);
+            return Ok(());
+        }
+        self.files[at].put(offset, data);
+        Ok(())
+    }
+
+    fn sync(&mut self, file: &str) -> io::Result<()> {
+        let at = self.file(file)?;
+        let number = self.syncs;
+        self.syncs += 1;
+        match self.sync_failures.get(&number) {
+            None => {
+                self.files[at].sync();
+                Ok(())
+            }
+            Some(failure) => {
+                self.files[at].fail(*failure);
+                Err(io::Error::other("the disk did not take the data"))
+            }
+        }
+    }
+
+    fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
+        if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let changes = std::mem::take(&mut self.changes);
+        let (now, later): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(name, _)| parent(name) == dir);
+        now.into_iter().for_each(|change| self.make_durable(change));
+        self.changes = later;
+        Ok(())
+    }
+
+    fn make_durable(&mut self, (name, node): (String, Option<Node>)) {
+        match node {
+            Some(node) => self.durable_names.insert(name, node),
+            None => self.durable_names.remove(&name),
+        };
+    }
+
+    pub(super) fn unsynced(&self) -> usize {
+        self.files.iter().map(|file| file.dirty.len()).sum()
+    }
+
+    pub(super) fn crash(&mut self, keeps: &mut impl FnMut(usize) -> bool, names: usize) {
+        let changes = std::mem::take(&mut self.changes);
+        changes.into_iter().take(names).for_each(|change| self.make_durable(change));
+        self.names = self.durable_names.clone();
+        let names: Vec<String> = self.names.keys().cloned().collect();
+        for name in names {
+            let dir = parent(&name);
+            if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
+                self.names.remove(&name);
+            }
+        }
+        self.durable_names = self.names.clone();
+        let mut number = 0;
+        for file in &mut self.files {
+            for sector in std::mem::take(&mut file.dirty) {
+                if keeps(number) {
+                    file.persist(sector);
+                }
+                number += 1;
+            }
+            file.cache = file.disk.clone();
+        }
+        self.latched = None;
+    }
+
+    pub(super) fn unlock(&mut self) {
+        self.locked_by = None;
+        self.latched = None;
+    }
+
+    pub(super) fn release(&mut self, handle: u64) {
+        if self.locked_by == Some(handle) {
+            self.locked_by = None;
+        }
+    }
+
+    pub(super) fn durable(&self, file: &str) -> Option<Vec<u8>> {
+        match self.durable_names.get(file)? {
+            Node::File(at) => Some(self.files[*at].disk.clone()),
+            Node::Dir => None,
+        }
+    }
+
+    fn rename_to(&mut self, name: &str, node: Option<Node>) {
+        match node {
+            Some(node) => self.names.insert(name.to_owned(), node),
+            None => self.names.remove(name),
+        };
+        self.changes.push((name.to_owned(), node));
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let inside = self.names.keys().filter(|name| parent(name) == dir);
+        Ok(inside.map(|name| name.rsplit('/').next().unwrap_or(name).to_owned()).collect())
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<usize> {
+        if !self.names.contains_key(name) {
+            self.files.push(File::default());
+            self.rename_to(name, Some(Node::File(self.files.len() - 1)));
+        }
+        self.file(name)
+    }
+
+    fn file(&self, name: &str) -> io::Result<usize> {
+        match self.names.get(name) {
+            Some(Node::File(at)) => Ok(*at),
+            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+impl File {
+    fn extend(&mut self, end: usize) {
+        if end > self.cache.len() {
+            self.cache.resize(end, 0);
+        }
+    }
+
+    fn put(&mut self, offset: usize, data: &[u8]) {
+        let end = offset + data.len();
+        self.extend(end);
+        self.cache[offset..end].copy_from_slice(data);
+        if !data.is_empty() {
+            self.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
+        }
+    }
+
+    fn persist(&mut self, sector: usize) {
+        let start = sector * SECTOR;
+        let end = (start + SECTOR).min(self.cache.len());
+        if self.disk.len() < end {
+            self.disk.resize(end, 0);
+        }
+        self.disk[start..end].copy_from_slice(&self.cache[start..end]);
+    }
+
+    fn sync(&mut self) {
+        for sector in std::mem::take(&mut self.dirty) {
+            self.persist(sector);
+        }
+        self.disk.resize(self.cache.len(), 0);
+    }
+
+    fn fail(&mut self, failure: SyncFailure) {
+        self.dirty.clear();
+        if failure == SyncFailure::CacheGoesBack {
+            self.cache = self.disk.clone();
+        }
+    }
+}
+
+/// The directory that a name stands in; the root is the empty name.
+fn parent(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(dir, _)| dir)
+}

@@ -1,0 +1,248 @@
+//! A disk that lies on command, for tests and simulations: under the real log, with the faults that real
+//! disks and file systems have. Deterministic: what is random follows from the caller's generator.
+
+mod image;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{Completion, Disk, Op, OpId, Waker};
+pub use image::{Fault, SECTOR, SyncFailure};
+use image::Image;
+
+/// A handle on a simulated disk. A clone is another handle, for a process that begins now;
+/// [`SimDisk::crash`] and [`SimDisk::end_process`] end every process before.
+pub struct SimDisk {
+    shared: Arc<Mutex<Shared>>,
+    life: u64,
+    handle: u64,
+    completions: VecDeque<Completion>,
+}
+
+#[derive(Clone, Default)]
+struct Shared {
+    image: Image,
+    /// Submitted and not run; of a manual disk only.
+    log: VecDeque<(u64, OpId, Op)>,
+    aside: VecDeque<(u64, OpId, Op)>,
+    /// What ran, for the handle that submitted it.
+    done: VecDeque<(u64, Completion)>,
+    manual: bool,
+    prepares: bool,
+    life: u64,
+    handles: u64,
+    next_op: u64,
+}
+
+/// Which of a disk's two queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// What was submitted.
+    Log,
+    /// What was submitted aside.
+    Aside,
+}
+
+impl SimDisk {
+    /// An empty disk, whose operations run as they are submitted.
+    #[must_use]
+    pub fn new() -> SimDisk {
+        SimDisk::attach(Arc::default())
+    }
+
+    /// From now on operations run when [`SimDisk::run_next`] is called, or when somebody waits for them.
+    pub fn hold(&self) {
+        self.shared().manual = true;
+    }
+
+    /// From now on segments are made ahead, as on a real disk.
+    pub fn prepare(&self) {
+        self.shared().prepares = true;
+    }
+
+    /// Runs the oldest operation that waits in a queue; false if there is none.
+    pub fn run_next(&self, queue: Queue) -> bool {
+        self.shared().run_next(queue)
+    }
+
+    /// Sets a fault.
+    pub fn fault(&self, fault: Fault) {
+        self.shared().image.fault(fault);
+    }
+
+    /// Syncs that were asked for, failed ones among them.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.shared().image.syncs
+    }
+
+    /// Sectors that a crash now may or may not persist, those of writes that wait among them.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        let mut shared = self.shared();
+        shared.run_writes();
+        shared.image.unsynced()
+    }
+
+    /// The power fails. Of the sectors that are not durable, in the order of their files and places, those
+    /// that `keeps` names are there afterwards; and so are the first `names` of the changes of names that
+    /// no sync of their directory covered. Every process ends.
+    pub fn crash(&self, mut keeps: impl FnMut(usize) -> bool, names: usize) {
+        let mut shared = self.shared();
+        shared.run_writes();
+        shared.image.crash(&mut keeps, names);
+        shared.end_process();
+    }
+
+    /// The process ends, and the system goes on: what is in its cache stays there.
+    pub fn end_process(&self) {
+        let mut shared = self.shared();
+        shared.run_writes();
+        shared.end_process();
+    }
+
+    /// The same disk once more, in the same state; they share nothing.
+    #[must_use]
+    pub fn copy(&self) -> SimDisk {
+        SimDisk::attach(Arc::new(Mutex::new(self.shared().clone())))
+    }
+
+    /// What is really on the disk.
+    #[must_use]
+    pub fn durable(&self, file: &str) -> Option<Vec<u8>> {
+        self.shared().image.durable(file)
+    }
+
+    fn attach(shared: Arc<Mutex<Shared>>) -> SimDisk {
+        let (life, handle) = {
+            let mut shared = lock(&shared);
+            shared.handles += 1;
+            (shared.life, shared.handles)
+        };
+        SimDisk { shared, life, handle, completions: VecDeque::new() }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+
+    fn enqueue(&mut self, queue: Queue, op: Op) -> OpId {
+        let mut shared = lock(&self.shared);
+        let id = OpId(shared.next_op);
+        shared.next_op += 1;
+        if shared.life != self.life {
+            let gone = std::io::Error::other("this process has ended");
+            self.completions.push_back(Completion { id, result: Err(op.failed(&gone)) });
+            return id;
+        }
+        let handle = self.handle;
+        shared.queue(queue).push_back((handle, id, op));
+        if !shared.manual {
+            shared.run_next(queue);
+        }
+        id
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    fn queue(&mut self, queue: Queue) -> &mut VecDeque<(u64, OpId, Op)> {
+        match queue {
+            Queue::Log => &mut self.log,
+            Queue::Aside => &mut self.aside,
+        }
+    }
+
+    fn run_next(&mut self, queue: Queue) -> bool {
+        let Some((handle, id, op)) = self.queue(queue).pop_front() else { return false };
+        let result = self.image.run(handle, &op, queue == Queue::Aside);
+        self.done.push_back((handle, Completion { id, result }));
+        true
+    }
+
+    /// What was submitted may have reached the disk although nobody was told.
+    fn run_writes(&mut self) {
+        for (_, _, op) in std::mem::take(&mut self.log).into_iter().chain(std::mem::take(&mut self.aside)) {
+            self.image.write_only(&op);
+        }
+    }
+
+    fn end_process(&mut self) {
+        self.life += 1;
+        self.image.unlock();
+        self.done.clear();
+    }
+}
+
+impl Default for SimDisk {
+    fn default() -> SimDisk {
+        SimDisk::new()
+    }
+}
+
+impl Clone for SimDisk {
+    fn clone(&self) -> SimDisk {
+        SimDisk::attach(self.shared.clone())
+    }
+}
+
+impl std::fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SimDisk").field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+impl Drop for SimDisk {
+    fn drop(&mut self) {
+        let handle = self.handle;
+        self.shared().image.release(handle);
+    }
+}
+
+impl Disk for SimDisk {
+    fn submit(&mut self, op: Op) -> OpId {
+        self.enqueue(Queue::Log, op)
+    }
+
+    fn submit_aside(&mut self, op: Op) -> OpId {
+        self.enqueue(Queue::Aside, op)
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        if let Some(completion) = self.completions.pop_front() {
+            return Some(completion);
+        }
+        let mut shared = lock(&self.shared);
+        let at = shared.done.iter().position(|(handle, _)| *handle == self.handle)?;
+        shared.done.remove(at).map(|(_, completion)| completion)
+    }
+
+    fn wait(&mut self) -> Option<Completion> {
+        loop {
+            if let Some(completion) = self.poll() {
+                return Some(completion);
+            }
+            let ran = self.run_next(Queue::Log) || self.run_next(Queue::Aside);
+            if !ran {
+                return None;
+            }
+        }
+    }
+
+    /// Nobody needs waking: operations run when a test says so.
+    fn set_waker(&mut self, _: Waker) {}
+
+    fn prepares(&self) -> bool {
+        self.shared().prepares
+    }
+
+    fn location(&self) -> String {
+        "the simulated disk".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;
