@@ -43,8 +43,50 @@ const BUGS: &[SeededBug] = &[
     SeededBug {
         name: "torn-tail-cut-below-durable",
         package: "raft",
-        test: "every_flipped_bit_is_named_or_only_costs_what_was_not_known_durable",
+        test: "every_flipped_bit_is_harmless_or_named_or_only_costs_what_was_not_known_durable",
         class: "damage to durable entries is taken for a torn tail and cut away",
+    },
+    SeededBug {
+        name: "tail-not-rewritten",
+        package: "raft",
+        test: "a_failure_of_every_sync_loses_nothing_reported",
+        class: "what a failed sync left in the page cache is believed after a restart",
+    },
+    SeededBug {
+        name: "last-segment-recycled",
+        package: "raft",
+        test: "compaction_never_takes_the_term_and_vote_with_it",
+        class: "compaction removes the file that holds the newest term and vote",
+    },
+    SeededBug {
+        name: "durable-kept-after-truncation",
+        package: "raft",
+        test: "truncation_lowers_what_was_already_durable",
+        class: "a durable index is kept after the log was truncated below it",
+    },
+    SeededBug {
+        name: "late-completion-raises",
+        package: "raft",
+        test: "an_acknowledgement_that_a_truncation_overtook_is_never_said",
+        class: "a late completion vouches for entries that were truncated meanwhile",
+    },
+    SeededBug {
+        name: "repairing-node-votes",
+        package: "raft",
+        test: "a_damaged_node_votes_only_for_a_log_that_holds_what_it_lost",
+        class: "a node that lost entries takes part in deciding that they were not committed",
+    },
+    SeededBug {
+        name: "repair-match-kept",
+        package: "raft",
+        test: "a_leader_sends_again_what_a_peer_had_acknowledged_and_lost",
+        class: "a leader ignores rejections below match_index and never repairs a damaged peer",
+    },
+    SeededBug {
+        name: "damaged-log-committed",
+        package: "raft",
+        test: "a_heartbeat_commits_nothing_of_a_damaged_log",
+        class: "a commit index that goes by what matched before the damage commits what replaced it",
     },
 ];
 

@@ -17,16 +17,29 @@ use crate::workspace::Workspace;
 /// How much to run.
 #[derive(clap::Args, Default)]
 pub(crate) struct TestArgs {
+    /// Only this part; everything if none is named
+    part: Option<Part>,
     /// Also a longer demo, and the benches once each to see that they run
     #[arg(long)]
     full: bool,
+}
+
+/// A part of the suite that can be run alone.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The log and its disks; with --full the real file systems too, and what takes longer
+    Storage,
 }
 
 /// Lab tests at the same time: they mostly wait, so four on two cores do not disturb each other.
 const LAB_JOBS: &str = "4";
 
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
-    let passed = step::run_all(workspace, &steps(workspace, args));
+    let steps = match args.part {
+        None => steps(workspace, args),
+        Some(Part::Storage) => storage_steps(args.full),
+    };
+    let passed = step::run_all(workspace, &steps);
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -40,6 +53,7 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         step("clippy raft", clippy(&["--package", "raft", "--no-default-features"])),
         step("clippy register", clippy(&["--package", "register", "--no-default-features"])),
         step("tests", Cmd::cargo(["test", "--workspace", "--no-fail-fast"])),
+        exhaustive_storage(),
         step("docs", Cmd::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
         step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
         step("release build", demo::build()),
@@ -51,6 +65,26 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         steps.push(step("benches", Cmd::cargo(["bench", "--package", "bench", "--", "--test"])));
     }
     steps
+}
+
+fn storage_steps(full: bool) -> Vec<Step> {
+    let register = |test: &str| Cmd::cargo(["test", "--release", "--package", "register", "--test", test]);
+    let shown = |cmd: Cmd| {
+        if full { cmd.args(["--", "--nocapture"].map(str::to_owned)).env("STORAGE_FULL", "1") } else { cmd }
+    };
+    vec![
+        step("storage, unit tests", Cmd::cargo(["test", "--package", "raft", "--lib", "storage::"])),
+        exhaustive_storage(),
+        step("killed processes", shown(register("crashes"))),
+        step("damaged and full disks", shown(register("damage"))),
+    ]
+}
+
+/// Every flipped bit, every truncation, every crash point, every failed sync; prints its counts. In
+/// release, where it takes a quarter of a minute.
+fn exhaustive_storage() -> Step {
+    let test = Cmd::cargo(["test", "--release", "--package", "raft", "--lib", "storage::exhaustive"]);
+    step("storage, exhaustive", test.args(["--", "--nocapture"].map(str::to_owned)).env("STORAGE_FULL", "1"))
 }
 
 fn step(name: &'static str, command: Cmd) -> Step {
@@ -70,7 +104,7 @@ mod tests {
     #[test]
     fn needs_name_earlier_steps() {
         let workspace = Workspace::find().unwrap();
-        let steps = steps(&workspace, &TestArgs { full: true });
+        let steps = steps(&workspace, &TestArgs { part: None, full: true });
         for (i, step) in steps.iter().enumerate() {
             assert!(steps[..i].iter().all(|earlier| earlier.name != step.name), "{} twice", step.name);
             if let Some(needed) = step.needs {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use super::io::PersistId;
 use super::types::{LogIndex, Timestamp};
+use crate::seeded_bug;
 
 /// One write that has been handed to the disk.
 #[derive(Clone, Copy, Debug)]
@@ -71,9 +72,13 @@ impl Durability {
     /// Entries after `last` are gone: no completion, however late, may vouch for them.
     pub(super) fn truncate_after(&mut self, last: LogIndex) {
         self.submitted = self.submitted.min(last);
-        self.durable = self.durable.min(last);
+        if !seeded_bug!("durable-kept-after-truncation") {
+            self.durable = self.durable.min(last);
+        }
         for write in &mut self.in_flight {
-            write.last = write.last.min(last);
+            if !seeded_bug!("late-completion-raises") {
+                write.last = write.last.min(last);
+            }
         }
     }
 

@@ -19,6 +19,8 @@
 pub mod directory;
 pub mod disk;
 pub mod error;
+#[cfg(test)]
+mod exhaustive;
 mod identity;
 pub mod inspect;
 pub mod memory;

@@ -130,7 +130,7 @@ fn begin_life<D: Disk>(
         view: view.clone(),
     };
     let mut wal = Wal::new(start);
-    if rewrite {
+    if rewrite && !crate::seeded_bug!("tail-not-rewritten") {
         let tail = Persist {
             hard_state: Some(standing.hard_state),
             prev_chain: kept.chain,

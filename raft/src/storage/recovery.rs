@@ -44,7 +44,7 @@ pub(super) struct Scan {
     pub(super) view: Option<Membership>,
     /// A membership that was in the log, for a node whose log lost it.
     pub(super) membership: Option<Membership>,
-    /// The first byte that is not part of the log.
+    /// The first byte that is not part of the log; but for marks, which no sync made durable.
     pub(super) end: Place,
     /// Up to where it is known to be durable.
     pub(super) synced: Place,
@@ -277,12 +277,12 @@ impl Scanner<'_> {
         let (header, place) = (found.header, Place { segment, offset: found.end() });
         self.alive = true;
         let before = std::mem::replace(&mut self.scan.standing, header.standing);
-        self.scan.end = place;
         self.scan.synced = self.scan.synced.max(header.synced);
         let synced = self.scan.synced;
         self.unsynced.retain(|(end, _)| *end > synced);
         let only_a_mark = found.length == 0 && before == header.standing;
         if !only_a_mark {
+            self.scan.end = place;
             self.unsynced.push((place, header.kept));
         }
         let highest = header.standing.last.id.index.max(header.kept);

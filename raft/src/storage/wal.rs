@@ -291,8 +291,9 @@ impl Wal {
         let (file, seed) = (file_of(segment), Seed::new(&self.identity, segment));
         // A batch that no segment could hold makes its own longer.
         let fresh = Current { segment, file, seed, end: 0, highest: LogIndex(0) };
-        if let Some(Current { segment, highest, end, .. }) = self.current.replace(fresh) {
-            self.ended = Place { segment, offset: end };
+        if let Some(Current { segment, highest, .. }) = self.current.replace(fresh) {
+            // A mark may stand behind, which nothing made durable.
+            self.ended = self.synced;
             self.sealed.push_back(Sealed { segment, highest });
         }
         true

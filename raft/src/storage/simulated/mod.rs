@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
-pub use image::{Fault, SECTOR, SyncFailure};
 use image::Image;
+pub use image::{Fault, SECTOR, SyncFailure};
 
 /// A handle on a simulated disk. A clone is another handle, for a process that begins now;
 /// [`SimDisk::crash`] and [`SimDisk::end_process`] end every process before.

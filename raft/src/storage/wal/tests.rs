@@ -286,6 +286,32 @@ fn random_persist(id: u64, state: &Recovered, rng: &mut fastrand::Rng) -> Persis
     persist(id, hard_state, entries)
 }
 
+/// Term and vote stand in what was written last; a life that has written nothing yet needs the one before.
+#[test]
+fn compaction_never_takes_the_term_and_vote_with_it() {
+    let memory = MemoryDisk::new();
+    let (mut wal, ..) = open(memory.clone()).unwrap();
+    let mut held = Recovered::default();
+    for id in 1..=30 {
+        let next = linked(&held, persist(id, Some(vote(id, 1)), vec![entry(id, id, &[1; 200])]));
+        held = after(&held, &next);
+        commit(&mut wal, &next).unwrap();
+    }
+    wal.flush().unwrap();
+    let before = wal.stats().segments;
+    wal.compact(LogIndex(20));
+    wal.pump().unwrap();
+    assert!(wal.stats().segments < before, "{before}");
+    drop(wal);
+
+    let (mut next_life, _, recovered) = open(memory.clone()).unwrap();
+    assert_eq!(recovered.hard_state, vote(30, 1));
+    next_life.compact(LogIndex(30));
+    next_life.pump().unwrap();
+    drop(next_life);
+    assert_eq!(open(memory.clone()).unwrap().2.hard_state, vote(30, 1));
+}
+
 #[test]
 fn an_old_life_cannot_write_after_a_crash() {
     let memory = MemoryDisk::new();

@@ -1,0 +1,260 @@
+//! Not at random: every flipped bit and every truncation of a log, every crash point of a run with every
+//! subset of what was not durable, a failure of every sync. A share of it in an ordinary test run, all
+//! with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
+
+use bytes::Bytes;
+
+use super::disk::DiskError;
+use super::record::{Segment, Standing};
+use super::recovery::{Scan, Source, scan};
+use super::simulated::{Fault, Queue, SimDisk, SyncFailure};
+use super::spares::file_of;
+use super::testing::{after, cluster, entry, linked, persist, vote};
+use super::{Identity, OpenError, Recovered, Storage, StorageError};
+use crate::consensus::io::Persist;
+use crate::consensus::snapshot::Base;
+use crate::consensus::types::{Incarnation, LogIndex, NodeId};
+
+/// Writes of the run whose crashes and failures are tried.
+const WRITES: u64 = 200;
+/// Small, so that a run sees many.
+const SEGMENT_BYTES: u64 = 4096;
+
+fn is_full() -> bool {
+    std::env::var_os("STORAGE_FULL").is_some()
+}
+
+/// Every `n`th of many, unless all are wanted.
+fn one_in(n: usize) -> usize {
+    if is_full() { 1 } else { n }
+}
+
+fn open(disk: &SimDisk) -> Result<(Storage<SimDisk>, Identity, Recovered), OpenError> {
+    Storage::open_with(disk.clone(), &cluster(), NodeId(1), Incarnation(7), SEGMENT_BYTES)
+}
+
+/// A vote now and then, an entry or three, sometimes in place of others.
+fn next_write(id: u64, held: &Recovered, rng: &mut fastrand::Rng) -> Persist {
+    let term = held.hard_state.current_term.0;
+    let hard_state = (term == 0 || rng.u8(..5) == 0).then(|| vote(term + 1, rng.u64(1..4)));
+    let term = hard_state.map_or(term, |state| state.current_term.0);
+    let last = held.entries.len() as u64;
+    let back = if rng.u8(..8) == 0 { rng.u64(..=last.min(4)) } else { 0 };
+    let entries = (0..rng.u64(..4)).map(|at| {
+        let data: Vec<u8> = (0..rng.usize(..160)).map(|_| rng.u8(..)).collect();
+        entry(last + 1 - back + at, term, &data)
+    });
+    linked(held, persist(id, hard_state, entries.collect()))
+}
+
+/// Runs the script; `look` is called wherever something may have changed, with what was reported durable
+/// and every state so far.
+fn run(
+    disk: &SimDisk,
+    writes: u64,
+    mut look: impl FnMut(usize, &[Recovered]),
+) -> Result<Vec<Recovered>, (usize, Vec<Recovered>)> {
+    let mut rng = fastrand::Rng::with_seed(5);
+    let mut states = vec![Recovered::default()];
+    let mut reported = 0;
+    let Ok((mut storage, ..)) = open(disk) else { return Err((0, states)) };
+    for id in 1..=writes {
+        let held = &states[states.len() - 1];
+        let write = next_write(id, held, &mut rng);
+        states.push(after(held, &write));
+        storage.append(&write);
+        for _ in 0..rng.u8(1..4) {
+            if pump(&mut storage, &mut reported).is_err() {
+                return Err((reported, states));
+            }
+            look(reported, &states);
+            let queue = if rng.bool() { Queue::Aside } else { Queue::Log };
+            disk.run_next(queue);
+            look(reported, &states);
+        }
+    }
+    match storage.flush() {
+        Ok(_) => Ok(states),
+        Err(_) => Err((reported, states)),
+    }
+}
+
+fn pump(storage: &mut Storage<SimDisk>, reported: &mut usize) -> Result<(), StorageError> {
+    if let Some(id) = storage.pump()? {
+        *reported = usize::try_from(id.0).unwrap();
+    }
+    Ok(())
+}
+
+/// Opens what a crash left: nothing reported may be missing, nothing may be there that was never
+/// written, and what was found once is found again.
+fn recovers(disk: &SimDisk, reported: usize, states: &[Recovered], what: &dyn Fn() -> String) {
+    let (storage, _, found) = open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
+    let legal = states[reported..].contains(&found);
+    assert!(legal, "{}: {reported} writes were reported, found {found:?}", what());
+    drop(storage);
+    disk.crash(|_| false, 0);
+    let again = open(disk).map(|(_, _, again)| again);
+    assert_eq!(again, Ok(found), "{}: not durable", what());
+}
+
+#[test]
+fn every_crash_point_with_every_subset_of_what_is_not_durable() {
+    let (mut points, mut cases, mut sampled) = (0_usize, 0_usize, 0_usize);
+    let step = one_in(53);
+    let disk = SimDisk::new();
+    disk.prepare();
+    disk.hold();
+    let mut rng = fastrand::Rng::with_seed(9);
+    let watched = disk.clone();
+    let result = run(&disk, WRITES, |reported, states| {
+        points += 1;
+        let pending = watched.copy().unsynced();
+        let all = if pending <= 12 { 1_u64 << pending } else { 1024 };
+        sampled += usize::from(pending > 12);
+        for subset in (0..all).filter(|subset| (points + usize::try_from(*subset).unwrap()) % step == 0) {
+            let mask = if pending <= 12 { subset } else { rng.u64(..) };
+            let names = if mask.count_ones() % 2 == 0 { 0 } else { usize::MAX };
+            let crashed = watched.copy();
+            crashed.crash(|sector| mask >> (sector % 64) & 1 == 1, names);
+            cases += 1;
+            recovers(&crashed, reported, states, &|| {
+                format!("point {points}, subset {mask:#x} of {pending}")
+            });
+        }
+    });
+    assert!(result.is_ok());
+    println!("crash points: {points}, {sampled} of them sampled; recoveries: {cases}");
+}
+
+#[test]
+fn a_failure_of_every_sync_loses_nothing_reported() {
+    let healthy = SimDisk::new();
+    healthy.prepare();
+    run(&healthy, WRITES, |_, _| {}).unwrap();
+    let (mut cases, mut failed) = (0, 0);
+    for sync in (0..healthy.syncs()).step_by(one_in(7)) {
+        for failure in [SyncFailure::CacheKeepsNew, SyncFailure::CacheGoesBack] {
+            let disk = SimDisk::new();
+            disk.prepare();
+            disk.fault(Fault::Sync(sync, failure));
+            // A failed sync that nothing waited for may not be noticed before the end.
+            let Err((reported, states)) = run(&disk, WRITES, |_, _| {}) else { continue };
+            failed += 1;
+            for power_cut in [false, true] {
+                let next = disk.copy();
+                if power_cut {
+                    next.crash(|_| false, 0)
+                } else {
+                    next.end_process()
+                }
+                cases += 1;
+                recovers(&next, reported, &states, &|| format!("sync {sync} {failure:?} cut {power_cut}"));
+            }
+        }
+    }
+    assert!(failed > 0);
+    println!("syncs that failed: {failed}; recoveries: {cases}");
+}
+
+/// Segments in memory, one of which is not what it was.
+struct Files {
+    files: Vec<(Segment, Bytes)>,
+}
+
+impl Source for Files {
+    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        Ok(self.files.iter().find(|(number, _)| *number == segment).map(|(_, bytes)| bytes.clone()).unwrap())
+    }
+
+    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        self.read(segment)
+    }
+}
+
+/// A log of 64 KiB in several segments and lives, and how it stands at its end.
+fn reference() -> (Identity, Files, Standing) {
+    let disk = SimDisk::new();
+    let mut held = Recovered::default();
+    let mut rng = fastrand::Rng::with_seed(3);
+    let size = |disk: &SimDisk| {
+        (1..99).filter_map(|n| disk.durable(&file_of(Segment(n)))).map(|f| f.len()).sum::<usize>()
+    };
+    let mut id = 0;
+    for life in 1..=3 {
+        let (mut storage, ..) = open(&disk).unwrap();
+        while size(&disk) < life * (64 << 10) / 3 {
+            id += 1;
+            let write = next_write(id, &held, &mut rng);
+            held = after(&held, &write);
+            storage.append(&write);
+            storage.pump().unwrap();
+        }
+        storage.flush().unwrap();
+        drop(storage);
+        disk.crash(|_| life == 3, 0);
+    }
+    let files =
+        (1..99).map(Segment).filter_map(|n| Some((n, Bytes::from(disk.durable(&file_of(n))?)))).collect();
+    let mut files = Files { files };
+    let identity = Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) };
+    let whole = read(&identity, &mut files).unwrap();
+    assert!(!whole.lost && whole.damage.is_empty());
+    assert_eq!(whole.log.from(LogIndex(1)).cloned().collect::<Vec<_>>(), held.entries);
+    (identity, files, whole.standing)
+}
+
+fn read(identity: &Identity, files: &mut Files) -> Option<Scan> {
+    let segments: Vec<Segment> = files.files.iter().map(|(segment, _)| *segment).collect();
+    scan(&segments, files, identity, Base::default()).unwrap()
+}
+
+/// The same log, or one that names its loss and keeps term, vote and its end.
+fn is_same_or_named(found: &Scan, standing: &Standing) -> bool {
+    let same = found.standing == *standing;
+    same && if found.lost { !found.damage.is_empty() } else { found.log.last() == standing.last.id }
+}
+
+#[test]
+fn every_flipped_bit_of_a_log_is_harmless_or_named() {
+    let (identity, mut files, standing) = reference();
+    let (mut cases, mut lost) = (0_usize, 0_usize);
+    let step = one_in(499);
+    for at in 0..files.files.len() {
+        let (segment, whole) = files.files[at].clone();
+        for bit in (0..whole.len() * 8).filter(|bit| bit % step == 0) {
+            let mut bad = whole.to_vec();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            files.files[at].1 = Bytes::from(bad);
+            let found = read(&identity, &mut files).unwrap();
+            assert!(is_same_or_named(&found, &standing), "{segment:?} bit {bit}: {found:?}");
+            cases += 1;
+            lost += usize::from(found.lost);
+        }
+        files.files[at].1 = whole;
+    }
+    println!("flipped bits: {cases}; entries lost and named in {lost}, the same log in {}", cases - lost);
+}
+
+#[test]
+fn every_truncation_of_a_log_is_a_torn_tail_or_named() {
+    let (identity, mut files, standing) = reference();
+    let (mut cases, mut lost, mut torn) = (0_usize, 0_usize, 0_usize);
+    let step = one_in(97);
+    // Behind it stands one that was made ahead.
+    let newest = files.files.iter().rposition(|(_, bytes)| !bytes.is_empty()).unwrap();
+    for at in 0..files.files.len() {
+        let (segment, whole) = files.files[at].clone();
+        for length in (0..whole.len()).filter(|length| length % step == 0) {
+            files.files[at].1 = whole.slice(..length);
+            let found = read(&identity, &mut files).unwrap();
+            let cut = at == newest && !found.lost && found.damage.is_empty();
+            assert!(cut || is_same_or_named(&found, &standing), "{segment:?} cut at {length}: {found:?}");
+            cases += 1;
+            lost += usize::from(found.lost);
+            torn += usize::from(cut);
+        }
+        files.files[at].1 = whole;
+    }
+    println!("truncations: {cases}; entries lost and named in {lost}, a torn tail in {torn}");
+}
