@@ -293,7 +293,7 @@ fn compaction_never_takes_the_term_and_vote_with_it() {
     let (mut wal, ..) = open(memory.clone()).unwrap();
     let mut held = Recovered::default();
     for id in 1..=30 {
-        let next = linked(&held, persist(id, Some(vote(id, 1)), vec![entry(id, id, &[1; 200])]));
+        let next = linked(&held, persist(id, Some(vote(id, 1)), vec![entry(id, id, &[1; 150])]));
         held = after(&held, &next);
         commit(&mut wal, &next).unwrap();
     }
