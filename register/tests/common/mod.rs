@@ -126,16 +126,51 @@ impl Cluster {
 
     /// Starts a node and waits until it says that it is ready.
     pub fn start(&mut self, node: u64) {
-        let mut child = self.spawn(node);
+        self.start_under(node, &[]);
+    }
+
+    /// As [`Cluster::start`], by a program that runs it.
+    pub fn start_under(&mut self, node: u64, runner: &[&str]) {
+        let child = self.spawn_under(node, runner);
+        if let Err(ended) = self.adopt(node, child) {
+            panic!("node {node} did not start: {ended:?}");
+        }
+    }
+
+    /// Starts a node; false if it ended instead.
+    pub fn try_start(&mut self, node: u64) -> bool {
+        let child = self.spawn(node);
+        self.adopt(node, child).is_ok()
+    }
+
+    fn adopt(&mut self, node: u64, mut child: Child) -> Result<(), Ended> {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         if !line.starts_with(&format!("ready: node {node} of test")) {
-            panic!("node {node} did not start: {line:?} {:?}", ended(child));
+            return Err(ended(child));
         }
-        // Nobody reads what it logs from now on; a full pipe must not stop it.
+        // What it logs is kept for its end; a full pipe must not stop it.
         let mut stderr = child.stderr.take().unwrap();
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let log = self.log(node);
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut fs::File::create(log)?));
         self.running[index(node)] = Some(child);
+        Ok(())
+    }
+
+    fn log(&self, node: u64) -> PathBuf {
+        self.dir.path().join(format!("node{node}.log"))
+    }
+
+    pub fn is_running(&mut self, node: u64) -> bool {
+        self.running[index(node)].as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// Waits for the end of a node that ends by itself.
+    pub fn end_of(&mut self, node: u64) -> Ended {
+        let mut child = self.running[index(node)].take().unwrap();
+        let code = wait_for("the end of a node", || child.try_wait().unwrap()).code();
+        let stderr = fs::read_to_string(self.log(node)).unwrap_or_default();
+        Ended { code, stdout: String::new(), stderr }
     }
 
     /// Starts a node that is expected to end by itself.
@@ -144,7 +179,13 @@ impl Cluster {
     }
 
     fn spawn(&self, node: u64) -> Child {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_raft-register"));
+        self.spawn_under(node, &[])
+    }
+
+    fn spawn_under(&self, node: u64, runner: &[&str]) -> Child {
+        let program = [runner, &[env!("CARGO_BIN_EXE_raft-register")]].concat();
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]);
         command.args(["serve", "--config"]).arg(self.config(node)).env_remove("RUST_LOG");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
