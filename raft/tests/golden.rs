@@ -76,6 +76,14 @@ fn golden() -> Vec<(Message, &'static str)> {
             "050000000600050000000905 02ac02",
         ),
         (
+            Message::AppendEntriesReply(AppendEntriesReply {
+                term: Term(9),
+                id: 5,
+                outcome: AppendOutcome::NoRoom,
+            }),
+            "0300000006000300000009 05 03",
+        ),
+        (
             Message::Heartbeat(Heartbeat { term: Term(9), round: 4, leader_commit: LogIndex(299) }),
             "040000000700040000000904ab02",
         ),

@@ -112,6 +112,28 @@ fn a_killed_leader_takes_nothing_acknowledged_with_it() {
     });
 }
 
+/// Ten times in an ordinary test run, 200 times with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
+#[test]
+fn nodes_killed_at_random_lose_nothing_acknowledged() {
+    let kills = if std::env::var_os("STORAGE_FULL").is_some() { 200 } else { 10 };
+    let mut cluster = Cluster::started(3);
+    let written = write_while(&mut cluster, |cluster, total| {
+        let mut rng = fastrand::Rng::with_seed(kills);
+        for _ in 0..kills {
+            let node = rng.u64(1..=3);
+            cluster.kill(node);
+            if rng.bool() {
+                more_writes(total);
+            }
+            cluster.start(node);
+            more_writes(total);
+        }
+    });
+    nothing_is_lost(&cluster, &written);
+    let acknowledged: u64 = written.iter().map(|w| w.acknowledged).sum();
+    println!("{kills} kills, {acknowledged} writes acknowledged, none lost");
+}
+
 #[test]
 fn a_power_cut_of_all_nodes_loses_nothing_acknowledged() {
     let mut cluster = Cluster::started(3);

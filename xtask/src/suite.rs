@@ -76,7 +76,8 @@ fn storage_steps(full: bool) -> Vec<Step> {
         step("storage, unit tests", Cmd::cargo(["test", "--package", "raft", "--lib", "storage::"])),
         exhaustive_storage(),
         step("killed processes", shown(register("crashes"))),
-        step("damaged and full disks", shown(register("damage"))),
+        step("damaged disks", shown(register("damage"))),
+        step("real file systems", shown(register("real_disks"))),
     ]
 }
 

@@ -2,6 +2,7 @@
 //! others.
 
 use super::io::Room;
+use super::quorum::majority;
 use super::state::Raft;
 use super::types::{LogId, Timestamp};
 use crate::seeded_bug;
@@ -21,6 +22,13 @@ impl Raft {
     #[must_use]
     pub fn disk_is_slow(&self, now: Timestamp) -> bool {
         self.slow_at().is_some_and(|at| at <= now)
+    }
+
+    /// Whether enough disks, as far as their nodes have told this leader, take what would be proposed.
+    pub(super) fn majority_has_room(&self) -> bool {
+        let full = self.progress().filter(|(_, peer)| peer.full).count();
+        let voters = self.membership.voters.len();
+        voters - full >= majority(voters)
     }
 
     /// When the write that has been under way longest will have taken too long.

@@ -23,15 +23,12 @@ impl Raft {
         if !self.accept_leader(now, from, term) {
             return;
         }
-        // The leader will repeat it; meanwhile heartbeats say that this node is there.
-        if self.room == Room::Full && m.entries.last().is_some_and(|last| !self.holds(last.id)) {
-            return;
-        }
-        let outcome = self.append(m);
+        let is_new = m.entries.last().is_some_and(|last| !self.holds(last.id));
+        let outcome = if is_new && self.room == Room::Full { AppendOutcome::NoRoom } else { self.append(m) };
         let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
         match outcome {
             AppendOutcome::Matched(index) => self.send_when_log_durable(index, from, reply),
-            AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } => {
+            AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
                 self.send_when_term_durable(from, reply);
             }
         }

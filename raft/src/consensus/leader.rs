@@ -24,6 +24,7 @@ impl Raft {
             Role::Leader(leader) if leader.uncommitted_bytes > self.config.max_uncommitted_bytes => {
                 Some(Refusal::Overloaded)
             }
+            Role::Leader(_) if !self.majority_has_room() => Some(Refusal::DiskFull),
             Role::Leader(_) => None,
             Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. }
                 if self.room == Room::Full && self.leader.is_none() =>
@@ -82,6 +83,8 @@ impl Raft {
                     .map_or(first, |ours| ours.next().max(first));
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
+            // It is repeated as if it had been lost: later and later.
+            AppendOutcome::NoRoom => peer.full = true,
             AppendOutcome::Repairing { from } => peer.lost_entries(m.id, from.min(last.next())),
         }
     }

@@ -90,6 +90,8 @@ pub enum AppendOutcome {
         /// The first index that is missing.
         from: LogIndex,
     },
+    /// The disk has no room for the entries; nothing was done.
+    NoRoom,
 }
 
 /// "I lead." Carries no log match, so it may overtake entries on another stream. Also a read round.

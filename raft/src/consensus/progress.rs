@@ -59,6 +59,8 @@ pub struct Progress {
     pub commit_told: LogIndex,
     /// The highest read round that it confirmed.
     pub round: u64,
+    /// Its disk had no room for the entries that it was sent last.
+    pub full: bool,
 }
 
 impl Progress {
@@ -77,6 +79,7 @@ impl Progress {
             heartbeat_due: now,
             commit_told: LogIndex(0),
             round: 0,
+            full: false,
         }
     }
 
@@ -116,6 +119,7 @@ impl Progress {
     pub fn matched(&mut self, now: Timestamp, id: u64, index: LogIndex) {
         self.measure(now, id);
         self.lost = 0;
+        self.full = self.full && index <= self.match_index;
         self.match_index = self.match_index.max(index);
         self.next_index = self.next_index.max(self.match_index.next());
         self.in_flight.retain(|r| r.id != id && r.last > self.match_index);

@@ -87,6 +87,8 @@ impl ClientCore {
         op.failure = match refused {
             Refused::Overloaded => Failure::Overloaded,
             Refused::DiskFull => Failure::DiskFull,
+            // Where the disks are full nobody leads for long; the reason is worth more than the symptom.
+            Refused::NotLeader { .. } if op.failure == Failure::DiskFull => Failure::DiskFull,
             _ => Failure::Unavailable,
         };
         match refused {
@@ -165,8 +167,15 @@ impl ClientCore {
                     *retry_at = now;
                 }
             }
-            Response::Refused(_)
-            | Response::Welcome(_)
+            Response::Refused(refused) => {
+                // The commands that wait for the session are refused with it.
+                if refused == Refused::DiskFull {
+                    self.ops.values_mut().for_each(|op| op.failure = Failure::DiskFull);
+                }
+                self.redirected(now, endpoint, None);
+                self.session_not_opened(now, tag);
+            }
+            Response::Welcome(_)
             | Response::Applied { .. }
             | Response::ReadAnswer(_)
             | Response::Status(_) => {

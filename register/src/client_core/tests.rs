@@ -207,6 +207,15 @@ fn overload_is_said_as_such_and_tried_again_at_the_same_node() {
 }
 
 #[test]
+fn a_full_disk_is_said_as_such_although_nobody_leads_then() {
+    let mut s = Scene::in_session();
+    s.on(submit(W, put("v"), 30));
+    s.on(refused(A, 3, Refused::DiskFull));
+    s.now = 30;
+    assert!(s.on(Event::Tick).contains(&not_applied(W, Failure::DiskFull)));
+}
+
+#[test]
 fn a_lost_connection_leaves_a_doubt_that_refusals_do_not_lift() {
     let mut s = Scene::in_session();
     s.on(submit(W, put("v"), 200));

@@ -137,12 +137,6 @@ impl Cluster {
         }
     }
 
-    /// Starts a node; false if it ended instead.
-    pub fn try_start(&mut self, node: u64) -> bool {
-        let child = self.spawn(node);
-        self.adopt(node, child).is_ok()
-    }
-
     fn adopt(&mut self, node: u64, mut child: Child) -> Result<(), Ended> {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

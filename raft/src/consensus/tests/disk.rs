@@ -149,7 +149,7 @@ fn a_full_disk_still_votes_and_follows_but_takes_nothing_new() {
     let asked = node.hears(N2, vote_request(3, id(2, 2)));
     assert_eq!(granted(&node.persisted(&asked)), [true]);
     let new = node.appended(N2, append(3, id(2, 2), vec![command(3, 3)], 2));
-    assert_eq!((outcomes(&new), node.raft.last_log()), (vec![], id(2, 2)));
+    assert_eq!((outcomes(&new), node.raft.last_log()), (vec![AppendOutcome::NoRoom], id(2, 2)));
     assert_eq!(node.raft.leader(), Some(N2));
     let old = node.appended(N2, append(3, id(1, 1), vec![command(2, 2)], 2));
     assert_eq!(outcomes(&old), [AppendOutcome::Matched(LogIndex(2))]);
@@ -158,6 +158,29 @@ fn a_full_disk_still_votes_and_follows_but_takes_nothing_new() {
     node.step(Input::Room(Room::Ample));
     let again = node.appended(N2, append(3, id(2, 2), vec![command(3, 3)], 2));
     assert_eq!(outcomes(&again), [AppendOutcome::Matched(LogIndex(3))]);
+}
+
+#[test]
+fn a_leader_refuses_what_no_majority_has_room_for() {
+    let mut leader = Solo::new(3, 1, &[]);
+    let elected = leader.lead();
+    leader.persisted(&elected);
+    let sent = leader.propose(1, "x");
+    leader.persisted(&sent);
+    let answer = |leader: &mut Solo, from, id, outcome| {
+        let reply = AppendEntriesReply { term: Term(2), id, outcome };
+        leader.hears(from, Message::AppendEntriesReply(reply))
+    };
+    answer(&mut leader, N2, 1, AppendOutcome::NoRoom);
+    assert!(matches!(leader.propose(2, "y")[0], Output::Accepted { .. }), "two of three have room");
+    answer(&mut leader, N3, 1, AppendOutcome::NoRoom);
+    let refused = Output::Refused { ticket: Ticket(3), reason: Refusal::DiskFull };
+    assert_eq!(leader.propose(3, "z")[0], refused);
+    answer(&mut leader, N3, 1, AppendOutcome::Matched(LogIndex(2)));
+    assert!(
+        leader.propose(4, "z").iter().any(|o| matches!(o, Output::Accepted { .. })),
+        "one has room again"
+    );
 }
 
 #[test]
