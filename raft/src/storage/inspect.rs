@@ -179,7 +179,7 @@ mod tests {
         let content = memory.content(SEGMENT).unwrap();
 
         let good = inspect(&mut memory.clone()).unwrap();
-        assert_eq!((good.identity.clone(), good.hard_state, good.segments), (identity, vote(1, 2), 2));
+        assert_eq!((good.identity.clone(), good.hard_state, good.segments), (identity, vote(1, 2), 1));
         assert_eq!((good.last.index, good.repair, good.damage.len()), (LogIndex(3), None, 0));
 
         let mut bad = content.clone();

@@ -12,7 +12,7 @@ pub(super) const DIRECTORY: &str = "wal";
 /// Zeros written at once: little enough to let others at the disk in between.
 const ZEROS: usize = 1 << 20;
 /// Segments that wait to be used again; more are removed.
-const RECYCLED: usize = 2;
+const RECYCLED: usize = 8;
 
 /// The file of a segment.
 pub(super) fn file_of(segment: Segment) -> String {
@@ -79,6 +79,10 @@ impl Spares {
     /// Whether the disk had no room for the next segment.
     pub(super) fn is_full(&self) -> bool {
         matches!(self.state, State::Full | State::Working(Step::GiveBack, _))
+    }
+
+    pub(super) fn may_recycle(&self) -> bool {
+        !self.recycled.is_empty()
     }
 
     pub(super) fn is_ready(&self) -> bool {

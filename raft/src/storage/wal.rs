@@ -209,9 +209,11 @@ impl Wal {
         Ok(self.unreported.take())
     }
 
-    /// Makes the next segment while this one is written.
+    /// Makes the next segment while this one is written: from an old one as soon as there is one, else
+    /// anew when a quarter of this one is left.
     pub(super) fn look_ahead(&mut self, disk: &mut impl Disk) {
-        if self.current.is_some() {
+        let soon = self.spares.length() / 4 * 3;
+        if self.current.as_ref().is_some_and(|current| current.end > soon || self.spares.may_recycle()) {
             self.spares.begin(disk);
         }
     }
