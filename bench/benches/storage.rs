@@ -50,7 +50,7 @@ impl Log {
         let entry = Entry::new(id, EntryKind::Command, data.clone());
         let prev_chain = self.chain;
         self.chain = prev_chain.then(&entry);
-        let hard_state = (self.last == 1).then(|| HardState { current_term: Term(1), voted_for: None });
+        let hard_state = (self.last == 1).then_some(HardState { current_term: Term(1), voted_for: None });
         let id = PersistId(self.last);
         self.storage.append(&Persist {
             id,
@@ -172,7 +172,7 @@ fn recovery(c: &mut Criterion) {
     let mut group = c.benchmark_group("recovery of 1 GiB, 1 KiB entries, cold");
     group.sample_size(10).throughput(Throughput::Bytes(gib));
     group.bench_function("raw sequential read", |b| {
-        b.iter_custom(|n| (0..n).map(|_| read_files(&path)).sum())
+        b.iter_custom(|n| (0..n).map(|_| read_files(&path)).sum());
     });
     group.bench_function("log", |b| {
         b.iter_custom(|n| {

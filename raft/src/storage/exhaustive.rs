@@ -144,9 +144,9 @@ fn a_failure_of_every_sync_loses_nothing_reported() {
             for power_cut in [false, true] {
                 let next = disk.copy();
                 if power_cut {
-                    next.crash(|_| false, 0)
+                    next.crash(|_| false, 0);
                 } else {
-                    next.end_process()
+                    next.end_process();
                 }
                 cases += 1;
                 recovers(&next, reported, &states, &|| format!("sync {sync} {failure:?} cut {power_cut}"));

@@ -241,7 +241,7 @@ fn live_once(
     memory: &MemoryDisk,
     legal: Vec<Recovered>,
     rng: &mut fastrand::Rng,
-) -> Result<Vec<Recovered>, Recovered> {
+) -> Result<Vec<Recovered>, Box<Recovered>> {
     let budget = if rng.u8(..3) == 0 { rng.u64(..12) } else { 12 + rng.u64(..60) };
     let disk = ManualDisk::with_budget(memory, budget);
     let Ok((mut wal, _, recovered)) = open(disk.clone()) else {
@@ -249,7 +249,7 @@ fn live_once(
         return Ok(legal);
     };
     if !legal.contains(&recovered) {
-        return Err(recovered);
+        return Err(Box::new(recovered));
     }
     let mut states = vec![recovered];
     let mut reported = 0;
