@@ -21,6 +21,8 @@ pub mod disk;
 pub mod error;
 #[cfg(test)]
 mod exhaustive;
+#[cfg(test)]
+mod golden;
 mod identity;
 pub mod inspect;
 pub mod memory;
