@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::io::PersistId;
-use super::types::LogIndex;
+use super::types::{LogIndex, Timestamp};
 
 /// One write that has been handed to the disk.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,7 @@ struct InFlight {
     id: PersistId,
     /// The log's end once it is durable; lowered if that end is truncated meanwhile.
     last: LogIndex,
+    submitted: Timestamp,
 }
 
 /// Tracks writes from the moment they are needed until they are durable.
@@ -65,20 +66,24 @@ impl Durability {
     /// Entries after `last` are gone: no completion, however late, may vouch for them.
     pub(super) fn truncate_after(&mut self, last: LogIndex) {
         self.submitted = self.submitted.min(last);
-        self.durable = self.durable.min(last);
+        if !crate::seeded_bug!("durable-kept-after-truncation") {
+            self.durable = self.durable.min(last);
+        }
         for write in &mut self.in_flight {
-            write.last = write.last.min(last);
+            if !crate::seeded_bug!("late-completion-raises") {
+                write.last = write.last.min(last);
+            }
         }
     }
 
     /// A write is about to be handed over, with everything up to `last`.
-    pub(super) fn submit(&mut self, last: LogIndex) -> PersistId {
+    pub(super) fn submit(&mut self, now: Timestamp, last: LogIndex) -> PersistId {
         self.newest = self.upcoming();
         if std::mem::take(&mut self.hard_state_changed) {
             self.hard_state_in = self.newest;
         }
         self.submitted = last;
-        self.in_flight.push_back(InFlight { id: self.newest, last });
+        self.in_flight.push_back(InFlight { id: self.newest, last, submitted: now });
         self.newest
     }
 
@@ -89,6 +94,11 @@ impl Durability {
             self.durable = self.durable.max(write.last);
             self.in_flight.pop_front();
         }
+    }
+
+    /// When the oldest write that is not done was handed over.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.in_flight.front().map(|write| write.submitted)
     }
 
     /// The write after which the current term and vote are durable.
@@ -118,9 +128,9 @@ mod tests {
     #[test]
     fn a_late_completion_vouches_for_nothing_that_was_truncated() {
         let mut d = Durability::default();
-        let first = d.submit(LogIndex(5));
+        let first = d.submit(Timestamp::default(), LogIndex(5));
         d.truncate_after(LogIndex(2));
-        let second = d.submit(LogIndex(4));
+        let second = d.submit(Timestamp::default(), LogIndex(4));
         d.complete(first);
         assert_eq!(d.durable(), LogIndex(2));
         d.complete(second);
@@ -144,8 +154,8 @@ mod tests {
         assert_eq!(d.hard_state_due(), PersistId(0));
         d.change_hard_state();
         assert_eq!(d.hard_state_due(), PersistId(1));
-        d.submit(LogIndex(0));
-        d.submit(LogIndex(1));
+        d.submit(Timestamp::default(), LogIndex(0));
+        d.submit(Timestamp::default(), LogIndex(1));
         assert_eq!(d.hard_state_due(), PersistId(1));
         assert_eq!(d.entries_due(LogIndex(1)), PersistId(2));
     }

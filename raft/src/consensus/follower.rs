@@ -23,6 +23,10 @@ impl Raft {
         if !self.accept_leader(now, from, term) {
             return;
         }
+        if !self.has_room() && self.brings_entries(&m) {
+            // Unanswered: no entry could become durable.
+            return;
+        }
         let outcome = self.append(m);
         let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
         match outcome {
@@ -57,8 +61,20 @@ impl Raft {
         std::iter::once(m.prev_log).chain(m.entries.iter().map(|e| e.id)).find_map(committed)
     }
 
+    /// Whether anything would have to be written.
+    fn brings_entries(&self, m: &AppendEntries) -> bool {
+        m.entries.last().is_some_and(|e| e.id.index > self.log.last().index)
+            || m.entries.iter().any(|e| self.log.id_at(e.id.index).is_some_and(|own| own != e.id))
+    }
+
     fn append(&mut self, m: AppendEntries) -> AppendOutcome {
+        let compacted = m.prev_log.index < self.log.base().id.index;
         match self.log.term_at(m.prev_log.index) {
+            // What was compacted away is committed, and so agrees (§5.4.3).
+            None if compacted => {}
+            None if self.repair.is_some() => {
+                return AppendOutcome::Repairing { from: self.log.last().index.next() };
+            }
             None => {
                 return AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
             }
@@ -79,7 +95,8 @@ impl Raft {
     /// Truncates only at a real conflict: a reordered or repeated request must not remove entries
     /// that a later one brought, and that may have been acknowledged.
     fn append_missing(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
+        let base = self.log.base().id.index;
+        for entry in entries.into_iter().skip_while(|e| e.id.index <= base) {
             match self.log.term_at(entry.id.index) {
                 Some(term) if term == entry.id.term => continue,
                 Some(_) => self.truncate_after(entry.id.index.previous()),
@@ -99,9 +116,9 @@ impl Raft {
         self.refresh_membership();
     }
 
-    /// The newest membership in the log counts, committed or not (§4.1).
-    fn refresh_membership(&mut self) {
-        if let Some(membership) = self.log.membership() {
+    /// The newest membership in the log counts, committed or not (§4.1); without one, that at its base.
+    pub(super) fn refresh_membership(&mut self) {
+        if let Some(membership) = self.log.membership().or_else(|| self.base_membership.clone()) {
             self.membership = membership;
         }
     }

@@ -25,6 +25,11 @@ impl Raft {
                 Some(Refusal::Overloaded)
             }
             Role::Leader(_) => None,
+            Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. }
+                if self.leader.is_none() && !self.has_room() =>
+            {
+                Some(Refusal::DiskFull)
+            }
             Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. } => {
                 Some(Refusal::NotLeader { leader: self.leader })
             }
@@ -77,7 +82,7 @@ impl Raft {
                     .map_or(first, |ours| ours.next().max(first));
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
-            AppendOutcome::Repairing { .. } => {}
+            AppendOutcome::Repairing { from } => peer.repairing(from),
         }
     }
 
@@ -126,11 +131,11 @@ impl Raft {
     /// than a leader's no-op, nobody waits for it, and the next heartbeat will do.
     pub(super) fn tell_commit_soon(&mut self, now: Timestamp) {
         let (commit, soon) = (self.commit_index, now + self.config.heartbeat / COMMIT_NEWS);
-        let log = &self.log;
+        let (log, base) = (&self.log, self.log.base().id.index);
         let Role::Leader(leader) = &mut self.role else { return };
         let is_news = |p: &Progress| {
             let end = commit.min(p.match_index);
-            let mut untold = log.from(p.commit_told.next()).take_while(|e| e.id.index <= end);
+            let mut untold = log.from(p.commit_told.max(base).next()).take_while(|e| e.id.index <= end);
             untold.any(|e| !matches!(e.kind, EntryKind::Noop | EntryKind::Membership))
         };
         for peer in leader.peers.values_mut().filter(|p| is_news(p)) {
@@ -140,7 +145,7 @@ impl Raft {
 
     /// Everything that a leader does by the clock.
     pub(super) fn leader_timers(&mut self, now: Timestamp) {
-        if !self.quorum_answers(now) {
+        if !self.quorum_answers(now) || self.disk_is_slow(now) {
             self.become_follower(now, self.term(), None);
             return;
         }
@@ -193,6 +198,7 @@ impl Raft {
             self.grant_reads();
         }
         for peer in peers {
+            self.advance_transfer(now, peer);
             while let Some(append) = self.next_append(now, peer) {
                 self.send(peer, Message::AppendEntries(append));
             }
@@ -224,9 +230,12 @@ impl Raft {
     /// When a leader has something to do by the clock; none if this node does not lead.
     pub(super) fn leader_deadline(&self) -> Option<Timestamp> {
         let Role::Leader(leader) = &self.role else { return None };
-        let soonest =
-            |p: &Progress| p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due));
-        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).min()
+        let soonest = |p: &Progress| {
+            let transfer = self.transfer_due(p, leader.pace.due());
+            p.lost_at(&self.config).into_iter().chain(transfer).fold(p.heartbeat_due, Timestamp::min)
+        };
+        let disk = self.slow_at();
+        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).chain(disk).min()
     }
 
     /// How far each peer's log is known to agree; empty on a node that does not lead.

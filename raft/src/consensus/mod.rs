@@ -12,23 +12,30 @@ pub mod entry;
 mod follower;
 mod invariants;
 pub mod io;
+mod compaction;
 mod leader;
 pub mod log;
 pub mod message;
 pub mod progress;
 pub mod quorum;
 mod read_index;
+mod receiving;
+mod repair;
 mod role;
+mod room;
+mod sending;
 pub mod snapshot;
 mod state;
+pub mod transfer;
 pub mod types;
 
 use config::Config;
 pub use invariants::Broken;
-use io::{Input, Misdeed, Output, RoleName};
+use io::{Input, Misdeed, Output, RoleName, Room};
 use log::Log;
 use message::Message;
-pub use state::{Raft, StartError};
+pub use state::{Raft, Start, StartError};
+use snapshot::{Repair, SnapshotId};
 use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 impl Raft {
@@ -40,9 +47,19 @@ impl Raft {
             Input::Propose { ticket, kind, data } => self.handle_propose(ticket, kind, data),
             Input::Read { ticket } => self.handle_read(ticket),
             Input::Persisted(id) => self.handle_persisted(now, id),
+            Input::SnapshotStored { id, meta } => self.handle_snapshot_stored(id, &meta),
+            Input::SnapshotChunk { to, snapshot, offset, data } => {
+                self.handle_snapshot_chunk(now, to, snapshot, offset, data);
+            }
+            Input::SnapshotWritten { snapshot, end } => self.handle_snapshot_written(snapshot, end),
+            Input::SnapshotFailed { snapshot } => self.handle_snapshot_failed(snapshot),
+            Input::SnapshotInstalled { id, meta } => self.handle_snapshot_installed(id, meta),
+            Input::Room(room) => self.handle_room(now, room),
             Input::Tick => {}
         }
         self.handle_timers(now);
+        self.finish_repair();
+        self.compact(now);
         self.check(before)
     }
 
@@ -50,7 +67,7 @@ impl Raft {
     /// entries as its window takes.
     pub fn drain(&mut self, now: Timestamp, outputs: &mut Vec<Output>) {
         self.replicate(now);
-        self.emit_persist();
+        self.emit_persist(now);
         outputs.append(&mut self.outputs);
     }
 
@@ -79,7 +96,8 @@ impl Raft {
             Message::HeartbeatReply(m) => self.handle_heartbeat_reply(now, from, m),
             // Between a driver's bootstrap and ours: see `crate::bootstrap`.
             Message::Introduction(_) | Message::IntroductionReply(_) => {}
-            Message::InstallSnapshot(_) | Message::InstallSnapshotReply(_) => {}
+            Message::InstallSnapshot(m) => self.handle_install_snapshot(now, from, m),
+            Message::InstallSnapshotReply(m) => self.handle_install_snapshot_reply(now, from, m),
         }
     }
 
@@ -87,8 +105,12 @@ impl Raft {
         match self.role.name() {
             RoleName::Leader => self.leader_timers(now),
             RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
-                if now >= self.election_due {
+                if now < self.election_due {
+                } else if self.may_lead(now) {
                     self.become_pre_candidate(now);
+                } else {
+                    self.restart_election_timer(now);
+                    self.become_follower(now, self.term(), None);
                 }
             }
         }
@@ -154,7 +176,25 @@ impl Raft {
         self.commit_index
     }
 
-    /// The newest membership in its log.
+    /// The newest snapshot that is durable here.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        self.snapshot
+    }
+
+    /// What its log must reach again, if it lost durable entries.
+    #[must_use]
+    pub fn repair(&self) -> Option<Repair> {
+        self.repair
+    }
+
+    /// Whether its disk has room.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.room
+    }
+
+    /// The newest membership in its log, or of the snapshot that stands for its beginning.
     #[must_use]
     pub fn membership(&self) -> &Membership {
         &self.membership

@@ -5,7 +5,7 @@ use super::handle::{Request, StopCause};
 use super::outside::{Event, Outside};
 use super::{Bootstrap, Options, Status};
 use crate::bootstrap::{self, first_state};
-use crate::consensus::Raft;
+use crate::consensus::{Raft, Start};
 use crate::consensus::entry::Chain;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::types::Membership;
@@ -38,7 +38,8 @@ pub(super) async fn start<D: Disk, T: Transport>(
     }
     let config = options.config.clone();
     let (hard_state, entries) = (recovered.hard_state, recovered.entries);
-    let raft = Raft::new(identity.node, config, options.seed, outside.now(), hard_state, entries)
+    let start = Start { hard_state, entries, ..Start::default() };
+    let raft = Raft::new(identity.node, config, options.seed, outside.now(), start)
         .map_err(|error| StopCause::Invariant(error.to_string()))?;
     check_named(raft.membership(), identity)?;
     Ok(raft)

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::consensus::Start;
+use crate::consensus::entry::Entry;
+use crate::consensus::message::Message;
+use crate::consensus::types::{LogId, NodeId};
 use crate::bootstrap::first_state;
 use crate::consensus::config::Config;
 use crate::consensus::message::{
@@ -16,7 +20,8 @@ fn alone(max_uncommitted_bytes: usize) -> Server<Echo> {
     let (hard_state, first) =
         first_state(&Membership { voters: BTreeMap::from([(NodeId(1), Incarnation(1))]) });
     let config = Config { max_uncommitted_bytes, ..Config::lan() };
-    let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+    let start = Start { hard_state, entries: vec![first], ..Start::default() };
+    let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), start).unwrap();
     Server::new(raft, Echo)
 }
 
@@ -36,7 +41,8 @@ fn persisted(server: &mut Server<Echo>, outputs: &[Output]) -> Vec<Output> {
 fn leader() -> Server<Echo> {
     let voters = (1..=3).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
     let (hard_state, first) = first_state(&Membership { voters });
-    let raft = Raft::new(NodeId(1), Config::lan(), 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+    let start = Start { hard_state, entries: vec![first], ..Start::default() };
+    let raft = Raft::new(NodeId(1), Config::lan(), 1, Timestamp::default(), start).unwrap();
     let mut server = Server::new(raft, Echo);
     step(&mut server, 301, Input::Tick);
     let pre_vote = PreVoteReply { term: Term(1), asked: Term(2), granted: true };

@@ -16,7 +16,7 @@ use super::entry::{Entry, EntryKind};
 use super::io::{Input, Output, Persist, PersistId, Ticket};
 use super::message::{AppendEntries, Heartbeat, Message, RequestVote};
 use super::types::{HardState, Incarnation, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
-use super::{Raft, config::Config};
+use super::{Raft, Start, config::Config};
 
 pub(super) const N1: NodeId = NodeId(1);
 pub(super) const N2: NodeId = NodeId(2);
@@ -52,7 +52,8 @@ impl Solo {
     pub(super) fn new(voters: u64, term: u64, terms: &[u64]) -> Solo {
         let hard_state = HardState { current_term: Term(term), voted_for: None };
         let now = Timestamp::default();
-        let raft = Raft::new(N1, Config::lan(), 1, now, hard_state, entries(voters, terms)).unwrap();
+        let start = Start { hard_state, entries: entries(voters, terms), ..Start::default() };
+        let raft = Raft::new(N1, Config::lan(), 1, now, start).unwrap();
         Solo { raft, now }
     }
 
@@ -164,7 +165,8 @@ impl Net {
     pub(super) fn restart(&mut self, n: NodeId) {
         let now = self.nodes.values().map(|s| s.now).max().unwrap_or_default();
         let (hard_state, entries) = self.disks[&n].clone();
-        let raft = Raft::new(n, Config::lan(), n.0, now, hard_state, entries).unwrap();
+        let start = Start { hard_state, entries, ..Start::default() };
+        let raft = Raft::new(n, Config::lan(), n.0, now, start).unwrap();
         self.nodes.insert(n, Solo { raft, now });
         self.wire.retain(|(from, to, _)| *from != n && *to != n);
     }

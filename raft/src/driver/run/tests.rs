@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::bootstrap::first_state;
-use crate::consensus::Raft;
+use crate::consensus::{Raft, Start};
 use crate::consensus::config::Config;
 use crate::consensus::message::HeartbeatReply;
 use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, Timestamp};
@@ -35,7 +35,8 @@ fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::Unbou
         clock: Instant::now() - Duration::from_secs(10),
     };
     let config = Config::lan();
-    let raft = Raft::new(me, config.clone(), 1, Timestamp::default(), hard_state, vec![first]).unwrap();
+    let start = Start { hard_state, entries: vec![first], ..Start::default() };
+    let raft = Raft::new(me, config.clone(), 1, Timestamp::default(), start).unwrap();
     let bootstrap = super::super::Bootstrap::Membership(membership);
     let options = Options { config, bootstrap, boot: BootId(1), seed: 1 };
     (Loop::new(outside, options, identity, Server::new(raft, Echo)), queue)
