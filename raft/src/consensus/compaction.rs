@@ -30,7 +30,7 @@ impl Raft {
         if upto <= base {
             return;
         }
-        if let Some(newest) = self.log.compact(upto).filter_map(|e| Entry::membership(&e)).last() {
+        if let Some(newest) = self.log.compact(upto) {
             self.base_membership = Some(newest);
         }
         self.outputs.push(Output::Compact(upto));

@@ -119,17 +119,16 @@ impl Log {
         self.places.truncate(keep);
     }
 
-    /// Drops every entry up to `upto`, where that stands in the log; hands them over.
-    pub(crate) fn compact(&mut self, upto: LogIndex) -> impl Iterator<Item = Entry> + use<> {
-        let count = self.position(upto).map_or(0, |at| at + 1);
-        let count = if count <= self.entries.len() { count } else { 0 };
-        if let (Some(id), Some(place)) = (self.id_at(upto), count.checked_sub(1).and_then(|at| self.places.get(at)))
-        {
-            self.base = Base { id, chain: place.chain };
-            self.base_bytes = place.bytes;
-        }
-        self.places.drain(..count);
-        self.entries.drain(..count).collect::<Vec<_>>().into_iter()
+    /// Drops every entry up to `upto`, if there is one at it. Returns the newest membership among them.
+    pub(crate) fn compact(&mut self, upto: LogIndex) -> Option<Membership> {
+        let at = self.position(upto)?;
+        let (id, place) = (self.entries.get(at)?.id, *self.places.get(at)?);
+        let newest = self.entries.range(..=at).rev().find_map(Entry::membership);
+        self.base = Base { id, chain: place.chain };
+        self.base_bytes = place.bytes;
+        self.places.drain(..=at);
+        self.entries.drain(..=at);
+        newest
     }
 
     /// The whole log gives way to what stands for its beginning.
@@ -238,7 +237,7 @@ mod tests {
     fn compaction_changes_nothing_that_is_still_there() {
         let whole = log(&[1, 1, 3, 3, 3, 6]);
         let mut cut = whole.clone();
-        assert_eq!(cut.compact(LogIndex(4)).count(), 4);
+        cut.compact(LogIndex(4));
         assert_eq!(cut.base().id, whole.id_at(LogIndex(4)).unwrap());
         for index in (4..8).map(LogIndex) {
             assert_eq!((cut.id_at(index), cut.chain_at(index)), (whole.id_at(index), whole.chain_at(index)));
@@ -246,7 +245,8 @@ mod tests {
         assert!(cut.from(LogIndex(5)).eq(whole.from(LogIndex(5))));
         assert_eq!(cut.term_at(LogIndex(3)), None);
         for nonsense in [0, 3, 4, 7, u64::MAX] {
-            assert_eq!(cut.compact(LogIndex(nonsense)).count(), 0, "{nonsense}");
+            cut.compact(LogIndex(nonsense));
+            assert_eq!(cut.base().id.index, LogIndex(4), "{nonsense}");
         }
         cut.push(entry(7, 6, 100));
         assert_eq!(cut.last().index, LogIndex(7));

@@ -53,7 +53,7 @@ impl Raft {
             }
             Input::SnapshotWritten { snapshot, end } => self.handle_snapshot_written(snapshot, end),
             Input::SnapshotFailed { snapshot } => self.handle_snapshot_failed(snapshot),
-            Input::SnapshotInstalled { id, meta } => self.handle_snapshot_installed(id, meta),
+            Input::SnapshotInstalled { id, meta } => self.handle_snapshot_installed(now, id, meta),
             Input::Room(room) => self.handle_room(now, room),
             Input::Tick => {}
         }

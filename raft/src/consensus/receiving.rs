@@ -4,6 +4,7 @@
 use super::entry::Entry;
 use super::io::{Misdeed, Output, RoleName};
 use super::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOutcome};
+use super::role::Role;
 use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
 use super::types::{LogId, LogIndex, NodeId, Timestamp};
@@ -89,10 +90,10 @@ impl Raft {
         !self.holds(last.index) && (!leads || self.log.id_at(last.index) == Some(last))
     }
 
-    pub(super) fn handle_snapshot_installed(&mut self, id: SnapshotId, meta: SnapshotMeta) {
+    pub(super) fn handle_snapshot_installed(&mut self, now: Timestamp, id: SnapshotId, meta: SnapshotMeta) {
         self.receiving = self.receiving.filter(|r| r.snapshot != id);
         if self.takes_snapshot(id.last) && id.last == meta.base.id {
-            self.take_in(id, meta);
+            self.take_in(now, id, meta);
         }
         if let Some(leader) = self.leader.filter(|leader| *leader != self.id && self.commit_index >= id.last.index) {
             self.answer_installed(leader, id);
@@ -101,7 +102,7 @@ impl Raft {
 
     /// Where the log holds the snapshot's last entry, what follows it stays, since it may have been
     /// acknowledged; `compact` then drops what precedes it. Else nothing of the log is worth keeping.
-    fn take_in(&mut self, id: SnapshotId, meta: SnapshotMeta) {
+    fn take_in(&mut self, now: Timestamp, id: SnapshotId, meta: SnapshotMeta) {
         let last = id.last.index;
         if self.log.id_at(last) != Some(id.last) {
             self.log.replace(meta.base);
@@ -109,6 +110,10 @@ impl Raft {
             self.durability.truncate_after(last.previous());
             self.base_membership = Some(meta.membership);
             self.refresh_membership();
+            if !matches!(self.role, Role::Follower) {
+                // It campaigned with another log.
+                self.become_follower(now, self.term(), None);
+            }
         }
         self.snapshot = Some(id);
         self.commit_index = last;
@@ -118,7 +123,7 @@ impl Raft {
 
     fn release_uncommitted_bytes(&mut self) {
         let uncommitted = self.log.from(self.commit_index.next()).map(Entry::weight).sum();
-        if let super::role::Role::Leader(leader) = &mut self.role {
+        if let Role::Leader(leader) = &mut self.role {
             leader.uncommitted_bytes = uncommitted;
         }
     }

@@ -51,13 +51,13 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peers.get_mut(&to) else { return };
         let Some(transfer) = peer.sending.as_mut().filter(|t| t.snapshot() == snapshot) else { return };
-        match data.filter(|data| !data.is_empty()) {
-            Some(data) if transfer.awaits(offset, data.len()) => {
+        // Without one it was given up meanwhile.
+        let Some(length) = transfer.awaited(offset) else { return };
+        match data.filter(|data| data.len() as u64 == length) {
+            Some(data) => {
                 let chunk = InstallSnapshot { term, snapshot, offset, data };
                 self.send(to, Message::InstallSnapshot(chunk));
             }
-            // It was given up meanwhile.
-            Some(_) => {}
             None => match newest.filter(|newest| *newest != snapshot) {
                 Some(newest) => *transfer = Transfer::new(now, newest),
                 None => transfer.unreadable(now),

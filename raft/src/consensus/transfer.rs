@@ -106,10 +106,9 @@ impl Transfer {
         (piece.offset, length)
     }
 
-    /// Whether these bytes, just read, are still to be sent.
-    pub(super) fn awaits(&self, offset: u64, length: usize) -> bool {
-        let end = offset.saturating_add(length as u64);
-        self.in_flight.iter().any(|piece| piece.offset == offset && piece.end == end)
+    /// The length of the piece at `offset`, if it is still to be sent.
+    pub(super) fn awaited(&self, offset: u64) -> Option<u64> {
+        self.in_flight.iter().find(|piece| piece.offset == offset).map(|piece| piece.end - piece.offset)
     }
 
     /// A piece cannot be read: a probe later on finds out from where to try again.

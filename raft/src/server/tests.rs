@@ -1,5 +1,7 @@
 //! One server, given its inputs by hand.
 
+mod snapshots;
+
 use std::collections::BTreeMap;
 
 use super::*;

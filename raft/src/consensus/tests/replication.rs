@@ -98,7 +98,8 @@ fn a_silent_peer_gets_heartbeats_only_until_it_answers() {
     let elected = node.lead();
     node.persisted(&elected);
     reply(&mut node, N2, appends_to(&elected, N2)[0].id, AppendOutcome::Matched(LogIndex(2)));
-    node.propose(1, "x");
+    let proposed = node.propose(1, "x");
+    node.persisted(&proposed);
     let alive = |node: &mut Solo, from| {
         let term = node.raft.term();
         node.hears(from, Message::HeartbeatReply(HeartbeatReply { term, round: 0 }))
