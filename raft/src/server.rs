@@ -82,9 +82,11 @@ impl<M: StateMachine> Server<M> {
             Input::Propose { ticket, tag: None, command } => {
                 consensus_io::Input::Propose { ticket, kind: EntryKind::Command, data: command }
             }
-            Input::Propose { ticket, tag: Some(tag), command } => {
-                consensus_io::Input::Propose { ticket, kind: EntryKind::SessionCommand, data: tag.encode(&command) }
-            }
+            Input::Propose { ticket, tag: Some(tag), command } => consensus_io::Input::Propose {
+                ticket,
+                kind: EntryKind::SessionCommand,
+                data: tag.encode(&command),
+            },
             Input::OpenSession { ticket, drawn } => {
                 let data = Bytes::copy_from_slice(&drawn.0.to_le_bytes());
                 consensus_io::Input::Propose { ticket, kind: EntryKind::OpenSession, data }
@@ -169,7 +171,9 @@ impl<M: StateMachine> Server<M> {
             consensus_io::Output::WriteSnapshot { snapshot, offset, data } => {
                 self.outputs.push(Output::WriteSnapshot { snapshot, offset, data });
             }
-            consensus_io::Output::Alarm { peer, misdeed } => self.outputs.push(Output::Alarm { peer, misdeed }),
+            consensus_io::Output::Alarm { peer, misdeed } => {
+                self.outputs.push(Output::Alarm { peer, misdeed });
+            }
         }
     }
 

@@ -46,6 +46,54 @@ const BUGS: &[SeededBug] = &[
         test: "every_flipped_bit_is_named_or_only_costs_what_was_not_known_durable",
         class: "damage to durable entries is taken for a torn tail and cut away",
     },
+    SeededBug {
+        name: "durable-kept-after-truncation",
+        package: "raft",
+        test: "truncation_lowers_what_was_already_durable",
+        class: "truncated entries are still taken for durable",
+    },
+    SeededBug {
+        name: "late-completion-raises",
+        package: "raft",
+        test: "a_late_completion_vouches_for_nothing_that_was_truncated",
+        class: "a late completion vouches for what was truncated meanwhile",
+    },
+    SeededBug {
+        name: "log-suffix-kept-after-install",
+        package: "raft",
+        test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",
+        class: "a log that conflicts with an installed snapshot keeps its end",
+    },
+    SeededBug {
+        name: "snapshot-acked-before-durable",
+        package: "raft",
+        test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",
+        class: "a snapshot is acknowledged before the log that begins behind it is on disk",
+    },
+    SeededBug {
+        name: "snapshot-over-newer-log",
+        package: "raft",
+        test: "a_snapshot_never_replaces_what_is_known_to_be_committed_as_far",
+        class: "an older snapshot takes the place of a newer state",
+    },
+    SeededBug {
+        name: "repairing-node-votes",
+        package: "raft",
+        test: "a_repairing_node_votes_only_for_a_log_that_holds_what_it_lost",
+        class: "a node whose log lost entries helps a log to win that lacks them",
+    },
+    SeededBug {
+        name: "repair-match-kept",
+        package: "raft",
+        test: "what_a_peer_lost_is_sent_again_however_far_it_had_matched",
+        class: "a leader never sends again what a repaired peer had acknowledged",
+    },
+    SeededBug {
+        name: "sessions-missing-from-snapshot",
+        package: "raft",
+        test: "a_snapshot_holds_the_sessions",
+        class: "a snapshot without the sessions lets a repeat take effect twice",
+    },
 ];
 
 /// Which bugs to try.

@@ -5,6 +5,7 @@
 //!
 //! Modules in reading order; none calls upward.
 
+mod compaction;
 pub mod config;
 mod durability;
 mod election;
@@ -12,7 +13,6 @@ pub mod entry;
 mod follower;
 mod invariants;
 pub mod io;
-mod compaction;
 mod leader;
 pub mod log;
 pub mod message;
@@ -34,8 +34,8 @@ pub use invariants::Broken;
 use io::{Input, Misdeed, Output, RoleName, Room};
 use log::Log;
 use message::Message;
-pub use state::{Raft, Start, StartError};
 use snapshot::{Repair, SnapshotId};
+pub use state::{Raft, Start, StartError};
 use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 impl Raft {

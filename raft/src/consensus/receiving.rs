@@ -41,7 +41,11 @@ impl Raft {
     fn misdeed_in_snapshot(&self, m: &InstallSnapshot) -> Option<Misdeed> {
         let SnapshotId { last, length, .. } = m.snapshot;
         let end = m.offset.checked_add(m.data.len() as u64);
-        if last.index == LogIndex(0) || last.term > m.term || end.is_none_or(|end| end > length) || length == 0 {
+        if last.index == LogIndex(0)
+            || last.term > m.term
+            || end.is_none_or(|end| end > length)
+            || length == 0
+        {
             return Some(Misdeed::BrokenSnapshot { last });
         }
         let own = self.log.id_at(last.index).filter(|own| own.term != last.term)?;
@@ -95,7 +99,9 @@ impl Raft {
         if self.takes_snapshot(id.last) && id.last == meta.base.id {
             self.take_in(now, id, meta);
         }
-        if let Some(leader) = self.leader.filter(|leader| *leader != self.id && self.commit_index >= id.last.index) {
+        if let Some(leader) =
+            self.leader.filter(|leader| *leader != self.id && self.commit_index >= id.last.index)
+        {
             self.answer_installed(leader, id);
         }
     }

@@ -13,8 +13,8 @@ use super::log::{Gap, Log};
 use super::message::Message;
 use super::progress::Progress;
 use super::read_index::ReadRounds;
-use super::role::{Leader, Role};
 use super::receiving::Receiving;
+use super::role::{Leader, Role};
 use super::snapshot::{Base, Repair, SnapshotId};
 use super::transfer::Pace;
 use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
@@ -127,7 +127,8 @@ impl Raft {
         }
         let commit_index = committed_at_start(&log, snapshot)?;
         let base_membership = membership;
-        let membership = log.membership().or_else(|| base_membership.clone()).ok_or(StartError::NoMembership)?;
+        let membership =
+            log.membership().or_else(|| base_membership.clone()).ok_or(StartError::NoMembership)?;
         let mut raft = Raft {
             id,
             config,

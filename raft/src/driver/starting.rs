@@ -5,10 +5,10 @@ use super::handle::{Request, StopCause};
 use super::outside::{Event, Outside};
 use super::{Bootstrap, Options, Status};
 use crate::bootstrap::{self, first_state};
-use crate::consensus::{Raft, Start};
 use crate::consensus::entry::Chain;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::types::Membership;
+use crate::consensus::{Raft, Start};
 use crate::storage::{Disk, Identity, Recovered};
 use crate::transport::Transport;
 

@@ -141,7 +141,8 @@ fn a_node_starts_from_its_snapshot_alone() {
     let (snapshot, meta) = snapshot(id(9, 2), 100);
     let hard_state = HardState { current_term: Term(3), voted_for: None };
     let membership = Some(meta.membership);
-    let start = Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
+    let start =
+        Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
     let node = Solo::start(Config::lan(), start.clone());
     assert_eq!((node.raft.commit_index(), node.raft.last_log()), (LogIndex(9), id(9, 2)));
     assert_eq!(*node.raft.membership(), voters(3));

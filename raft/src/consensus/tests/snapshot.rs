@@ -26,7 +26,12 @@ fn written(outputs: &[Output]) -> Vec<(u64, usize)> {
 
 fn piece(term: u64, last: LogId, offset: u64, length: usize) -> Message {
     let data = Bytes::from(vec![1; length]);
-    Message::InstallSnapshot(InstallSnapshot { term: Term(term), snapshot: snapshot(last, 100).0, offset, data })
+    Message::InstallSnapshot(InstallSnapshot {
+        term: Term(term),
+        snapshot: snapshot(last, 100).0,
+        offset,
+        data,
+    })
 }
 
 fn next(offset: u64) -> Vec<SnapshotOutcome> {
@@ -51,7 +56,11 @@ fn pieces_are_taken_in_order_and_answered_once_written() {
     let first = node.hears(N2, piece(2, last, 0, 40));
     assert_eq!((written(&first), outcomes(&first)), (vec![(0, 40)], vec![]));
     let lost = node.hears(N2, piece(2, last, 80, 20));
-    assert_eq!((written(&lost), outcomes(&lost)), (vec![], next(40)), "after a lost piece: from where it was");
+    assert_eq!(
+        (written(&lost), outcomes(&lost)),
+        (vec![], next(40)),
+        "after a lost piece: from where it was"
+    );
     assert_eq!(written(&node.hears(N2, piece(2, last, 0, 40))), [], "twice");
     let (snapshot, _) = snapshot(last, 100);
     assert_eq!(outcomes(&node.step(Input::SnapshotWritten { snapshot, end: 40 })), next(40));

@@ -6,10 +6,10 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::bootstrap::first_state;
-use crate::consensus::{Raft, Start};
 use crate::consensus::config::Config;
 use crate::consensus::message::HeartbeatReply;
 use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, Timestamp};
+use crate::consensus::{Raft, Start};
 use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
 use crate::transport::{InProcess, InProcessTransport, Inbox};

@@ -5,12 +5,7 @@ use crate::consensus::progress::Mode;
 
 /// Pieces of 10 bytes, 3 of them unanswered.
 fn small() -> Config {
-    Config {
-        snapshot_chunk_bytes: 10,
-        snapshot_window: 3,
-        snapshot_bytes_per_second: None,
-        ..Config::lan()
-    }
+    Config { snapshot_chunk_bytes: 10, snapshot_window: 3, snapshot_bytes_per_second: None, ..Config::lan() }
 }
 
 /// A leader of term 2 whose log begins behind 5, with a snapshot of 100 bytes up to there.
@@ -18,7 +13,8 @@ fn leader(config: Config) -> Solo {
     let (snapshot, meta) = snapshot(id(5, 1), 100);
     let hard_state = HardState { current_term: Term(1), voted_for: None };
     let membership = Some(meta.membership);
-    let start = Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
+    let start =
+        Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
     let mut node = Solo::start(config, start);
     node.lead_and_commit();
     node
@@ -225,7 +221,8 @@ fn a_transfer_ends_with_the_leadership() {
     assert_eq!(pieces(&chunk(&mut node, 0, Some(10))), []);
     let mut node = leader(small());
     behind(&mut node);
-    let reply = InstallSnapshotReply { term: Term(9), snapshot: the_snapshot(), outcome: SnapshotOutcome::Next(0) };
+    let reply =
+        InstallSnapshotReply { term: Term(9), snapshot: the_snapshot(), outcome: SnapshotOutcome::Next(0) };
     node.hears(N3, Message::InstallSnapshotReply(reply));
     assert_eq!((node.raft.term(), node.raft.leader()), (Term(9), None));
 }
