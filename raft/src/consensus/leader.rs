@@ -131,11 +131,11 @@ impl Raft {
     /// than a leader's no-op, nobody waits for it, and the next heartbeat will do.
     pub(super) fn tell_commit_soon(&mut self, now: Timestamp) {
         let (commit, soon) = (self.commit_index, now + self.config.heartbeat / COMMIT_NEWS);
-        let (log, base) = (&self.log, self.log.base().id.index);
+        let log = &self.log;
         let Role::Leader(leader) = &mut self.role else { return };
         let is_news = |p: &Progress| {
             let end = commit.min(p.match_index);
-            let mut untold = log.from(p.commit_told.max(base).next()).take_while(|e| e.id.index <= end);
+            let mut untold = log.from(p.commit_told.next()).take_while(|e| e.id.index <= end);
             untold.any(|e| !matches!(e.kind, EntryKind::Noop | EntryKind::Membership))
         };
         for peer in leader.peers.values_mut().filter(|p| is_news(p)) {
@@ -234,8 +234,7 @@ impl Raft {
             let transfer = self.transfer_due(p, leader.pace.due());
             p.lost_at(&self.config).into_iter().chain(transfer).fold(p.heartbeat_due, Timestamp::min)
         };
-        let disk = self.slow_at();
-        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).chain(disk).min()
+        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).min()
     }
 
     /// How far each peer's log is known to agree; empty on a node that does not lead.

@@ -156,7 +156,7 @@ impl Progress {
     /// The peer lost what it held at and behind `from`: the one thing that lowers `match_index`. What
     /// was committed by counting it stays so, since such a peer helps no log to win that lacks it.
     pub fn repairing(&mut self, from: LogIndex) {
-        let from = from.max(LogIndex(1)).min(self.next_index);
+        let from = from.min(self.next_index);
         if !crate::seeded_bug!("repair-match-kept") {
             self.match_index = self.match_index.min(from.previous());
         }

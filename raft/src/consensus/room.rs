@@ -22,11 +22,7 @@ impl Raft {
 
     /// Whether a write has been under way for longer than the others wait for a leader.
     pub(super) fn disk_is_slow(&self, now: Timestamp) -> bool {
-        self.slow_at().is_some_and(|at| at <= now)
-    }
-
-    /// From when on the oldest write counts as too slow.
-    pub(super) fn slow_at(&self) -> Option<Timestamp> {
-        self.durability.waits_since().map(|since| since + self.config.election_max * SLOW)
+        let since = self.durability.waits_since();
+        since.is_some_and(|since| since + self.config.election_max * SLOW <= now)
     }
 }

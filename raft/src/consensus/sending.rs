@@ -75,7 +75,7 @@ impl Raft {
             self.become_follower(now, m.term, None);
             return;
         }
-        let (term, last) = (self.term(), self.log.last().index);
+        let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
         peer.heard(now);
@@ -88,7 +88,7 @@ impl Raft {
             }
             SnapshotOutcome::Next(there) => transfer.answered(now, there),
             SnapshotOutcome::Installed => {
-                peer.installed(m.snapshot.last.index.min(last));
+                peer.installed(m.snapshot.last.index);
                 self.advance_commit();
                 self.tell_commit_soon(now);
             }

@@ -137,6 +137,6 @@ impl Pace {
         let Some(rate) = per_second.filter(|rate| *rate > 0) else { return };
         let nanos = u128::from(bytes as u64) * 1_000_000_000 / u128::from(rate);
         let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        self.due = self.due.max(now) + takes;
+        self.due = now + takes;
     }
 }

@@ -67,6 +67,25 @@ fn a_slow_peer_in_reach_keeps_the_log_and_one_out_of_reach_does_not() {
 }
 
 #[test]
+fn a_snapshot_that_comes_late_does_not_take_the_place_of_a_newer_one() {
+    let mut node = leader();
+    node.acks(N3, LogIndex(2));
+    stored(&mut node, id(5, 1));
+    stored(&mut node, id(4, 1));
+    assert_eq!(node.raft.snapshot().map(|s| s.last), Some(id(5, 1)));
+}
+
+/// Every step is followed by a look at this node's own state.
+#[test]
+fn a_log_that_lost_what_is_not_committed_stops_the_node() {
+    use crate::consensus::invariants::Broken;
+    let mut node = follower(2);
+    node.raft.log.compact(LogIndex(3));
+    let broken = Broken::BaseBeyondCommit { base: LogIndex(3), commit: LogIndex(2) };
+    assert_eq!(node.raft.step(node.now, Input::Tick), Err(broken));
+}
+
+#[test]
 fn kept_log_is_bounded_in_bytes() {
     let config = Config { max_kept_log_bytes: 100, ..Config::lan() };
     let hard_state = HardState { current_term: Term(1), voted_for: None };

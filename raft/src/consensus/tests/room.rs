@@ -25,6 +25,16 @@ fn a_leader_without_room_steps_down_and_refuses() {
 }
 
 #[test]
+fn a_leader_that_falls_silent_is_forgotten_without_a_campaign() {
+    let mut node = Solo::new(3, 2, &[]);
+    node.step(Input::Room(Room::Full));
+    node.appended(N2, append(2, id(1, 1), vec![], 1));
+    assert_eq!(node.raft.leader(), Some(N2));
+    node.after(301);
+    assert_eq!(refusal(&node.propose(1, "x")), Some(Refusal::DiskFull));
+}
+
+#[test]
 fn without_room_a_node_votes_and_does_not_campaign() {
     let mut node = leader();
     node.step(Input::Room(Room::Full));

@@ -68,6 +68,16 @@ fn pieces_are_taken_in_order_and_answered_once_written() {
 }
 
 #[test]
+fn only_what_was_taken_of_this_file_is_answered() {
+    let mut node = node(&[]);
+    node.hears(N2, piece(2, id(9, 2), 0, 40));
+    let (other, _) = snapshot(id(8, 2), 100);
+    assert_eq!(outcomes(&node.step(Input::SnapshotWritten { snapshot: other, end: 40 })), []);
+    let (this, _) = snapshot(id(9, 2), 100);
+    assert_eq!(outcomes(&node.step(Input::SnapshotWritten { snapshot: this, end: 41 })), []);
+}
+
+#[test]
 fn another_leader_goes_on_with_the_same_file_and_begins_another() {
     let mut node = node(&[]);
     node.hears(N2, piece(2, id(9, 2), 0, 40));
@@ -214,6 +224,27 @@ fn a_leaders_own_log_is_never_replaced() {
     let last = node.raft.last_log();
     install(&mut node, id(9, 2));
     assert_eq!((node.raft.last_log(), node.raft.leader()), (last, Some(N1)));
+}
+
+#[test]
+fn a_leader_whose_log_holds_the_snapshot_takes_it_in() {
+    let mut node = node(&[2]);
+    let elected = node.lead();
+    node.persisted(&elected);
+    assert!(node.raft.uncommitted_bytes() > 32);
+    let outputs = install(&mut node, id(2, 2));
+    assert!(outputs.contains(&Output::Commit(LogIndex(2))));
+    assert_eq!(node.raft.uncommitted_bytes(), 32, "its no-op");
+}
+
+#[test]
+fn a_snapshot_that_contradicts_itself_changes_nothing() {
+    let mut node = node(&[]);
+    node.hears(N2, piece(2, id(9, 2), 0, 100));
+    let (id9, _) = snapshot(id(9, 2), 100);
+    let (_, meta) = snapshot(id(8, 2), 100);
+    let outputs = node.step(Input::SnapshotInstalled { id: id9, meta });
+    assert_eq!((outcomes(&outputs), node.raft.commit_index()), (vec![], LogIndex(0)));
 }
 
 #[test]

@@ -60,6 +60,15 @@ fn a_snapshot_is_due_after_enough_log_and_one_at_a_time() {
 }
 
 #[test]
+fn no_snapshot_is_taken_of_nothing() {
+    let (hard_state, first) = first_state(&voters(1));
+    let config = Config { snapshot_min_log_bytes: 0, ..Config::lan() };
+    let start = Start { hard_state, entries: vec![first], ..Start::default() };
+    let raft = Raft::new(NodeId(1), config, 1, Timestamp::default(), start).unwrap();
+    assert!(!Server::new(raft, Echo).snapshot_due());
+}
+
+#[test]
 fn a_large_snapshot_waits_for_as_much_log_as_it_has_itself() {
     let mut server = small();
     apply(&mut server, 1, 1000);

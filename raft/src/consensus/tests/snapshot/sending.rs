@@ -255,3 +255,31 @@ fn a_log_that_went_on_without_the_peer_needs_another_snapshot() {
     let probe = |o: &Output| matches!(o, Output::Send { message: Message::InstallSnapshot(m), .. } if m.snapshot == newer);
     assert!(outputs.iter().any(probe), "{outputs:?}");
 }
+
+/// What is in flight of the log is lost with the log, and nobody waits for it.
+#[test]
+fn requests_in_flight_do_not_disturb_a_transfer() {
+    let mut node = leader(Config { max_in_flight: 1, max_kept_log_bytes: 0, ..small() });
+    node.acks(N3, LogIndex(6));
+    for ticket in 0..3 {
+        let proposed = node.propose(ticket, "x");
+        node.persisted(&proposed);
+    }
+    node.acks(N2, LogIndex(9));
+    let (newer, meta) = snapshot(id(9, 2), 200);
+    node.step(Input::SnapshotStored { id: newer, meta });
+    assert_eq!(mode(&node), Mode::Snapshot);
+    wait(&mut node, 500);
+    assert_eq!(mode(&node), Mode::Snapshot);
+}
+
+#[test]
+fn a_peer_that_repairs_is_looked_at_anew() {
+    let mut node = leader(small());
+    behind(&mut node);
+    has(&mut node, 50);
+    let outcome = AppendOutcome::Repairing { from: LogIndex(2) };
+    let reply = AppendEntriesReply { term: Term(2), id: 1, outcome };
+    let outputs = node.hears(N3, Message::AppendEntriesReply(reply));
+    assert_eq!(pieces(&outputs), [(0, 0)]);
+}
