@@ -7,7 +7,7 @@ use super::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOut
 use super::role::Role;
 use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
-use super::types::{LogId, LogIndex, NodeId, Timestamp};
+use super::types::{LogIndex, NodeId, Timestamp};
 
 /// A snapshot on its way here.
 #[derive(Clone, Copy, Debug)]
@@ -87,16 +87,18 @@ impl Raft {
         self.receiving = self.receiving.filter(|r| r.snapshot != snapshot);
     }
 
-    /// Whether a snapshot that ends at `last` may be installed. It may not where the log is committed
+    /// Whether this snapshot may be installed. It may not where the log is committed
     /// as far; nor over the log of a leader, which holds all that is committed (§5.4.3).
-    pub(crate) fn takes_snapshot(&self, last: LogId) -> bool {
-        let leads = self.role() == RoleName::Leader;
-        !self.holds(last.index) && (!leads || self.log.id_at(last.index) == Some(last))
+    pub(crate) fn takes_snapshot(&self, id: &SnapshotId, meta: &SnapshotMeta) -> bool {
+        let (last, leads) = (id.last, self.role() == RoleName::Leader);
+        last == meta.base.id
+            && !self.holds(last.index)
+            && (!leads || self.log.id_at(last.index) == Some(last))
     }
 
     pub(super) fn handle_snapshot_installed(&mut self, now: Timestamp, id: SnapshotId, meta: SnapshotMeta) {
         self.receiving = self.receiving.filter(|r| r.snapshot != id);
-        if self.takes_snapshot(id.last) && id.last == meta.base.id {
+        if self.takes_snapshot(&id, &meta) {
             self.take_in(now, id, meta);
         }
         if let Some(leader) =

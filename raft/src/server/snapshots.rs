@@ -94,7 +94,7 @@ impl<M: StateMachine> Server<M> {
     /// once that is durable.
     pub fn install(&mut self, now: Timestamp, installed: Installed<M>) -> Result<(), Fatal> {
         let Installed { id, meta, sessions, machine } = installed;
-        let takes = self.raft.takes_snapshot(id.last) && id.last == meta.base.id;
+        let takes = self.raft.takes_snapshot(&id, &meta);
         self.raft.step(now, consensus_io::Input::SnapshotInstalled { id, meta })?;
         if !takes {
             return Ok(());
