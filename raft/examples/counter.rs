@@ -21,8 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let voters: BTreeMap<_, _> = (1..=3).map(|n| (NodeId(n), Incarnation(n.into()))).collect();
     let (network, mut nodes) = (transport::InProcess::new(), Vec::new());
     for (&id, &incarnation) in &voters {
-        let log =
-            storage::Storage::open(storage::MemoryDisk::new(), &ClusterId::new("demo")?, id, incarnation)?;
+        let log = storage::Storage::open(storage::MemoryDisk::new(), &ClusterId::new("demo")?, id, incarnation)?;
         let (inbox, received) = transport::Inbox::new();
         let bootstrap = driver::Bootstrap::Membership(Membership { voters: voters.clone() });
         let options = driver::Options { config: Config::lan(), bootstrap, boot: BootId(1), seed: id.0 };

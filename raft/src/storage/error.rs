@@ -49,9 +49,7 @@ pub enum OpenError {
         known: u32,
     },
     /// A version of this software wrote it whose format is no longer read.
-    #[error(
-        "{directory} has format {found}, this software reads {known}: it was never released; make a new directory"
-    )]
+    #[error("{directory} has format {found}, this software reads {known}: it was never released; make a new directory")]
     OlderFormat {
         /// Which directory.
         directory: String,
@@ -109,9 +107,7 @@ pub enum OpenError {
         directory: String,
     },
     /// There is no room to make the log's next segment.
-    #[error(
-        "{directory} has no room for a new segment of the log: free some space on that disk and start again"
-    )]
+    #[error("{directory} has no room for a new segment of the log: free some space on that disk and start again")]
     NoRoom {
         /// Which directory.
         directory: String,

@@ -46,8 +46,7 @@ impl<D: Disk> Storage<D> {
         segment_bytes: u64,
     ) -> Result<(Storage<D>, Identity, Recovered), OpenError> {
         let directory = disk.location();
-        let failed =
-            |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
+        let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
         identity::lock(&mut disk)?;
         let wanted = Identity { cluster: cluster.clone(), node, incarnation };
         let Some(identity) = identity::read(&mut disk, cluster, node)? else {

@@ -1,6 +1,7 @@
 //! Snapshots on their way from a leader to a peer that is far behind: the receiving side here, the
-//! sending one in `sending`.
+//! sending one in `sending`, both over a bad link in `lossy`.
 
+mod lossy;
 mod sending;
 
 use super::*;
@@ -245,6 +246,8 @@ fn a_snapshot_that_contradicts_itself_changes_nothing() {
     let (_, meta) = snapshot(id(8, 2), 100);
     let outputs = node.step(Input::SnapshotInstalled { id: id9, meta });
     assert_eq!((outcomes(&outputs), node.raft.commit_index()), (vec![], LogIndex(0)));
+    let later = node.appended(N2, append(2, id(1, 1), vec![command(2, 2)], 1));
+    assert_eq!(outcomes(&later), [], "nor is it acknowledged with a later write");
 }
 
 #[test]

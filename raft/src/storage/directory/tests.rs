@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::OpenError;
-use super::super::Recovered;
 use super::super::disk::{read_all, run};
 use super::super::testing::{SEGMENT, after, entry, linked, open, persist, vote};
+use super::super::Recovered;
 use super::*;
 use crate::consensus::io::PersistId;
 
