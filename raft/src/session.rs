@@ -16,6 +16,31 @@ pub const MAX_SESSIONS: usize = 4096;
 /// Serials that a session may have above its floor; more are refused, since a reply is kept for each.
 pub const MAX_OUTSTANDING: u64 = 4096;
 
+/// Of the encoded table.
+const VERSION: u8 = 1;
+
+/// Why bytes are not an encoded table of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum BadSessions {
+    #[error("sessions of version {version}, this is version {VERSION}")]
+    Version { version: u8 },
+    #[error("the sessions are cut short")]
+    Cut,
+    #[error("{count} sessions or replies, the limit is {limit}")]
+    TooMany { count: u64, limit: u64 },
+    #[error("sessions or replies out of order, or outside of their window")]
+    Disorder,
+    #[error("{extra} bytes behind the sessions")]
+    Trailing { extra: usize },
+}
+
+impl From<bytes::TryGetError> for BadSessions {
+    fn from(_: bytes::TryGetError) -> BadSessions {
+        BadSessions::Cut
+    }
+}
+
 /// What a client puts before a command so that it takes effect once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionTag {
@@ -81,6 +106,31 @@ struct Session {
     replies: BTreeMap<u64, (LogIndex, Bytes)>,
 }
 
+impl Session {
+    fn decode(from: &mut &[u8]) -> Result<Session, BadSessions> {
+        let last_used = LogIndex(from.try_get_u64_le()?);
+        let floor = from.try_get_u64_le()?;
+        let mut replies = BTreeMap::new();
+        for _ in 0..count(from, MAX_OUTSTANDING)? {
+            let (serial, index) = (from.try_get_u64_le()?, LogIndex(from.try_get_u64_le()?));
+            let length = usize::try_from(from.try_get_u64_le()?).unwrap_or(usize::MAX);
+            let (response, rest) = from.split_at_checked(length).ok_or(BadSessions::Cut)?;
+            *from = rest;
+            let before = replies.last_key_value().map_or(floor, |(before, _)| *before);
+            if serial <= before || serial - floor > MAX_OUTSTANDING {
+                return Err(BadSessions::Disorder);
+            }
+            replies.insert(serial, (index, Bytes::copy_from_slice(response)));
+        }
+        Ok(Session { last_used, floor, replies })
+    }
+}
+
+fn count(from: &mut &[u8], limit: u64) -> Result<u64, BadSessions> {
+    let count = from.try_get_u64_le()?;
+    if count > limit { Err(BadSessions::TooMany { count, limit }) } else { Ok(count) }
+}
+
 /// Every live session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sessions {
@@ -126,6 +176,45 @@ impl Sessions {
         if let Some(session) = self.live.get_mut(&tag.session) {
             session.replies.insert(tag.serial, (index, response));
         }
+    }
+
+    /// The table for a snapshot; all nodes at the same index encode the same.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        out.put_u8(VERSION);
+        out.put_u64_le(self.live.len() as u64);
+        for (id, session) in &self.live {
+            out.put_u64_le(id.0);
+            out.put_u64_le(session.last_used.0);
+            out.put_u64_le(session.floor);
+            out.put_u64_le(session.replies.len() as u64);
+            for (serial, (index, response)) in &session.replies {
+                out.put_u64_le(*serial);
+                out.put_u64_le(index.0);
+                out.put_u64_le(response.len() as u64);
+                out.put_slice(response);
+            }
+        }
+        out.freeze()
+    }
+
+    /// Reads what [`Sessions::encode`] wrote. Every number is checked before anything is made of it.
+    pub fn decode(mut from: &[u8]) -> Result<Sessions, BadSessions> {
+        let version = from.try_get_u8()?;
+        if version != VERSION {
+            return Err(BadSessions::Version { version });
+        }
+        let mut live = BTreeMap::new();
+        for _ in 0..count(&mut from, MAX_SESSIONS as u64)? {
+            let id = SessionId(from.try_get_u64_le()?);
+            let session = Session::decode(&mut from)?;
+            if live.last_key_value().is_some_and(|(before, _)| *before >= id) {
+                return Err(BadSessions::Disorder);
+            }
+            live.insert(id, session);
+        }
+        if from.is_empty() { Ok(Sessions { live }) } else { Err(BadSessions::Trailing { extra: from.len() }) }
     }
 
     /// Sessions alive.
@@ -196,6 +285,52 @@ mod tests {
         let mut s = opened();
         assert_eq!(s.open(LogIndex(8), SessionId(7)), SessionId(8));
         assert_eq!(s.len(), 2);
+    }
+
+    /// Two sessions, one with replies.
+    fn some() -> Sessions {
+        let mut s = opened();
+        s.open(LogIndex(4), SessionId(9));
+        for serial in [2, 3, 7] {
+            assert_eq!(s.begin(LogIndex(10 + serial), tag(serial, 1)), Verdict::Fresh);
+            s.record(LogIndex(10 + serial), tag(serial, 1), Bytes::from(vec![1; 5]));
+        }
+        s
+    }
+
+    #[test]
+    fn the_table_survives_encoding() {
+        for sessions in [Sessions::default(), some()] {
+            assert_eq!(Sessions::decode(&sessions.encode()), Ok(sessions));
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_cut_or_longer_is_refused() {
+        let whole = some().encode();
+        for cut in 0..whole.len() {
+            assert_eq!(Sessions::decode(&whole[..cut]), Err(BadSessions::Cut), "{cut}");
+        }
+        let longer = [&whole[..], &[0]].concat();
+        assert_eq!(Sessions::decode(&longer), Err(BadSessions::Trailing { extra: 1 }));
+    }
+
+    #[test]
+    fn a_table_is_checked_before_anything_is_made_of_it() {
+        let whole = some().encode();
+        let with = |at: usize, number: u64| {
+            let mut bytes = whole.to_vec();
+            bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            Sessions::decode(&bytes)
+        };
+        // Version, sessions, then of the first: id, last use, floor, replies, serial, index, length.
+        assert_eq!(Sessions::decode(&[2]), Err(BadSessions::Version { version: 2 }));
+        assert!(matches!(with(1, u64::MAX), Err(BadSessions::TooMany { .. })));
+        assert!(matches!(with(33, MAX_OUTSTANDING + 1), Err(BadSessions::TooMany { .. })));
+        assert_eq!(with(57, u64::MAX), Err(BadSessions::Cut));
+        for (at, number) in [(9, 9), (41, 1), (41, 3), (25, u64::MAX)] {
+            assert_eq!(with(at, number), Err(BadSessions::Disorder), "{number} at {at}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, SendStream};
-use raft::wire::{Class, Frame, MAX_CONTROL_FRAME, MAX_LOG_FRAME, PREFIX};
+use raft::wire::{Class, Frame, MAX_CONTROL_FRAME, MAX_LOG_FRAME, MAX_SNAPSHOT_FRAME, PREFIX};
 use raft::{BootId, NodeId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -239,6 +239,7 @@ fn fits(frame: &Frame) -> bool {
     let limit = match frame.kind.class() {
         Class::Control => MAX_CONTROL_FRAME,
         Class::Log => MAX_LOG_FRAME,
+        Class::Snapshot => MAX_SNAPSHOT_FRAME,
     };
     let fits = frame.encoded_len() <= PREFIX + limit;
     if !fits {

@@ -88,6 +88,30 @@ const BUGS: &[SeededBug] = &[
         test: "a_heartbeat_commits_nothing_of_a_damaged_log",
         class: "a commit index that goes by what matched before the damage commits what replaced it",
     },
+    SeededBug {
+        name: "log-suffix-kept-after-install",
+        package: "raft",
+        test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",
+        class: "a log that conflicts with an installed snapshot keeps its end",
+    },
+    SeededBug {
+        name: "snapshot-acked-before-durable",
+        package: "raft",
+        test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",
+        class: "a snapshot is acknowledged before the log that begins behind it is on disk",
+    },
+    SeededBug {
+        name: "snapshot-over-newer-log",
+        package: "raft",
+        test: "a_snapshot_never_replaces_what_is_known_to_be_committed_as_far",
+        class: "an older snapshot takes the place of a newer state",
+    },
+    SeededBug {
+        name: "sessions-missing-from-snapshot",
+        package: "raft",
+        test: "a_snapshot_holds_the_sessions",
+        class: "a snapshot without the sessions lets a repeat take effect twice",
+    },
 ];
 
 /// Which bugs to try.

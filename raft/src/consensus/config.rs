@@ -23,6 +23,18 @@ pub struct Config {
     /// Bytes of uncommitted entries on a leader beyond which proposals are refused; and of reads
     /// that wait to be confirmed, beyond which reads are.
     pub max_uncommitted_bytes: usize,
+    /// Bytes of entries that a snapshot already holds and a leader keeps all the same, for peers in
+    /// reach that do not have them yet.
+    pub max_kept_log_bytes: u64,
+    /// Bytes of a snapshot in one message.
+    pub snapshot_chunk_bytes: usize,
+    /// Such messages that may be unanswered per peer.
+    pub snapshot_window: usize,
+    /// Bytes of snapshots that a leader sends in a second, to all peers together; none: no limit.
+    pub snapshot_bytes_per_second: Option<u64>,
+    /// Bytes of log since the last snapshot before which none is taken. One larger than this waits
+    /// for as many bytes of log as it has itself, so that writing snapshots costs no more than the log.
+    pub snapshot_min_log_bytes: u64,
 }
 
 /// Settings that contradict each other.
@@ -70,6 +82,11 @@ impl Config {
             max_in_flight: 8,
             max_command_bytes: 2 << 20,
             max_uncommitted_bytes: 64 << 20,
+            max_kept_log_bytes: 256 << 20,
+            snapshot_chunk_bytes: crate::wire::MAX_SNAPSHOT_CHUNK,
+            snapshot_window: 8,
+            snapshot_bytes_per_second: Some(64 << 20),
+            snapshot_min_log_bytes: 64 << 20,
         }
     }
 
@@ -81,6 +98,9 @@ impl Config {
             ("max_append_entries", self.max_append_entries == 0),
             ("max_in_flight", self.max_in_flight == 0),
             ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),
+            ("snapshot_chunk_bytes", self.snapshot_chunk_bytes == 0),
+            ("snapshot_window", self.snapshot_window == 0),
+            ("snapshot_bytes_per_second", self.snapshot_bytes_per_second == Some(0)),
         ] {
             if zero {
                 return Err(InvalidConfig::Zero { name });
@@ -98,10 +118,12 @@ impl Config {
                 limit: crate::wire::MAX_ENTRIES,
             });
         }
-        let limit = crate::wire::MAX_LOG_FRAME / 2;
-        for (name, value) in
-            [("max_append_bytes", self.max_append_bytes), ("max_command_bytes", self.max_command_bytes)]
-        {
+        let log = crate::wire::MAX_LOG_FRAME / 2;
+        for (name, value, limit) in [
+            ("max_append_bytes", self.max_append_bytes, log),
+            ("max_command_bytes", self.max_command_bytes, log),
+            ("snapshot_chunk_bytes", self.snapshot_chunk_bytes, crate::wire::MAX_SNAPSHOT_CHUNK),
+        ] {
             if value > limit {
                 return Err(InvalidConfig::BatchTooLarge { name, value, limit });
             }
@@ -133,5 +155,9 @@ mod tests {
         assert!(matches!(none.validate(), Err(InvalidConfig::Zero { name: "max_in_flight" })));
         let large = Config { max_command_bytes: 8 << 20, ..Config::lan() };
         assert!(matches!(large.validate(), Err(InvalidConfig::BatchTooLarge { .. })));
+        let large = Config { snapshot_chunk_bytes: 2 << 20, ..Config::lan() };
+        assert!(matches!(large.validate(), Err(InvalidConfig::BatchTooLarge { .. })));
+        let stopped = Config { snapshot_bytes_per_second: Some(0), ..Config::lan() };
+        assert!(matches!(stopped.validate(), Err(InvalidConfig::Zero { .. })));
     }
 }

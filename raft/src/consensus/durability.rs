@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use super::io::PersistId;
 use super::types::{LogIndex, Timestamp};
-use crate::seeded_bug;
 
 /// One write that has been handed to the disk.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +13,7 @@ struct InFlight {
     id: PersistId,
     /// The log's end once it is durable; lowered if that end is truncated meanwhile.
     last: LogIndex,
-    since: Timestamp,
+    submitted: Timestamp,
 }
 
 /// Tracks writes from the moment they are needed until they are durable.
@@ -56,11 +55,6 @@ impl Durability {
         self.hard_state_changed
     }
 
-    /// Since when the disk has owed an answer.
-    pub(super) fn waiting_since(&self) -> Option<Timestamp> {
-        self.in_flight.front().map(|write| write.since)
-    }
-
     pub(super) fn completed(&self) -> PersistId {
         self.completed
     }
@@ -72,11 +66,11 @@ impl Durability {
     /// Entries after `last` are gone: no completion, however late, may vouch for them.
     pub(super) fn truncate_after(&mut self, last: LogIndex) {
         self.submitted = self.submitted.min(last);
-        if !seeded_bug!("durable-kept-after-truncation") {
+        if !crate::seeded_bug!("durable-kept-after-truncation") {
             self.durable = self.durable.min(last);
         }
         for write in &mut self.in_flight {
-            if !seeded_bug!("late-completion-raises") {
+            if !crate::seeded_bug!("late-completion-raises") {
                 write.last = write.last.min(last);
             }
         }
@@ -89,7 +83,7 @@ impl Durability {
             self.hard_state_in = self.newest;
         }
         self.submitted = last;
-        self.in_flight.push_back(InFlight { id: self.newest, last, since: now });
+        self.in_flight.push_back(InFlight { id: self.newest, last, submitted: now });
         self.newest
     }
 
@@ -100,6 +94,11 @@ impl Durability {
             self.durable = self.durable.max(write.last);
             self.in_flight.pop_front();
         }
+    }
+
+    /// When the oldest write that is not done was handed over.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.in_flight.front().map(|write| write.submitted)
     }
 
     /// The write after which the current term and vote are durable.

@@ -113,7 +113,7 @@ impl Raft {
             || self.leader_contact.is_some_and(|heard| now < heard + self.config.election_min)
     }
 
-    /// §5.4.1: last term first, then last index.
+    /// §5.4.1: last term first, then last index; and what a damaged log held counts as if it were there.
     fn is_up_to_date(&self, candidate: LogId) -> bool {
         candidate >= self.log.last() && self.covers_what_was_lost(candidate)
     }

@@ -1,7 +1,7 @@
 //! The receiving side of replication (Figure 2, "AppendEntries RPC, receiver implementation").
 
 use super::entry::Entry;
-use super::io::{Misdeed, Output, Room};
+use super::io::{Misdeed, Output};
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::state::Raft;
 use super::types::{LogId, LogIndex, NodeId, Term, Timestamp};
@@ -23,8 +23,8 @@ impl Raft {
         if !self.accept_leader(now, from, term) {
             return;
         }
-        let is_new = m.entries.last().is_some_and(|last| !self.holds(last.id));
-        let outcome = if is_new && self.room == Room::Full { AppendOutcome::NoRoom } else { self.append(m) };
+        let stuck = !self.has_room() && self.brings_entries(&m);
+        let outcome = if stuck { AppendOutcome::NoRoom } else { self.append(m) };
         let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
         match outcome {
             AppendOutcome::Matched(index) => self.send_when_log_durable(index, from, reply),
@@ -58,8 +58,17 @@ impl Raft {
         std::iter::once(m.prev_log).chain(m.entries.iter().map(|e| e.id)).find_map(committed)
     }
 
+    /// Whether anything would have to be written.
+    fn brings_entries(&self, m: &AppendEntries) -> bool {
+        m.entries.last().is_some_and(|e| e.id.index > self.log.last().index)
+            || m.entries.iter().any(|e| self.log.id_at(e.id.index).is_some_and(|own| own != e.id))
+    }
+
     fn append(&mut self, m: AppendEntries) -> AppendOutcome {
+        let compacted = m.prev_log.index < self.log.base().id.index;
         match self.log.term_at(m.prev_log.index) {
+            // What was compacted away is committed, and so agrees (§5.4.3).
+            None if compacted => {}
             None => return self.conflict(None, self.log.last().index.next()),
             // Names the whole conflicting term, so that a long divergence costs a round trip per term.
             Some(term) if term != m.prev_log.term => {
@@ -81,14 +90,11 @@ impl Raft {
         AppendOutcome::Conflict { term, first }
     }
 
-    fn holds(&self, id: LogId) -> bool {
-        self.log.id_at(id.index) == Some(id)
-    }
-
     /// Truncates only at a real conflict: a reordered or repeated request must not remove entries
     /// that a later one brought, and that may have been acknowledged.
     fn append_missing(&mut self, entries: Vec<Entry>) {
-        for entry in entries {
+        let base = self.log.base().id.index;
+        for entry in entries.into_iter().skip_while(|e| e.id.index <= base) {
             match self.log.term_at(entry.id.index) {
                 Some(term) if term == entry.id.term => continue,
                 Some(_) => self.truncate_after(entry.id.index.previous()),
@@ -108,8 +114,8 @@ impl Raft {
         self.refresh_membership();
     }
 
-    /// The newest membership in the log counts, committed or not (§4.1).
-    fn refresh_membership(&mut self) {
+    /// The newest membership in the log counts, committed or not (§4.1); without one, that at its base.
+    pub(super) fn refresh_membership(&mut self) {
         if let Some(membership) = self.log.membership().or_else(|| self.base_membership.clone()) {
             self.membership = membership;
         }

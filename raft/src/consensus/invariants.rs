@@ -1,6 +1,7 @@
 //! What must hold of a node's own state, checked after every step, in release too. A node that
 //! breaks one stops: a stopped node is a failure that Raft survives.
 
+use super::progress::Mode;
 use super::role::Role;
 use super::state::Raft;
 use super::types::{LogIndex, NodeId, Term};
@@ -15,10 +16,14 @@ pub enum Broken {
     CommitWentBack { before: LogIndex, after: LogIndex },
     #[error("index {commit} is committed, the log ends at {last}")]
     CommitBeyondLog { commit: LogIndex, last: LogIndex },
+    #[error("the log begins behind {base}, and only {commit} is committed")]
+    BaseBeyondCommit { base: LogIndex, commit: LogIndex },
     #[error("index {durable} is durable, {submitted} was submitted, the log ends at {last}")]
     DurableBeyondLog { durable: LogIndex, submitted: LogIndex, last: LogIndex },
     #[error("node {peer} matches up to {matched} and is next sent {next}; the log ends at {last}")]
     ProgressBeyondLog { peer: NodeId, matched: LogIndex, next: LogIndex, last: LogIndex },
+    #[error("node {peer} is sent a snapshot and the log at once")]
+    SnapshotAndLog { peer: NodeId },
     #[error("the vote in term {term} changed from node {before}")]
     VoteChanged { term: Term, before: NodeId },
 }
@@ -51,6 +56,10 @@ impl Raft {
         if commit < before.commit_index {
             return Err(Broken::CommitWentBack { before: before.commit_index, after: commit });
         }
+        let base = self.log.base().id.index;
+        if base > commit {
+            return Err(Broken::BaseBeyondCommit { base, commit });
+        }
         if commit > last {
             return Err(Broken::CommitBeyondLog { commit, last });
         }
@@ -64,6 +73,9 @@ impl Raft {
     fn check_progress(&self, last: LogIndex) -> Result<(), Broken> {
         let Role::Leader(leader) = &self.role else { return Ok(()) };
         for (peer, p) in &leader.peers {
+            if (p.mode == Mode::Snapshot) != p.sending.is_some() {
+                return Err(Broken::SnapshotAndLog { peer: *peer });
+            }
             if p.match_index >= p.next_index || p.next_index > last.next() {
                 let (peer, matched, next) = (*peer, p.match_index, p.next_index);
                 return Err(Broken::ProgressBeyondLog { peer, matched, next, last });

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::entry::{Chain, Entry, EntryKind};
 use super::message::Message;
-use super::snapshot::Base;
+use super::snapshot::{Base, SnapshotId, SnapshotMeta};
 use super::types::{HardState, LogId, LogIndex, NodeId, Term};
 
 /// Names a [`Persist`]; counted up by one for each.
@@ -47,20 +47,48 @@ pub enum Input {
     },
     /// This [`Persist`], and every one before it, is durable.
     Persisted(PersistId),
-    /// Whether the disk has room for more of the log; it has until this says otherwise.
+    /// This node's own snapshot is durable, under its final name.
+    SnapshotStored {
+        /// Its file.
+        id: SnapshotId,
+        /// What it says.
+        meta: SnapshotMeta,
+    },
+    /// The answer to [`Output::ReadSnapshot`].
+    SnapshotChunk {
+        /// Whom it is for.
+        to: NodeId,
+        /// Of which snapshot.
+        snapshot: SnapshotId,
+        /// Where it begins.
+        offset: u64,
+        /// The bytes; none if they cannot be read.
+        data: Option<Bytes>,
+    },
+    /// A received snapshot's bytes before `end` were handed to its file.
+    SnapshotWritten {
+        /// Which snapshot.
+        snapshot: SnapshotId,
+        /// The end of what is there.
+        end: u64,
+    },
+    /// A snapshot that was being received cannot be used: what was written of it is gone.
+    SnapshotFailed {
+        /// Which snapshot.
+        snapshot: SnapshotId,
+    },
+    /// A received snapshot is whole, verified and durable under its final name, and the state machine
+    /// that it holds stands ready.
+    SnapshotInstalled {
+        /// Its file.
+        id: SnapshotId,
+        /// What it says.
+        meta: SnapshotMeta,
+    },
+    /// The disk ran full, or has room again.
     Room(Room),
     /// Nothing; time has passed.
     Tick,
-}
-
-/// Whether there is room for more of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Room {
-    /// There is.
-    #[default]
-    Ample,
-    /// What is left is for terms and votes.
-    Full,
 }
 
 /// Something to do, at once and in any order between kinds; `Persist` is FIFO, `Send` is FIFO per
@@ -101,6 +129,29 @@ pub enum Output {
     },
     /// The role, the term or the known leader changed.
     Role(RoleChange),
+    /// Entries up to here live in a durable snapshot, and nobody needs them: the disk may drop them.
+    Compact(LogIndex),
+    /// Read a piece of a snapshot, then say [`Input::SnapshotChunk`].
+    ReadSnapshot {
+        /// Whom it is for.
+        to: NodeId,
+        /// Which snapshot.
+        snapshot: SnapshotId,
+        /// Where the piece begins.
+        offset: u64,
+        /// Its bytes, all within the file.
+        length: usize,
+    },
+    /// Write a piece of a snapshot that is being received, then say [`Input::SnapshotWritten`]. Pieces
+    /// come in order; offset 0 begins a new file.
+    WriteSnapshot {
+        /// Which snapshot.
+        snapshot: SnapshotId,
+        /// Where the piece belongs.
+        offset: u64,
+        /// The piece; the last where it ends at `snapshot.length`.
+        data: Bytes,
+    },
     /// A peer did what no correct peer does. Its message was ignored; its connection should go.
     Alarm {
         /// Who.
@@ -136,12 +187,12 @@ pub enum Refusal {
         /// The leader of the current term, if known.
         leader: Option<NodeId>,
     },
+    /// The disk is full, here and as far as is known at no leader's.
+    #[error("the disk is full")]
+    DiskFull,
     /// Too many bytes wait already.
     #[error("overloaded: too many bytes wait already")]
     Overloaded,
-    /// The disk has no room for more of the log, and no other leader is known.
-    #[error("the disk is full: free some space on it, or add some")]
-    DiskFull,
     /// A single command above the limit on an entry's size.
     #[error("the command has {size} bytes, the limit is {limit}")]
     TooLarge {
@@ -150,6 +201,16 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
+}
+
+/// Whether the disk can take more of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// It can.
+    #[default]
+    Ample,
+    /// It cannot; votes still fit.
+    Full,
 }
 
 /// Which part a node plays (Figure 4, and §9.6's pre-candidate).
@@ -191,4 +252,8 @@ pub enum Misdeed {
     BrokenEntries { at: LogIndex },
     #[error("sent an entry at index {at} whose checksum does not match its content")]
     CorruptEntry { at: LogIndex },
+    #[error("offers a snapshot up to {last} that cannot exist, or a piece that is not in it")]
+    BrokenSnapshot { last: LogId },
+    #[error("claims byte {claimed} of a snapshot that ends at {length}")]
+    BeyondSnapshot { claimed: u64, length: u64 },
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::entry::{Entry, EntryKind};
-use super::io::{Misdeed, Output, Refusal, Room, Ticket};
+use super::io::{Misdeed, Output, Refusal, Ticket};
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::progress::Progress;
 use super::quorum::{majority, reached_by_majority};
@@ -27,7 +27,7 @@ impl Raft {
             Role::Leader(_) if !self.majority_has_room() => Some(Refusal::DiskFull),
             Role::Leader(_) => None,
             Role::Follower | Role::PreCandidate { .. } | Role::Candidate { .. }
-                if self.room == Room::Full && self.leader.is_none() =>
+                if self.leader.is_none() && !self.has_room() =>
             {
                 Some(Refusal::DiskFull)
             }
@@ -85,7 +85,7 @@ impl Raft {
             }
             // It is repeated as if it had been lost: later and later.
             AppendOutcome::NoRoom => peer.full = true,
-            AppendOutcome::Repairing { from } => peer.lost_entries(m.id, from.min(last.next())),
+            AppendOutcome::Repairing { from } => peer.repairing(m.id, from),
         }
     }
 
@@ -148,7 +148,7 @@ impl Raft {
 
     /// Everything that a leader does by the clock.
     pub(super) fn leader_timers(&mut self, now: Timestamp) {
-        if !self.quorum_answers(now) || !self.may_lead(now) {
+        if !self.quorum_answers(now) || self.disk_is_slow(now) {
             self.become_follower(now, self.term(), None);
             return;
         }
@@ -201,6 +201,7 @@ impl Raft {
             self.grant_reads();
         }
         for peer in peers {
+            self.advance_transfer(now, peer);
             while let Some(append) = self.next_append(now, peer) {
                 self.send(peer, Message::AppendEntries(append));
             }
@@ -232,10 +233,11 @@ impl Raft {
     /// When a leader has something to do by the clock; none if this node does not lead.
     pub(super) fn leader_deadline(&self) -> Option<Timestamp> {
         let Role::Leader(leader) = &self.role else { return None };
-        let soonest =
-            |p: &Progress| p.lost_at(&self.config).map_or(p.heartbeat_due, |lost| lost.min(p.heartbeat_due));
-        let slow = self.slow_at();
-        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).chain(slow).min()
+        let soonest = |p: &Progress| {
+            let transfer = self.transfer_due(p, leader.pace.due());
+            p.lost_at(&self.config).into_iter().chain(transfer).fold(p.heartbeat_due, Timestamp::min)
+        };
+        leader.peers.values().map(soonest).chain([leader.quorum_check_due]).chain(self.slow_at()).min()
     }
 
     /// How far each peer's log is known to agree; empty on a node that does not lead.

@@ -11,8 +11,18 @@ use super::types::{LogId, LogIndex, Membership, Term};
 pub struct Log {
     base: Base,
     entries: VecDeque<Entry>,
-    /// The chain up to each entry.
-    chains: VecDeque<Chain>,
+    /// What is known of each entry's place.
+    places: VecDeque<Place>,
+    /// The bytes up to the base.
+    base_bytes: u64,
+}
+
+/// Sums over the log up to one entry, that one included.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    chain: Chain,
+    /// Their weights, counted from wherever this log began.
+    bytes: u64,
 }
 
 /// Entries that do not begin behind the base or do not follow one another.
@@ -75,7 +85,7 @@ impl Log {
         if index == self.base.id.index {
             Some(self.base.chain)
         } else {
-            self.chains.get(self.position(index)?).copied()
+            self.places.get(self.position(index)?).map(|place| place.chain)
         }
     }
 
@@ -96,8 +106,9 @@ impl Log {
     /// Adds an entry, which must follow the last.
     pub(crate) fn push(&mut self, entry: Entry) {
         debug_assert_eq!(entry.id.index, self.last().index.next());
-        let before = self.chains.back().copied().unwrap_or(self.base.chain);
-        self.chains.push_back(before.then(&entry));
+        let before = self.places.back().copied().unwrap_or(self.base_place());
+        let bytes = before.bytes + entry.weight() as u64;
+        self.places.push_back(Place { chain: before.chain.then(&entry), bytes });
         self.entries.push_back(entry);
     }
 
@@ -105,7 +116,44 @@ impl Log {
     pub(crate) fn truncate_after(&mut self, last: LogIndex) {
         let keep = usize::try_from(last.0.saturating_sub(self.base.id.index.0)).unwrap_or(usize::MAX);
         self.entries.truncate(keep);
-        self.chains.truncate(keep);
+        self.places.truncate(keep);
+    }
+
+    /// Drops every entry up to `upto`, if there is one at it. Returns the newest membership among them.
+    pub(crate) fn compact(&mut self, upto: LogIndex) -> Option<Membership> {
+        let at = self.position(upto)?;
+        let (id, place) = (self.entries.get(at)?.id, *self.places.get(at)?);
+        let newest = self.entries.range(..=at).rev().find_map(Entry::membership);
+        self.base = Base { id, chain: place.chain };
+        self.base_bytes = place.bytes;
+        self.places.drain(..=at);
+        self.entries.drain(..=at);
+        newest
+    }
+
+    /// The whole log gives way to what stands for its beginning.
+    pub(crate) fn replace(&mut self, base: Base) {
+        let suffix = if crate::seeded_bug!("log-suffix-kept-after-install") {
+            self.from(base.id.index.next()).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        *self = Log { base, ..Log::default() };
+        suffix.into_iter().for_each(|entry| self.push(entry));
+    }
+
+    /// Bytes of the entries behind `after` up to `upto`; what is no longer in the log counts nothing.
+    #[must_use]
+    pub fn bytes_between(&self, after: LogIndex, upto: LogIndex) -> u64 {
+        let until = |index: LogIndex| match self.position(index.min(self.last().index)) {
+            Some(at) => self.places.get(at).map_or(self.base_bytes, |place| place.bytes),
+            None => self.base_bytes,
+        };
+        until(upto).saturating_sub(until(after))
+    }
+
+    fn base_place(&self) -> Place {
+        Place { chain: self.base.chain, bytes: self.base_bytes }
     }
 
     /// Entries from `first` on, as many as both limits allow, but at least one if there is one.
@@ -183,6 +231,38 @@ mod tests {
         assert_eq!(log.last_of_term(Term(4)), None);
         assert_eq!(log.first_of_term(Term(9)), LogIndex(7));
         assert_eq!(log.last_of_term(Term(0)), None);
+    }
+
+    #[test]
+    fn compaction_changes_nothing_that_is_still_there() {
+        let whole = log(&[1, 1, 3, 3, 3, 6]);
+        let mut cut = whole.clone();
+        cut.compact(LogIndex(4));
+        assert_eq!(cut.base().id, whole.id_at(LogIndex(4)).unwrap());
+        for index in (4..8).map(LogIndex) {
+            assert_eq!((cut.id_at(index), cut.chain_at(index)), (whole.id_at(index), whole.chain_at(index)));
+        }
+        assert!(cut.from(LogIndex(5)).eq(whole.from(LogIndex(5))));
+        assert_eq!(cut.term_at(LogIndex(3)), None);
+        for nonsense in [0, 3, 4, 7, u64::MAX] {
+            cut.compact(LogIndex(nonsense));
+            assert_eq!(cut.base().id.index, LogIndex(4), "{nonsense}");
+        }
+        cut.push(entry(7, 6, 100));
+        assert_eq!(cut.last().index, LogIndex(7));
+    }
+
+    #[test]
+    fn bytes_are_counted_across_compaction_and_truncation() {
+        let mut log = log(&[1; 6]);
+        assert_eq!(log.bytes_between(LogIndex(0), LogIndex(6)), 6 * 132);
+        log.compact(LogIndex(2));
+        assert_eq!(log.bytes_between(LogIndex(0), LogIndex(6)), 4 * 132);
+        assert_eq!(log.bytes_between(LogIndex(3), LogIndex(5)), 2 * 132);
+        log.truncate_after(LogIndex(4));
+        log.push(entry(5, 2, 0));
+        assert_eq!(log.bytes_between(LogIndex(2), LogIndex(99)), 2 * 132 + 32);
+        assert_eq!(log.bytes_between(LogIndex(5), LogIndex(3)), 0);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What nodes say to each other, one struct per RPC. The sender is never part of a message: the
 //! transport knows it from the certificate.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
+use super::snapshot::SnapshotId;
 use super::types::{Incarnation, LogId, LogIndex, Membership, Term};
 
 /// "Would you vote for me?" Asked before a term is spent (dissertation §9.6); grants nothing.
@@ -123,6 +125,40 @@ pub struct Introduction {
     pub view: Option<Membership>,
 }
 
+/// A piece of a snapshot (§7): the bytes of its file from `offset` on, in order. The first, without
+/// data, asks how much the peer has of it already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstallSnapshot {
+    /// The leader's term.
+    pub term: Term,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// Where in its file `data` belongs.
+    pub offset: u64,
+    /// The piece; the last where `offset + data.len() == snapshot.length`.
+    pub data: Bytes,
+}
+
+/// The answer to [`InstallSnapshot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstallSnapshotReply {
+    /// The answering node's term.
+    pub term: Term,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// How far it got.
+    pub outcome: SnapshotOutcome,
+}
+
+/// How far a snapshot's transfer got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SnapshotOutcome {
+    /// All bytes before this one are there, though not yet durable: go on from here.
+    Next(u64),
+    /// It, or a longer log, is durable here.
+    Installed,
+}
+
 /// Everything that travels between nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant is its struct")]
@@ -137,4 +173,6 @@ pub enum Message {
     HeartbeatReply(HeartbeatReply),
     Introduction(Introduction),
     IntroductionReply(Introduction),
+    InstallSnapshot(InstallSnapshot),
+    InstallSnapshotReply(InstallSnapshotReply),
 }

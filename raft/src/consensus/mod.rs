@@ -5,8 +5,8 @@
 //!
 //! Modules in reading order; none calls upward.
 
+mod compaction;
 pub mod config;
-mod disk;
 mod durability;
 mod election;
 pub mod entry;
@@ -19,9 +19,14 @@ pub mod message;
 pub mod progress;
 pub mod quorum;
 mod read_index;
+mod receiving;
+mod repair;
 mod role;
+mod room;
+mod sending;
 pub mod snapshot;
 mod state;
+pub mod transfer;
 pub mod types;
 
 use config::Config;
@@ -29,7 +34,7 @@ pub use invariants::Broken;
 use io::{Input, Misdeed, Output, RoleName, Room};
 use log::Log;
 use message::Message;
-use snapshot::Repair;
+use snapshot::{Repair, SnapshotId};
 pub use state::{Raft, Start, StartError};
 use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
@@ -42,10 +47,19 @@ impl Raft {
             Input::Propose { ticket, kind, data } => self.handle_propose(ticket, kind, data),
             Input::Read { ticket } => self.handle_read(ticket),
             Input::Persisted(id) => self.handle_persisted(now, id),
-            Input::Room(room) => self.room = room,
+            Input::SnapshotStored { id, meta } => self.handle_snapshot_stored(id, &meta),
+            Input::SnapshotChunk { to, snapshot, offset, data } => {
+                self.handle_snapshot_chunk(now, to, snapshot, offset, data);
+            }
+            Input::SnapshotWritten { snapshot, end } => self.handle_snapshot_written(snapshot, end),
+            Input::SnapshotFailed { snapshot } => self.handle_snapshot_failed(snapshot),
+            Input::SnapshotInstalled { id, meta } => self.handle_snapshot_installed(now, id, meta),
+            Input::Room(room) => self.handle_room(now, room),
             Input::Tick => {}
         }
         self.handle_timers(now);
+        self.finish_repair();
+        self.compact(now);
         self.check(before)
     }
 
@@ -82,6 +96,8 @@ impl Raft {
             Message::HeartbeatReply(m) => self.handle_heartbeat_reply(now, from, m),
             // Between a driver's bootstrap and ours: see `crate::bootstrap`.
             Message::Introduction(_) | Message::IntroductionReply(_) => {}
+            Message::InstallSnapshot(m) => self.handle_install_snapshot(now, from, m),
+            Message::InstallSnapshotReply(m) => self.handle_install_snapshot_reply(now, from, m),
         }
     }
 
@@ -89,9 +105,10 @@ impl Raft {
         match self.role.name() {
             RoleName::Leader => self.leader_timers(now),
             RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
-                if now >= self.election_due && self.may_lead(now) {
+                if now < self.election_due {
+                } else if self.may_lead(now) {
                     self.become_pre_candidate(now);
-                } else if now >= self.election_due {
+                } else {
                     self.restart_election_timer(now);
                     self.become_follower(now, self.term(), None);
                 }
@@ -159,19 +176,25 @@ impl Raft {
         self.commit_index
     }
 
-    /// What its log lost and does not hold again yet.
+    /// The newest snapshot that is durable here.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<SnapshotId> {
+        self.snapshot
+    }
+
+    /// What its log must reach again, if it lost durable entries.
     #[must_use]
     pub fn repair(&self) -> Option<Repair> {
         self.repair
     }
 
-    /// Whether its disk has room for more of the log.
+    /// Whether its disk has room.
     #[must_use]
     pub fn room(&self) -> Room {
         self.room
     }
 
-    /// The newest membership in its log.
+    /// The newest membership in its log, or of the snapshot that stands for its beginning.
     #[must_use]
     pub fn membership(&self) -> &Membership {
         &self.membership
@@ -189,6 +212,8 @@ fn absurd(message: &Message) -> Option<Misdeed> {
         Message::AppendEntriesReply(m) => (m.term, LogIndex(0)),
         Message::Heartbeat(m) => (m.term, m.leader_commit),
         Message::HeartbeatReply(m) => (m.term, LogIndex(0)),
+        Message::InstallSnapshot(m) => (m.term, m.snapshot.last.index),
+        Message::InstallSnapshotReply(m) => (m.term, m.snapshot.last.index),
         Message::Introduction(_) | Message::IntroductionReply(_) => return None,
     };
     if term >= Term::LIMIT {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::config::Config;
+use super::transfer::Transfer;
 use super::types::{LogIndex, Timestamp};
 
 /// Losses in a row beyond which the patience grows no more: 16 times the usual one.
@@ -31,6 +32,8 @@ pub enum Mode {
     },
     /// The logs agree: requests are pipelined.
     Replicate,
+    /// What the peer needs next is no longer in the log: a snapshot is on its way.
+    Snapshot,
 }
 
 /// A leader's view of one peer, for one term.
@@ -44,6 +47,8 @@ pub struct Progress {
     pub next_index: LogIndex,
     /// How entries are sent.
     pub mode: Mode,
+    /// The snapshot on its way, in that mode.
+    pub sending: Option<Transfer>,
     in_flight: VecDeque<InFlight>,
     next_id: u64,
     /// Requests lost in a row, without any answer of use; each doubles the patience (RFC 6298 §5.5), so that a link slower than
@@ -59,6 +64,8 @@ pub struct Progress {
     pub commit_told: LogIndex,
     /// The highest read round that it confirmed.
     pub round: u64,
+    /// The newest request that matched.
+    matched_by: u64,
     /// Its disk had no room for the entries that it was sent last.
     pub full: bool,
 }
@@ -71,6 +78,7 @@ impl Progress {
             match_index: LogIndex(0),
             next_index,
             mode: Mode::Probe { silent: false },
+            sending: None,
             in_flight: VecDeque::new(),
             next_id: 0,
             lost: 0,
@@ -79,6 +87,7 @@ impl Progress {
             heartbeat_due: now,
             commit_told: LogIndex(0),
             round: 0,
+            matched_by: 0,
             full: false,
         }
     }
@@ -90,6 +99,7 @@ impl Progress {
             Mode::Probe { silent } => !silent && self.in_flight.is_empty(),
             Mode::Replicate if self.lost > 0 => self.in_flight.len() < config.max_in_flight.min(AFTER_LOSS),
             Mode::Replicate => self.in_flight.len() < config.max_in_flight,
+            Mode::Snapshot => false,
         }
     }
 
@@ -119,10 +129,15 @@ impl Progress {
     pub fn matched(&mut self, now: Timestamp, id: u64, index: LogIndex) {
         self.measure(now, id);
         self.lost = 0;
+        self.matched_by = self.matched_by.max(id);
         self.full = self.full && index <= self.match_index;
         self.match_index = self.match_index.max(index);
         self.next_index = self.next_index.max(self.match_index.next());
         self.in_flight.retain(|r| r.id != id && r.last > self.match_index);
+        if self.mode == Mode::Snapshot {
+            // Late news; the leader sees whether the log can go on from there.
+            return;
+        }
         self.mode = Mode::Replicate;
         if self.in_flight.is_empty() {
             self.next_index = self.match_index.next();
@@ -146,21 +161,27 @@ impl Progress {
         self.mode = Mode::Probe { silent: false };
     }
 
-    /// The peer's disk lost what it held from `from` on, acknowledged or not: the only news that lowers
-    /// `match_index`. Of several requests under way, the first answer will do.
-    pub fn lost_entries(&mut self, id: u64, from: LogIndex) {
-        let awaited = self.in_flight.iter().any(|r| r.id == id);
-        if !awaited && !matches!(self.mode, Mode::Probe { .. }) {
+    /// The peer lost what it held at and behind `from`: the one thing that lowers `match_index`. What
+    /// was committed by counting it stays so, since such a peer helps no log to win that lacks it. An
+    /// answer that a later match overtook is no news.
+    pub fn repairing(&mut self, id: u64, from: LogIndex) {
+        if id <= self.matched_by {
             return;
         }
-        let from = from.max(LogIndex(1));
-        self.lost = 0;
-        self.in_flight.clear();
+        let from = from.min(self.next_index);
         if !crate::seeded_bug!("repair-match-kept") {
             self.match_index = self.match_index.min(from.previous());
         }
+        self.forget_requests();
+        self.sending = None;
         self.next_index = from.max(self.match_index.next());
         self.mode = Mode::Probe { silent: false };
+    }
+
+    /// Nothing that was sent before is waited for.
+    pub(super) fn forget_requests(&mut self) {
+        self.in_flight.clear();
+        self.lost = 0;
     }
 
     /// If a request has been unanswered for too long, frees the window and goes back to probing.

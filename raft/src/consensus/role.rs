@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::io::RoleName;
 use super::progress::Progress;
 use super::read_index::ReadRounds;
+use super::transfer::Pace;
 use super::types::{LogIndex, NodeId, Timestamp};
 
 /// ```text
@@ -44,6 +45,8 @@ pub(super) struct Leader {
     pub(super) uncommitted_bytes: usize,
     /// When to see whether a majority still answers.
     pub(super) quorum_check_due: Timestamp,
+    /// How fast snapshots leave.
+    pub(super) pace: Pace,
 }
 
 impl Role {

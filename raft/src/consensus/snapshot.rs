@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::Chain;
-use super::types::{LogId, LogIndex, Term};
+use super::types::{LogId, LogIndex, Membership, Term};
 
 /// The place behind which a log begins: all up to here lives in a snapshot. `(0, 0)` of a log that was
 /// never compacted.
@@ -13,6 +13,33 @@ pub struct Base {
     pub id: LogId,
     /// The chain up to that entry.
     pub chain: Chain,
+}
+
+/// What a snapshot says besides the state that it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotMeta {
+    /// The last entry that it takes in.
+    pub base: Base,
+    /// The membership at that entry.
+    pub membership: Membership,
+}
+
+/// Names the bytes of one snapshot file: a transfer is resumed only with the very same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SnapshotId {
+    /// The last entry that it takes in.
+    pub last: LogId,
+    /// Bytes of the file.
+    pub length: u64,
+    /// blake3 of its content, as its end says.
+    pub hash: [u8; 32],
+}
+
+impl std::fmt::Debug for SnapshotId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [a, b, c, d, ..] = self.hash;
+        write!(f, "SnapshotId({}, {} bytes, {a:02x}{b:02x}{c:02x}{d:02x}..)", self.last, self.length)
+    }
 }
 
 /// A log that lost durable entries. Until it holds all again that this node may have acknowledged, the

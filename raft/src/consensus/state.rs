@@ -13,8 +13,10 @@ use super::log::{Gap, Log};
 use super::message::Message;
 use super::progress::Progress;
 use super::read_index::ReadRounds;
+use super::receiving::Receiving;
 use super::role::{Leader, Role};
-use super::snapshot::{Base, Repair};
+use super::snapshot::{Base, Repair, SnapshotId};
+use super::transfer::Pace;
 use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 /// Whether a message wrongly leaves before what it claims is durable.
@@ -48,15 +50,19 @@ pub struct Raft {
     pub(super) rng: fastrand::Rng,
     pub(super) hard_state: HardState,
     pub(super) log: Log,
-    /// What holds where the log holds no membership.
-    pub(super) base_membership: Option<Membership>,
     pub(super) membership: Membership,
-    pub(super) durability: Durability,
-    /// What the log lost, until it holds it again.
+    /// The membership at the log's base; none before the first entry.
+    pub(super) base_membership: Option<Membership>,
+    /// The newest snapshot that is durable here.
+    pub(super) snapshot: Option<SnapshotId>,
+    /// The snapshot that a leader is sending here.
+    pub(super) receiving: Option<Receiving>,
+    /// What the log must reach again (repair.rs).
     pub(super) repair: Option<Repair>,
-    /// That the repair is over is still to be written down.
-    pub(super) repaired: bool,
+    /// The log reached it, and the disk is not told yet.
+    pub(super) just_repaired: bool,
     pub(super) room: Room,
+    pub(super) durability: Durability,
     /// Never goes back (invariants.rs).
     pub(super) commit_index: LogIndex,
     pub(super) role: Role,
@@ -68,21 +74,6 @@ pub struct Raft {
     /// What waits for the disk, oldest first.
     pub(super) held: VecDeque<Held>,
     pub(super) outputs: Vec<Output>,
-}
-
-/// What a node's disk held when it starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Term and vote.
-    pub hard_state: HardState,
-    /// Behind which the log begins.
-    pub base: Base,
-    /// The membership at the base, or another that is known, should the log hold none.
-    pub membership: Option<Membership>,
-    /// The log behind its base.
-    pub entries: Vec<Entry>,
-    /// What the log lost.
-    pub repair: Option<Repair>,
 }
 
 /// Why a node cannot start from what it was given.
@@ -97,10 +88,29 @@ pub enum StartError {
     NoMembership,
     #[error("the log ends in term {log}, above the current term {current}")]
     TermBehindLog { log: Term, current: Term },
+    #[error("the snapshot ends at {snapshot}, the log behind {base} up to {last} does not hold that entry")]
+    SnapshotOutsideLog { snapshot: LogId, base: LogId, last: LogId },
+}
+
+/// What a node's disk holds when it starts.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// Term and vote.
+    pub hard_state: HardState,
+    /// Where the log begins: `(0, 0)`, or an entry that the snapshot holds.
+    pub base: Base,
+    /// The membership that the snapshot names, if there is one.
+    pub membership: Option<Membership>,
+    /// The log, contiguous behind the base.
+    pub entries: Vec<Entry>,
+    /// What the log must reach again, if durable entries were lost.
+    pub repair: Option<Repair>,
+    /// The newest snapshot.
+    pub snapshot: Option<SnapshotId>,
 }
 
 impl Raft {
-    /// A node from its durable state. Nothing is known to be committed yet.
+    /// A node from its durable state. Only what a snapshot holds is known to be committed yet.
     pub fn new(
         id: NodeId,
         config: Config,
@@ -109,26 +119,31 @@ impl Raft {
         start: Start,
     ) -> Result<Raft, StartError> {
         config.validate()?;
-        let Start { hard_state, base, membership: base_membership, entries, repair } = start;
+        let Start { hard_state, base, membership, entries, repair, snapshot } = start;
         let log = Log::new(base, entries)?;
         let last = log.last();
         if last.term > hard_state.current_term {
             return Err(StartError::TermBehindLog { log: last.term, current: hard_state.current_term });
         }
-        let membership = log.membership().or(base_membership.clone()).ok_or(StartError::NoMembership)?;
+        let commit_index = committed_at_start(&log, snapshot)?;
+        let base_membership = membership;
+        let membership =
+            log.membership().or_else(|| base_membership.clone()).ok_or(StartError::NoMembership)?;
         let mut raft = Raft {
             id,
             config,
             rng: fastrand::Rng::with_seed(seed),
             hard_state,
             log,
-            base_membership,
             membership,
             durability: Durability::recovered(last.index),
+            base_membership,
+            snapshot,
+            receiving: None,
             repair,
-            repaired: false,
-            room: Room::Ample,
-            commit_index: base.id.index,
+            just_repaired: false,
+            room: Room::default(),
+            commit_index,
             role: Role::Follower,
             leader: None,
             leader_contact: None,
@@ -205,6 +220,7 @@ impl Raft {
             reads: ReadRounds::default(),
             uncommitted_bytes: uncommitted.map(Entry::weight).sum(),
             quorum_check_due: now + self.config.election_min,
+            pace: Pace::default(),
         }));
         self.leader = Some(self.id);
         self.announce_role();
@@ -277,15 +293,30 @@ impl Raft {
     pub(super) fn emit_persist(&mut self, now: Timestamp) {
         let last = self.log.last().index;
         let hard_state = self.durability.hard_state_changed().then_some(self.hard_state);
-        if hard_state.is_none() && self.durability.submitted() == last && !self.repaired {
+        let repaired = std::mem::take(&mut self.just_repaired);
+        if hard_state.is_none() && !repaired && self.durability.submitted() == last {
             return;
         }
-        let submitted = self.durability.submitted();
-        let prev_chain = self.log.chain_at(submitted).unwrap_or_default();
-        let entries = self.log.from(submitted.next()).cloned().collect();
+        let (submitted, base) = (self.durability.submitted(), self.log.base());
+        // Compaction never passes what the disk has: a base beyond it came with a snapshot.
+        let replaced = (submitted < base.id.index).then_some(base);
+        let before = submitted.max(base.id.index);
+        let prev_chain = self.log.chain_at(before).unwrap_or_default();
+        let entries = self.log.from(before.next()).cloned().collect();
         let id = self.durability.submit(now, last);
-        let repaired = std::mem::take(&mut self.repaired);
-        let persist = Persist { id, hard_state, base: None, repaired, prev_chain, entries };
+        let persist = Persist { id, hard_state, base: replaced, repaired, prev_chain, entries };
         self.outputs.push(Output::Persist(persist));
+    }
+}
+
+/// What the snapshot holds was committed, and the log goes on behind it.
+fn committed_at_start(log: &Log, snapshot: Option<SnapshotId>) -> Result<LogIndex, StartError> {
+    let base = log.base().id;
+    match snapshot {
+        Some(id) if log.id_at(id.last.index) != Some(id.last) => {
+            Err(StartError::SnapshotOutsideLog { snapshot: id.last, base, last: log.last() })
+        }
+        Some(id) => Ok(id.last.index),
+        None => Ok(base.index),
     }
 }

@@ -297,6 +297,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 self.outside.transport.disconnect(peer, &misdeed.to_string());
             }
             Output::Send { .. } | Output::Persist(_) => {}
+            Output::Compact(_) | Output::ReadSnapshot { .. } | Output::WriteSnapshot { .. } => {}
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn start<D: Disk, T: Transport>(
     }
     let config = options.config.clone();
     let Recovered { hard_state, base, entries, membership, repair, .. } = recovered;
-    let start = Start { hard_state, base, membership, entries, repair };
+    let start = Start { hard_state, base, membership, entries, repair, snapshot: None };
     let damaged = start.repair.is_some();
     let raft = Raft::new(identity.node, config, options.seed, outside.now(), start).map_err(|error| {
         if damaged { StopCause::Storage(error.to_string()) } else { StopCause::Invariant(error.to_string()) }

@@ -1,15 +1,20 @@
 //! One server, given its inputs by hand.
 
+mod snapshots;
+
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::bootstrap::first_state;
 use crate::consensus::Start;
 use crate::consensus::config::Config;
+use crate::consensus::entry::Entry;
+use crate::consensus::message::Message;
 use crate::consensus::message::{
     AppendEntries, AppendEntriesReply, AppendOutcome, HeartbeatReply, PreVoteReply, RequestVoteReply,
 };
 use crate::consensus::types::{Incarnation, Membership};
+use crate::consensus::types::{LogId, NodeId};
 use crate::state_machine::testing::Echo;
 
 /// A cluster of one.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Frame, Kind, MAX_ENTRIES, PREFIX};
 use crate::consensus::entry::{Entry, EntryKind};
-use crate::consensus::message::{AppendEntries, Message};
+use crate::consensus::message::{AppendEntries, InstallSnapshot, Message};
+use crate::consensus::snapshot::SnapshotId;
 use crate::consensus::types::{LogId, LogIndex, Term};
 
 /// Why bytes from a peer are not a message. The connection they came on is not worth keeping.
@@ -53,6 +54,13 @@ struct AppendHead<'a> {
     entries: &'a [EntryMeta],
 }
 
+#[derive(Serialize, Deserialize)]
+struct SnapshotHead {
+    term: Term,
+    snapshot: SnapshotId,
+    offset: u64,
+}
+
 /// The part of the header before the entries: read first, so that their number is checked before
 /// anything is allocated for them.
 #[derive(Deserialize)]
@@ -78,6 +86,12 @@ pub fn encode(message: &Message) -> Frame {
         Message::HeartbeatReply(m) => plain(Kind::HeartbeatReply, m),
         Message::Introduction(m) => plain(Kind::Introduction, m),
         Message::IntroductionReply(m) => plain(Kind::IntroductionReply, m),
+        Message::InstallSnapshot(m) => {
+            let head = SnapshotHead { term: m.term, snapshot: m.snapshot, offset: m.offset };
+            let body = Some(m.data.clone()).filter(|data| !data.is_empty());
+            frame(Kind::InstallSnapshot, &head, body.into_iter().collect())
+        }
+        Message::InstallSnapshotReply(m) => plain(Kind::InstallSnapshotReply, m),
     }
 }
 
@@ -129,6 +143,11 @@ pub fn decode(kind: Kind, header_len: usize, payload: &Bytes) -> Result<Message,
     if kind == Kind::AppendEntries {
         return decode_append(header, payload.slice(header_len..)).map(Message::AppendEntries);
     }
+    if kind == Kind::InstallSnapshot {
+        let SnapshotHead { term, snapshot, offset } = whole(kind, header)?;
+        let data = payload.slice(header_len..);
+        return Ok(Message::InstallSnapshot(InstallSnapshot { term, snapshot, offset, data }));
+    }
     let extra = payload.len() - header_len;
     if extra > 0 {
         return Err(DecodeError::Trailing { kind: kind.name(), extra });
@@ -138,7 +157,7 @@ pub fn decode(kind: Kind, header_len: usize, payload: &Bytes) -> Result<Message,
         Kind::PreVoteReply => Message::PreVoteReply(whole(kind, header)?),
         Kind::RequestVote => Message::RequestVote(whole(kind, header)?),
         Kind::RequestVoteReply => Message::RequestVoteReply(whole(kind, header)?),
-        Kind::AppendEntries => {
+        Kind::AppendEntries | Kind::InstallSnapshot => {
             return Err(DecodeError::Malformed { kind: kind.name() });
         }
         Kind::AppendEntriesReply => Message::AppendEntriesReply(whole(kind, header)?),
@@ -146,6 +165,7 @@ pub fn decode(kind: Kind, header_len: usize, payload: &Bytes) -> Result<Message,
         Kind::HeartbeatReply => Message::HeartbeatReply(whole(kind, header)?),
         Kind::Introduction => Message::Introduction(whole(kind, header)?),
         Kind::IntroductionReply => Message::IntroductionReply(whole(kind, header)?),
+        Kind::InstallSnapshotReply => Message::InstallSnapshotReply(whole(kind, header)?),
     })
 }
 

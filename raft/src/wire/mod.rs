@@ -21,6 +21,10 @@ pub const MAX_ENTRIES: usize = 4096;
 pub const MAX_CONTROL_FRAME: usize = 64 << 10;
 /// Bytes after the prefix of a log frame, at most.
 pub const MAX_LOG_FRAME: usize = 8 << 20;
+/// Bytes after the prefix of a frame with a piece of a snapshot, at most.
+pub const MAX_SNAPSHOT_FRAME: usize = MAX_SNAPSHOT_CHUNK + (1 << 10);
+/// Bytes of a snapshot in one frame, at most.
+pub const MAX_SNAPSHOT_CHUNK: usize = 1 << 20;
 /// Bytes of the prefix.
 pub const PREFIX: usize = 10;
 
@@ -31,6 +35,9 @@ pub enum Class {
     Control,
     /// Entries.
     Log,
+    /// Pieces of snapshots: they have a connection of their own, so that they wait for nothing and
+    /// nothing waits for them.
+    Snapshot,
 }
 
 macro_rules! kinds {
@@ -82,6 +89,8 @@ kinds! {
     HeartbeatReply = 8, Control, false;
     Introduction = 9, Control, true;
     IntroductionReply = 10, Control, false;
+    InstallSnapshot = 11, Snapshot, true;
+    InstallSnapshotReply = 12, Control, false;
 }
 
 /// An encoded message, in pieces so that entries' payloads are shared, not copied.
@@ -138,6 +147,7 @@ impl Prefix {
         let limit = match kind.class() {
             Class::Control => MAX_CONTROL_FRAME,
             Class::Log => MAX_LOG_FRAME,
+            Class::Snapshot => MAX_SNAPSHOT_FRAME,
         };
         if len > limit {
             return Err(DecodeError::TooLong { kind: kind.name(), len, limit });

@@ -1,12 +1,16 @@
 //! Scenario tests of the core. Each names the sentence of the paper, or the trap, that it checks.
 
 mod commit;
+mod compaction;
 mod disk;
 mod durability;
 mod election;
 mod hostile;
 mod reads;
+mod repair;
 mod replication;
+mod room;
+mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -15,7 +19,10 @@ use bytes::Bytes;
 
 use super::entry::{Entry, EntryKind};
 use super::io::{Input, Output, Persist, PersistId, Ticket};
-use super::message::{AppendEntries, Heartbeat, Message, RequestVote};
+use super::message::{
+    AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message, RequestVote,
+};
+use super::snapshot::{Base, SnapshotId, SnapshotMeta};
 use super::types::{HardState, Incarnation, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 use super::{Raft, Start, config::Config};
 
@@ -32,8 +39,17 @@ pub(super) fn command(index: u64, term: u64) -> Entry {
 }
 
 fn membership(voters: u64) -> Entry {
-    let voters = (1..=voters).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
-    crate::bootstrap::first_state(&Membership { voters }).1
+    crate::bootstrap::first_state(&self::voters(voters)).1
+}
+
+pub(super) fn voters(count: u64) -> Membership {
+    Membership { voters: (1..=count).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect() }
+}
+
+/// A snapshot up to `last` of a cluster of three, of this many bytes.
+pub(super) fn snapshot(last: LogId, length: u64) -> (SnapshotId, SnapshotMeta) {
+    let base = Base { id: last, ..Base::default() };
+    (SnapshotId { last, length, hash: [7; 32] }, SnapshotMeta { base, membership: voters(3) })
 }
 
 /// The first entry of a cluster of `voters`, then a command of each of these terms.
@@ -56,6 +72,12 @@ impl Solo {
         let start = Start { hard_state, entries: entries(voters, terms), ..Start::default() };
         let raft = Raft::new(N1, Config::lan(), 1, now, start).unwrap();
         Solo { raft, now }
+    }
+
+    /// Node 1 of three from this, with settings of its own.
+    pub(super) fn start(config: Config, start: Start) -> Solo {
+        let now = Timestamp::default();
+        Solo { raft: Raft::new(N1, config, 1, now, start).unwrap(), now }
     }
 
     pub(super) fn step(&mut self, input: Input) -> Vec<Output> {
@@ -100,6 +122,26 @@ impl Solo {
         let outputs = self.hears(N2, Message::RequestVoteReply(vote));
         assert_eq!(self.raft.leader(), Some(N1));
         outputs
+    }
+
+    /// Leads, and its no-op is committed with node 2.
+    pub(super) fn lead_and_commit(&mut self) -> Vec<Output> {
+        let elected = self.lead();
+        self.persisted(&elected);
+        self.acks(N2, self.raft.last_log().index)
+    }
+
+    /// A peer's log matches up to `index`.
+    pub(super) fn acks(&mut self, from: NodeId, index: LogIndex) -> Vec<Output> {
+        let outcome = AppendOutcome::Matched(index);
+        let reply = AppendEntriesReply { term: self.raft.term(), id: 1, outcome };
+        self.hears(from, Message::AppendEntriesReply(reply))
+    }
+
+    /// Node `from` shows that it is there.
+    pub(super) fn beats(&mut self, from: NodeId) -> Vec<Output> {
+        let reply = HeartbeatReply { term: self.raft.term(), round: 0 };
+        self.hears(from, Message::HeartbeatReply(reply))
     }
 
     pub(super) fn propose(&mut self, ticket: u64, data: &'static str) -> Vec<Output> {

@@ -1,0 +1,130 @@
+//! The sending side of a snapshot (§7): to a peer whose next entry is no longer in the log, while this
+//! node leads.
+
+use bytes::Bytes;
+
+use super::io::{Misdeed, Output};
+use super::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOutcome};
+use super::progress::{Mode, Progress};
+use super::role::Role;
+use super::snapshot::SnapshotId;
+use super::state::Raft;
+use super::transfer::Transfer;
+use super::types::{LogIndex, NodeId, Timestamp};
+
+impl Raft {
+    /// Begins a transfer where the log cannot help, ends one where it can again, and asks for as many
+    /// pieces as window and rate take.
+    pub(super) fn advance_transfer(&mut self, now: Timestamp, to: NodeId) {
+        let (term, base, newest) = (self.term(), self.log.base().id.index, self.snapshot);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(peer) = leader.peers.get_mut(&to) else { return };
+        if peer.next_index > base {
+            peer.end_snapshot();
+            return;
+        }
+        let Some(newest) = newest else { return };
+        let transfer = peer.begin_snapshot(now, newest);
+        if transfer.probe_due(&self.config) <= now {
+            transfer.probed(now);
+            let (snapshot, data) = (transfer.snapshot(), Bytes::new());
+            let probe = InstallSnapshot { term, snapshot, offset: 0, data };
+            self.outputs.push(Output::Send { to, message: Message::InstallSnapshot(probe) });
+        }
+        while transfer.may_read(&self.config) && leader.pace.due() <= now {
+            let (offset, length) = transfer.read(now, &self.config);
+            leader.pace.spend(now, length, self.config.snapshot_bytes_per_second);
+            let snapshot = transfer.snapshot();
+            self.outputs.push(Output::ReadSnapshot { to, snapshot, offset, length });
+        }
+    }
+
+    pub(super) fn handle_snapshot_chunk(
+        &mut self,
+        now: Timestamp,
+        to: NodeId,
+        snapshot: SnapshotId,
+        offset: u64,
+        data: Option<Bytes>,
+    ) {
+        let (term, newest) = (self.term(), self.snapshot);
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(peer) = leader.peers.get_mut(&to) else { return };
+        let Some(transfer) = peer.sending.as_mut().filter(|t| t.snapshot() == snapshot) else { return };
+        // Without one it was given up meanwhile.
+        let Some(length) = transfer.awaited(offset) else { return };
+        match data.filter(|data| data.len() as u64 == length) {
+            Some(data) => {
+                let chunk = InstallSnapshot { term, snapshot, offset, data };
+                self.send(to, Message::InstallSnapshot(chunk));
+            }
+            None => match newest.filter(|newest| *newest != snapshot) {
+                Some(newest) => *transfer = Transfer::new(now, newest),
+                None => transfer.unreadable(now),
+            },
+        }
+    }
+
+    pub(super) fn handle_install_snapshot_reply(
+        &mut self,
+        now: Timestamp,
+        from: NodeId,
+        m: InstallSnapshotReply,
+    ) {
+        if m.term > self.term() {
+            self.become_follower(now, m.term, None);
+            return;
+        }
+        let term = self.term();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        peer.heard(now);
+        // An answer about another snapshot is late, or about nothing.
+        let Some(transfer) = peer.sending.as_mut().filter(|t| t.snapshot() == m.snapshot) else { return };
+        match m.outcome {
+            SnapshotOutcome::Next(claimed) if claimed > m.snapshot.length => {
+                let misdeed = Misdeed::BeyondSnapshot { claimed, length: m.snapshot.length };
+                self.outputs.push(Output::Alarm { peer: from, misdeed });
+            }
+            SnapshotOutcome::Next(there) => transfer.answered(now, there),
+            SnapshotOutcome::Installed => {
+                peer.installed(m.snapshot.last.index);
+                self.advance_commit();
+                self.tell_commit_soon(now);
+            }
+        }
+    }
+
+    /// When the next piece or probe for this peer is due.
+    pub(super) fn transfer_due(&self, peer: &Progress, pace_due: Timestamp) -> Option<Timestamp> {
+        let transfer = peer.sending.as_ref()?;
+        let probe = transfer.probe_due(&self.config);
+        Some(if transfer.may_read(&self.config) { probe.min(pace_due) } else { probe })
+    }
+}
+
+impl Progress {
+    /// The snapshot that is on its way; `newest` if there was none.
+    fn begin_snapshot(&mut self, now: Timestamp, newest: SnapshotId) -> &mut Transfer {
+        if self.mode != Mode::Snapshot {
+            self.forget_requests();
+            self.mode = Mode::Snapshot;
+        }
+        self.sending.get_or_insert_with(|| Transfer::new(now, newest))
+    }
+
+    /// The log holds again what the peer needs next.
+    fn end_snapshot(&mut self) {
+        if self.mode == Mode::Snapshot {
+            self.mode = Mode::Replicate;
+        }
+        self.sending = None;
+    }
+
+    /// The peer holds everything up to `last`, durably.
+    fn installed(&mut self, last: LogIndex) {
+        self.match_index = self.match_index.max(last);
+        self.next_index = self.next_index.max(self.match_index.next());
+        self.end_snapshot();
+    }
+}

@@ -1,0 +1,134 @@
+//! A node whose log lost durable entries.
+
+use super::*;
+use crate::consensus::message::{PreVote, PreVoteReply, RequestVoteReply};
+use crate::consensus::snapshot::Repair;
+
+/// Node 1 in term 2; of its log up to (5, 2) only two entries are left.
+fn damaged(least: LogId) -> Solo {
+    let hard_state = HardState { current_term: Term(2), voted_for: None };
+    let repair = Some(Repair { least });
+    Solo::start(Config::lan(), Start { hard_state, entries: entries(3, &[1]), repair, ..Start::default() })
+}
+
+fn outcomes(outputs: &[Output]) -> Vec<AppendOutcome> {
+    let outcome = |(_, m)| if let Message::AppendEntriesReply(m) = m { Some(m.outcome) } else { None };
+    sends(outputs).into_iter().filter_map(outcome).collect()
+}
+
+#[test]
+fn a_repairing_node_votes_only_for_a_log_that_holds_what_it_lost() {
+    for (candidate, granted) in [(id(4, 2), false), (id(9, 1), false), (id(5, 2), true), (id(3, 3), true)] {
+        let mut node = damaged(id(5, 2));
+        node.after(200);
+        let asked = node.hears(N2, Message::PreVote(PreVote { term: Term(4), last_log: candidate }));
+        let reply = PreVoteReply { term: Term(2), asked: Term(4), granted };
+        assert_eq!(sends(&asked), [(N2, Message::PreVoteReply(reply))]);
+        let first = node.hears(N2, vote_request(4, candidate));
+        let reply = RequestVoteReply { term: Term(4), granted };
+        assert_eq!(sends(&node.persisted(&first)), [(N2, Message::RequestVoteReply(reply))], "{candidate}");
+    }
+}
+
+#[test]
+fn where_the_end_is_not_known_only_a_later_term_will_do() {
+    let mut node = damaged(Repair::beyond(Term(2)).least);
+    node.after(200);
+    let granted = |outputs: &[Output]| {
+        sends(outputs).iter().any(|(_, m)| matches!(m, Message::PreVoteReply(m) if m.granted))
+    };
+    let ask = |last_log| Message::PreVote(PreVote { term: Term(4), last_log });
+    assert!(!granted(&node.hears(N2, ask(id(1000, 2)))));
+    assert!(granted(&node.hears(N2, ask(id(3, 3)))));
+    let appended = node.appended(N2, append(2, id(2, 1), vec![command(3, 2)], 1));
+    assert!(persists(&appended).iter().all(|p| !p.repaired), "an entry of the term that it knew");
+    node.appended(N3, append(3, id(3, 2), vec![command(4, 3)], 1));
+    assert_eq!(node.raft.repair(), None);
+}
+
+#[test]
+fn a_repairing_node_never_campaigns() {
+    let mut node = damaged(id(5, 2));
+    for _ in 0..10 {
+        assert_eq!(sends(&node.after(301)), []);
+    }
+    assert!(node.raft.deadline() > node.now, "and is not asked all the time");
+}
+
+#[test]
+fn an_append_beyond_the_damage_is_told_where_it_begins() {
+    let mut node = damaged(id(5, 2));
+    let outputs = node.appended(N2, append(2, id(5, 2), vec![], 1));
+    assert_eq!(outcomes(&outputs), [AppendOutcome::Repairing { from: LogIndex(3) }]);
+}
+
+#[test]
+fn the_repair_is_over_when_the_durable_log_reaches_what_was_lost() {
+    let mut node = damaged(id(5, 2));
+    node.appended(N2, append(2, id(2, 1), vec![command(3, 2), command(4, 2)], 1));
+    assert!(node.raft.repair().is_some());
+    let last = node.hears(N2, Message::AppendEntries(append(2, id(4, 2), vec![command(5, 2)], 1)));
+    assert!(node.raft.repair().is_some(), "in memory only");
+    assert!(!persists(&last)[0].repaired);
+    let over = node.persisted(&last);
+    assert!(persists(&over)[0].repaired);
+    assert_eq!(node.raft.repair(), None);
+    node.persisted(&over);
+    let campaign = node.after(301);
+    assert!(sends(&campaign).iter().any(|(_, m)| matches!(m, Message::PreVote(_))));
+    assert!(persists(&campaign).is_empty(), "said once");
+}
+
+fn repairing(node: &mut Solo, from: u64) -> Vec<Output> {
+    let outcome = AppendOutcome::Repairing { from: LogIndex(from) };
+    let reply = AppendEntriesReply { term: node.raft.term(), id: 99, outcome };
+    node.hears(N2, Message::AppendEntriesReply(reply))
+}
+
+/// Nodes 2's match, and next.
+fn progress(node: &Solo) -> (u64, u64) {
+    let (peer, p) = node.raft.progress().next().unwrap();
+    assert_eq!(peer, N2);
+    (p.match_index.0, p.next_index.0)
+}
+
+#[test]
+fn what_a_peer_lost_is_sent_again_however_far_it_had_matched() {
+    let mut node = Solo::new(3, 1, &[1, 1, 1, 1]);
+    node.lead_and_commit();
+    assert_eq!(progress(&node), (6, 7));
+    let again = appends_to(&repairing(&mut node, 3), N2);
+    assert_eq!((again[0].prev_log, again[0].entries.len()), (id(2, 1), 4));
+    assert_eq!(progress(&node).0, 2);
+    assert_eq!(node.raft.commit_index(), LogIndex(6), "what is committed stays so");
+    node.acks(N2, LogIndex(6));
+    assert_eq!(progress(&node), (6, 7));
+}
+
+#[test]
+fn only_repairing_lowers_a_match() {
+    let mut node = Solo::new(3, 1, &[1, 1, 1, 1]);
+    node.lead_and_commit();
+    node.acks(N2, LogIndex(3));
+    let outcome = AppendOutcome::Conflict { term: None, first: LogIndex(2) };
+    for id in 0..5 {
+        let reply = AppendEntriesReply { term: Term(2), id, outcome };
+        node.hears(N2, Message::AppendEntriesReply(reply));
+    }
+    assert_eq!(progress(&node).0, 6);
+    let stale = AppendOutcome::Repairing { from: LogIndex(1) };
+    let reply = AppendEntriesReply { term: Term(1), id: 1, outcome: stale };
+    node.hears(N2, Message::AppendEntriesReply(reply));
+    assert_eq!(progress(&node).0, 6, "nor one of an earlier term");
+}
+
+#[test]
+fn nonsense_about_the_damage_does_no_harm() {
+    let mut node = Solo::new(3, 1, &[1, 1]);
+    node.lead_and_commit();
+    for from in [0, 1, 99, u64::MAX] {
+        repairing(&mut node, from);
+        node.acks(N2, LogIndex(4));
+        assert_eq!(progress(&node), (4, 5), "{from}");
+    }
+}

@@ -1,0 +1,71 @@
+//! From committed entries to what their clients are told.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::io::{Fatal, Reply};
+use super::{APPLY_PER_DRAIN, Server, panic_text};
+use crate::consensus::entry::{Entry, EntryKind};
+use crate::consensus::types::{LogIndex, SessionId};
+use crate::session::{SessionTag, Verdict};
+use crate::state_machine::StateMachine;
+
+impl<M: StateMachine> Server<M> {
+    pub(super) fn apply_committed(&mut self) -> Result<(), Fatal> {
+        for _ in 0..APPLY_PER_DRAIN {
+            if self.last_applied >= self.raft.commit_index() {
+                break;
+            }
+            let index = self.last_applied.next();
+            let entry = self.raft.log().get(index).ok_or(Fatal::MissingEntry { index })?.clone();
+            let reply = self.apply(&entry)?;
+            self.last_applied = index;
+            if let Some((term, ticket)) = self.waiting.remove(&index) {
+                let ours = term == entry.id.term;
+                self.reply(ticket, if ours { reply } else { Reply::Unknown });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: &Entry) -> Result<Reply, Fatal> {
+        let index = entry.id.index;
+        if !entry.is_intact() {
+            return Err(Fatal::CorruptEntry { index });
+        }
+        let response = match entry.kind {
+            EntryKind::Noop | EntryKind::Membership => Bytes::new(),
+            EntryKind::OpenSession => {
+                // Only a leader's own encoding gets here; were it not one, its index would do.
+                let drawn = entry.data.first_chunk().map_or(index.0, |id| u64::from_le_bytes(*id));
+                let opened = self.sessions.open(index, SessionId(drawn));
+                Bytes::copy_from_slice(&opened.0.to_le_bytes())
+            }
+            EntryKind::Command => self.apply_command(index, &entry.data)?,
+            EntryKind::SessionCommand => return self.apply_once(index, &entry.data),
+        };
+        Ok(Reply::Applied { index, response })
+    }
+
+    fn apply_once(&mut self, index: LogIndex, data: &Bytes) -> Result<Reply, Fatal> {
+        // Only a leader's own encoding gets here; were it not one, it belongs to no session.
+        let Some((tag, command)) = SessionTag::decode(data) else { return Ok(Reply::SessionExpired) };
+        Ok(match self.sessions.begin(index, tag) {
+            Verdict::Fresh => {
+                let response = self.apply_command(index, &command)?;
+                self.sessions.record(index, tag, response.clone());
+                Reply::Applied { index, response }
+            }
+            Verdict::Repeat(index, response) => Reply::Applied { index, response },
+            Verdict::Expired => Reply::SessionExpired,
+            Verdict::OutOfWindow => Reply::OutOfWindow,
+        })
+    }
+
+    fn apply_command(&mut self, index: LogIndex, command: &Bytes) -> Result<Bytes, Fatal> {
+        let machine = &mut self.machine;
+        catch_unwind(AssertUnwindSafe(|| machine.apply(index, command)))
+            .map_err(|panic| Fatal::ApplyPanicked { index, panic: panic_text(panic.as_ref()) })
+    }
+}

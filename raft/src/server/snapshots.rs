@@ -1,0 +1,110 @@
+//! Snapshots of state machine and sessions: when one is due, what goes into it, and how one that was
+//! received takes the place of both.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::io::{Fatal, Reply};
+use super::{Server, panic_text};
+use crate::consensus::io as consensus_io;
+use crate::consensus::snapshot::{Base, SnapshotId, SnapshotMeta};
+use crate::consensus::types::{LogIndex, Timestamp};
+use crate::session::Sessions;
+use crate::state_machine::StateMachine;
+
+/// Everything that goes into a snapshot, as it was between two entries.
+#[derive(Debug)]
+pub struct Frozen<S> {
+    /// Where it stands.
+    pub meta: SnapshotMeta,
+    /// The encoded sessions.
+    pub sessions: Bytes,
+    /// The state machine's view, to be written elsewhere.
+    pub view: S,
+}
+
+/// A received snapshot: whole, verified, durable under its final name, and read back.
+#[derive(Debug)]
+pub struct Installed<M> {
+    /// Its file.
+    pub id: SnapshotId,
+    /// What it says.
+    pub meta: SnapshotMeta,
+    /// Its sessions.
+    pub sessions: Sessions,
+    /// Its state machine.
+    pub machine: M,
+}
+
+/// When the next snapshot is taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Schedule {
+    under_way: bool,
+    /// The log counts from here, where a snapshot failed: not again before as much log has come again.
+    failed_at: LogIndex,
+}
+
+impl Schedule {
+    /// The one under way is stored.
+    pub(super) fn ended(&mut self) {
+        self.under_way = false;
+    }
+}
+
+impl<M: StateMachine> Server<M> {
+    /// Whether to take a snapshot now: none is under way, and the log behind the last one weighs as
+    /// much as that one.
+    #[must_use]
+    pub fn snapshot_due(&self) -> bool {
+        let (last, length) = self.raft.snapshot().map(|id| (id.last.index, id.length)).unwrap_or_default();
+        let since = last.max(self.snapshots.failed_at);
+        !self.snapshots.under_way
+            && self.last_applied > since
+            && self.raft.log().bytes_between(since, self.last_applied)
+                >= self.raft.config().snapshot_min_log_bytes.max(length)
+    }
+
+    /// Freezes what a snapshot holds. Ends with [`super::Input::SnapshotStored`] or
+    /// [`Server::snapshot_failed`].
+    pub fn take_snapshot(&mut self) -> Result<Frozen<M::Snapshot>, Fatal> {
+        let index = self.last_applied;
+        let log = self.raft.log();
+        let base = log.id_at(index).zip(log.chain_at(index)).map(|(id, chain)| Base { id, chain });
+        let base = base.ok_or(Fatal::NothingToSnapshot { index })?;
+        let membership = self.raft.membership_at(index).ok_or(Fatal::NothingToSnapshot { index })?;
+        let machine = &self.machine;
+        let view = catch_unwind(AssertUnwindSafe(|| machine.snapshot()))
+            .map_err(|panic| Fatal::SnapshotPanicked { panic: panic_text(panic.as_ref()) })?;
+        let sessions = if crate::seeded_bug!("sessions-missing-from-snapshot") {
+            Sessions::default().encode()
+        } else {
+            self.sessions.encode()
+        };
+        self.snapshots.under_way = true;
+        Ok(Frozen { meta: SnapshotMeta { base, membership }, sessions, view })
+    }
+
+    /// The snapshot that was being taken could not be stored.
+    pub fn snapshot_failed(&mut self) {
+        self.snapshots = Schedule { under_way: false, failed_at: self.last_applied };
+    }
+
+    /// Takes in a received snapshot, unless this node is as far already; either way its sender is told,
+    /// once that is durable.
+    pub fn install(&mut self, now: Timestamp, installed: Installed<M>) -> Result<(), Fatal> {
+        let Installed { id, meta, sessions, machine } = installed;
+        let takes = self.raft.takes_snapshot(&id, &meta);
+        self.raft.step(now, consensus_io::Input::SnapshotInstalled { id, meta })?;
+        if !takes {
+            return Ok(());
+        }
+        (self.machine, self.sessions, self.last_applied) = (machine, sessions, id.last.index);
+        // The snapshot cannot say which of the entries in it were these.
+        let after = self.waiting.split_off(&id.last.index.next());
+        for (_, ticket) in std::mem::replace(&mut self.waiting, after).into_values() {
+            self.reply(ticket, Reply::Unknown);
+        }
+        Ok(())
+    }
+}
