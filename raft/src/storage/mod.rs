@@ -12,6 +12,7 @@
 //! | `open` | from a directory to a log that can be appended to |
 //! | `wal` | the log: group commit, segments that are needed no more |
 //! | `spares` | segments made ahead, and used again |
+//! | [`snapshot`] | snapshot files |
 //! | [`store`] | the whole: what a node holds of its disk |
 //! | [`inspect`] | what is in a directory, for people |
 //! | [`error`] | what can go wrong, and what to do then |
@@ -30,6 +31,7 @@ mod open;
 mod record;
 mod recovery;
 pub mod simulated;
+pub mod snapshot;
 mod spares;
 pub mod store;
 #[cfg(test)]

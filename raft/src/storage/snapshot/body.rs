@@ -1,0 +1,157 @@
+//! What a snapshot holds: the sessions and the state machine's own bytes, as a stream in and out.
+
+use std::io::{self, Read, Write};
+
+use bytes::{Bytes, BytesMut};
+
+use super::format::{Decoder, Encoder};
+use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
+use crate::consensus::types::ClusterId;
+use crate::state_machine::Snapshot;
+
+/// Bytes handed over at once.
+const BLOCK: usize = 1 << 20;
+/// Bytes of encoded sessions, at most: what the limits on sessions and their replies allow is far less.
+const SESSIONS: u64 = 1 << 30;
+
+/// Writes a whole snapshot as blocks of its file, each handed to `sink`.
+///
+/// # Errors
+/// Those of the state machine's own writing, and of `sink`.
+pub fn write(
+    cluster: &ClusterId,
+    meta: SnapshotMeta,
+    sessions: &[u8],
+    view: &impl Snapshot,
+    sink: impl FnMut(Bytes) -> io::Result<()>,
+) -> io::Result<SnapshotId> {
+    let mut block = Vec::with_capacity(BLOCK);
+    let encoder = Encoder::new(cluster, meta, &mut block);
+    let mut body = Body { encoder, block, sink };
+    body.write_all(&(sessions.len() as u64).to_le_bytes())?;
+    body.write_all(sessions)?;
+    view.write_to(&mut body)?;
+    body.finish()
+}
+
+struct Body<F> {
+    encoder: Encoder,
+    block: Vec<u8>,
+    sink: F,
+}
+
+impl<F: FnMut(Bytes) -> io::Result<()>> Write for Body<F> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let data = &data[..data.len().min(BLOCK)];
+        self.encoder.push(data, &mut self.block);
+        if self.block.len() >= BLOCK {
+            let full = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+            (self.sink)(Bytes::from(full))?;
+        }
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(Bytes) -> io::Result<()>> Body<F> {
+    fn finish(mut self) -> io::Result<SnapshotId> {
+        let id = self.encoder.finish(&mut self.block);
+        (self.sink)(Bytes::from(self.block))?;
+        Ok(id)
+    }
+}
+
+/// The body of a snapshot whose file comes in pieces; everything is checked once more on the way.
+pub struct Reader<F> {
+    decoder: Option<Decoder>,
+    ready: BytesMut,
+    next: F,
+}
+
+impl<F: FnMut() -> io::Result<Option<Bytes>>> Reader<F> {
+    /// `next` gives the next piece of the file, none at its end.
+    pub fn new(cluster: &ClusterId, next: F) -> Reader<F> {
+        Reader { decoder: Some(Decoder::new(cluster)), ready: BytesMut::new(), next }
+    }
+
+    /// The encoded sessions, with which the body begins.
+    ///
+    /// # Errors
+    /// What is read is damaged, or too long to be sessions.
+    pub fn sessions(&mut self) -> io::Result<Vec<u8>> {
+        let mut length = [0; 8];
+        self.read_exact(&mut length)?;
+        let length = u64::from_le_bytes(length);
+        let mut sessions = Vec::new();
+        // Grows with what is there, not with what is claimed.
+        let read = self.by_ref().take(length.min(SESSIONS)).read_to_end(&mut sessions)?;
+        if read as u64 == length {
+            Ok(sessions)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the sessions are longer than what is there"))
+        }
+    }
+}
+
+impl<F: FnMut() -> io::Result<Option<Bytes>>> Read for Reader<F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.ready.is_empty() {
+            let Some(decoder) = &mut self.decoder else { return Ok(0) };
+            let bad = |bad: super::BadSnapshot| io::Error::new(io::ErrorKind::InvalidData, bad);
+            match (self.next)()? {
+                Some(piece) => {
+                    let mut body = Vec::new();
+                    decoder.push(&piece, &mut body).map_err(bad)?;
+                    self.ready = BytesMut::from(&body[..]);
+                }
+                None => {
+                    self.decoder.take().map(Decoder::finish).transpose().map_err(bad)?;
+                }
+            }
+        }
+        let length = into.len().min(self.ready.len());
+        into[..length].copy_from_slice(&self.ready.split_to(length));
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::tests::{cluster, meta};
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let state = Bytes::from(vec![3; 3 << 20]);
+        let mut file: Vec<Bytes> = Vec::new();
+        let id = write(&cluster(), meta(5), b"sessions", &state, |block| {
+            file.push(block);
+            Ok(())
+        });
+        assert_eq!(id.unwrap().length, file.iter().map(|block| block.len() as u64).sum::<u64>());
+        let mut pieces = file.into_iter();
+        let mut reader = Reader::new(&cluster(), || Ok(pieces.next()));
+        assert_eq!(reader.sessions().unwrap(), b"sessions");
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, state);
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error_and_so_is_an_absurd_length() {
+        let mut file = Vec::new();
+        write(&cluster(), meta(5), b"", &Bytes::from_static(b"x"), |block| {
+            file.extend_from_slice(&block);
+            Ok(())
+        })
+        .unwrap();
+        file.truncate(file.len() - 1);
+        let mut pieces = vec![Bytes::from(file)].into_iter();
+        let mut reader = Reader::new(&cluster(), || Ok(pieces.next()));
+        reader.sessions().unwrap();
+        assert!(reader.read_to_end(&mut Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,322 @@
+//! Which snapshots there are, and who writes and reads them.
+
+use bytes::Bytes;
+
+use super::format::Decoder;
+use super::landing::{Landed, Landing};
+use super::{DIRECTORY, file_of};
+use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
+use crate::consensus::types::ClusterId;
+use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, run};
+
+/// Snapshots that stay: the newest, and the one before it.
+const KEPT: usize = 2;
+/// Blocks of a node's own snapshot that may wait for the disk.
+const QUEUED: usize = 2;
+/// Bytes read at once when a directory is opened.
+const PIECE: u64 = 1 << 20;
+
+/// Something has come to an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// This node's own snapshot is durable and was read back.
+    Stored {
+        /// Which.
+        id: SnapshotId,
+        /// What it says of itself.
+        meta: SnapshotMeta,
+    },
+    /// This node's own snapshot came to nothing, for this reason.
+    Failed(String),
+    /// Bytes of a snapshot from the leader are with the file system.
+    Written {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Up to here.
+        end: u64,
+    },
+    /// A snapshot from the leader is whole and durable.
+    Received {
+        /// Which.
+        id: SnapshotId,
+        /// What it says of itself.
+        meta: SnapshotMeta,
+    },
+    /// A snapshot from the leader came to nothing, for this reason.
+    Refused {
+        /// Which.
+        snapshot: SnapshotId,
+        /// Why.
+        why: String,
+    },
+    /// What [`Snapshots::read`] asked for.
+    Piece {
+        /// As it was asked for.
+        tag: u64,
+        /// Of which.
+        snapshot: SnapshotId,
+        /// Where it stands.
+        offset: u64,
+        /// None if there is no such file, or it cannot be read.
+        data: Option<Bytes>,
+    },
+}
+
+/// A snapshot that is there, as it was found when the directory was opened.
+pub(in crate::storage) type Found = (SnapshotId, SnapshotMeta);
+
+/// The snapshots of one node.
+pub struct Snapshots {
+    cluster: ClusterId,
+    /// Oldest first.
+    known: Vec<SnapshotId>,
+    own: Option<Landing>,
+    theirs: Option<Receiving>,
+    /// Given up, and not gone yet.
+    leaving: Vec<Landing>,
+    reading: Vec<(OpId, u64, SnapshotId, u64)>,
+    begun: u64,
+}
+
+struct Receiving {
+    snapshot: SnapshotId,
+    landing: Landing,
+    decoder: Option<Decoder>,
+    failed: bool,
+}
+
+impl Snapshots {
+    /// Opens the directory, or makes it. What is left of unfinished files is removed. Blocks.
+    /// Hands out the newest snapshot that is whole, and what was wrong with newer ones.
+    pub(in crate::storage) fn open<D: Disk>(
+        disk: &mut D,
+        cluster: &ClusterId,
+    ) -> Result<(Snapshots, Option<Found>, Vec<(String, String)>), DiskError> {
+        run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() })?;
+        run(disk, Op::SyncDir { dir: String::new() })?;
+        let Outcome::Names(mut names) = run(disk, Op::List { dir: DIRECTORY.to_owned() })? else {
+            return Ok((Snapshots::new(cluster), None, Vec::new()));
+        };
+        names.sort();
+        let (mut snapshots, mut newest, mut damage) = (Snapshots::new(cluster), None, Vec::new());
+        for name in names.iter().rev() {
+            let file = format!("{DIRECTORY}/{name}");
+            if name.ends_with(".part") {
+                run(disk, Op::Remove { file })?;
+                continue;
+            }
+            match verify(disk, cluster, &file)? {
+                Ok((id, meta)) if file == file_of(id.last) => {
+                    snapshots.known.insert(0, id);
+                    newest = newest.or(Some((id, meta)));
+                }
+                Ok(_) => damage.push((file, "its name is another snapshot's".to_owned())),
+                Err(why) => damage.push((file, why)),
+            }
+            if newest.is_some() {
+                break;
+            }
+        }
+        Ok((snapshots, newest, damage))
+    }
+
+    fn new(cluster: &ClusterId) -> Snapshots {
+        Snapshots {
+            cluster: cluster.clone(),
+            known: Vec::new(),
+            own: None,
+            theirs: None,
+            leaving: Vec::new(),
+            reading: Vec::new(),
+            begun: 0,
+        }
+    }
+
+    /// Begins a snapshot of this node's own; there is one at a time.
+    pub fn begin(&mut self) {
+        self.begun += 1;
+        self.own = Some(Landing::new(&format!("own-{}", self.begun), true));
+    }
+
+    /// Whether the next block of it may come.
+    #[must_use]
+    pub fn may_feed(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.queued() < QUEUED)
+    }
+
+    /// The next block of it.
+    pub fn feed(&mut self, disk: &mut impl Disk, block: Bytes) {
+        if let Some(own) = &mut self.own {
+            own.feed(disk, block);
+        }
+    }
+
+    /// All of it has come; or it came to nothing.
+    pub fn end(&mut self, disk: &mut impl Disk, result: Result<(SnapshotId, SnapshotMeta), String>) {
+        match (&mut self.own, result) {
+            (Some(own), Ok((id, meta))) => own.end(disk, id, meta),
+            (Some(own), Err(why)) => own.give_up(disk, why),
+            (None, _) => {}
+        }
+    }
+
+    /// The next piece of a snapshot from the leader. One at `offset` 0 begins it anew.
+    pub fn receive(&mut self, disk: &mut impl Disk, snapshot: SnapshotId, offset: u64, data: &Bytes) {
+        if offset == 0 {
+            self.begun += 1;
+            let landing = Landing::new(&format!("received-{}", self.begun), false);
+            let decoder = Some(Decoder::new(&self.cluster));
+            let fresh = Receiving { snapshot, landing, decoder, failed: false };
+            if let Some(mut old) = self.theirs.replace(fresh) {
+                old.landing.give_up(disk, "another took its place".to_owned());
+                self.leaving.push(old.landing);
+            }
+        }
+        let Some(theirs) = self.theirs.as_mut().filter(|theirs| theirs.snapshot == snapshot) else { return };
+        theirs.take(disk, offset, data);
+    }
+
+    /// Reads a piece, for a transfer or to build a state from; answered by [`Event::Piece`].
+    pub fn read(&mut self, disk: &mut impl Disk, tag: u64, snapshot: SnapshotId, offset: u64, length: u64) {
+        let known = self.known.contains(&snapshot);
+        let file = if known { file_of(snapshot.last) } else { format!("{DIRECTORY}/none") };
+        let op = disk.submit_aside(Op::Read { file, offset, length });
+        self.reading.push((op, tag, snapshot, offset));
+    }
+
+    /// Removes what is neither new nor in use.
+    pub fn prune(&mut self, disk: &mut impl Disk, in_use: &[SnapshotId]) {
+        let old = self.known.len().saturating_sub(KEPT);
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            self.known.iter().enumerate().partition(|(at, id)| *at < old && !in_use.contains(id));
+        for (_, id) in &gone {
+            disk.submit_aside(Op::Remove { file: file_of(id.last) });
+        }
+        self.known = kept.into_iter().map(|(_, id)| *id).collect();
+    }
+
+    /// Takes the end of an operation; completions of others mean nothing here.
+    pub(in crate::storage) fn complete(
+        &mut self,
+        disk: &mut impl Disk,
+        completion: &Completion,
+    ) -> Result<Option<Event>, DiskError> {
+        if let Some(at) = self.reading.iter().position(|(op, ..)| *op == completion.id) {
+            let (_, tag, snapshot, offset) = self.reading.swap_remove(at);
+            let data = match &completion.result {
+                Ok(Outcome::Data(data)) if !data.is_empty() => Some(data.clone()),
+                _ => None,
+            };
+            return Ok(Some(Event::Piece { tag, snapshot, offset, data }));
+        }
+        if let Some(event) = self.complete_own(disk, completion)? {
+            return Ok(Some(event));
+        }
+        if let Some(event) = self.complete_theirs(disk, completion)? {
+            return Ok(Some(event));
+        }
+        for landing in &mut self.leaving {
+            landing.complete(disk, &self.cluster, completion)?;
+        }
+        self.leaving.retain(|landing| landing.queued() > 0);
+        Ok(None)
+    }
+
+    fn complete_own(
+        &mut self,
+        disk: &mut impl Disk,
+        completion: &Completion,
+    ) -> Result<Option<Event>, DiskError> {
+        let Some(own) = &mut self.own else { return Ok(None) };
+        Ok(match own.complete(disk, &self.cluster, completion)? {
+            None | Some(Landed::Written(_)) => None,
+            Some(Landed::Gone(why)) => {
+                self.own = None;
+                Some(Event::Failed(why))
+            }
+            Some(Landed::Durable(id, meta)) => {
+                self.own = None;
+                self.add(id);
+                Some(Event::Stored { id, meta })
+            }
+        })
+    }
+
+    fn complete_theirs(
+        &mut self,
+        disk: &mut impl Disk,
+        completion: &Completion,
+    ) -> Result<Option<Event>, DiskError> {
+        let Some(theirs) = &mut self.theirs else { return Ok(None) };
+        let snapshot = theirs.snapshot;
+        Ok(match theirs.landing.complete(disk, &self.cluster, completion)? {
+            None => None,
+            Some(Landed::Written(_)) if theirs.failed => None,
+            Some(Landed::Written(end)) => Some(Event::Written { snapshot, end }),
+            Some(Landed::Gone(why)) => {
+                self.theirs = None;
+                Some(Event::Refused { snapshot, why })
+            }
+            Some(Landed::Durable(id, meta)) => {
+                self.theirs = None;
+                self.add(id);
+                Some(Event::Received { id, meta })
+            }
+        })
+    }
+
+    fn add(&mut self, id: SnapshotId) {
+        self.known.retain(|known| known.last != id.last);
+        self.known.push(id);
+        self.known.sort_by_key(|known| known.last.index);
+    }
+}
+
+impl Receiving {
+    fn take(&mut self, disk: &mut impl Disk, offset: u64, data: &Bytes) {
+        let Some(decoder) = &mut self.decoder else { return };
+        if let Err(bad) = decoder.push(data, &mut Vec::new()) {
+            return self.refuse(disk, bad.to_string());
+        }
+        self.landing.feed(disk, data.clone());
+        if offset + (data.len() as u64) < self.snapshot.length {
+            return;
+        }
+        match self.decoder.take().map(Decoder::finish) {
+            Some(Ok((id, meta))) if id == self.snapshot => self.landing.end(disk, id, meta),
+            Some(Ok(_)) => self.refuse(disk, "it is another than was announced".to_owned()),
+            Some(Err(bad)) => self.refuse(disk, bad.to_string()),
+            None => {}
+        }
+    }
+
+    fn refuse(&mut self, disk: &mut impl Disk, why: String) {
+        self.decoder = None;
+        self.failed = true;
+        self.landing.give_up(disk, why);
+    }
+}
+
+/// Reads a whole file, a piece at a time.
+fn verify<D: Disk>(
+    disk: &mut D,
+    cluster: &ClusterId,
+    file: &str,
+) -> Result<Result<Found, String>, DiskError> {
+    let (mut decoder, mut offset) = (Decoder::new(cluster), 0);
+    loop {
+        let read = run(disk, Op::Read { file: file.to_owned(), offset, length: PIECE })?;
+        let Outcome::Data(data) = read else { break };
+        if data.is_empty() {
+            break;
+        }
+        offset += data.len() as u64;
+        if let Err(bad) = decoder.push(&data, &mut Vec::new()) {
+            return Ok(Err(bad.to_string()));
+        }
+    }
+    Ok(decoder.finish().map_err(|bad| bad.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Snapshots on the simulated disk.
+
+use super::super::format::tests::{cluster, file, meta};
+use super::*;
+use crate::storage::simulated::{Fault, SimDisk};
+
+fn opened(disk: &SimDisk) -> (Snapshots, Option<SnapshotId>, usize) {
+    let (snapshots, newest, damage) = Snapshots::open(&mut disk.clone(), &cluster()).unwrap();
+    (snapshots, newest.map(|(id, _)| id), damage.len())
+}
+
+fn settle(snapshots: &mut Snapshots, disk: &mut SimDisk) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Some(completion) = disk.wait() {
+        events.extend(snapshots.complete(disk, &completion).unwrap());
+    }
+    events
+}
+
+/// Stores a snapshot of this node's own.
+fn store(snapshots: &mut Snapshots, disk: &mut SimDisk, index: u64, body: &[u8]) -> (SnapshotId, Vec<Event>) {
+    let (bytes, id) = file(&meta(index), body);
+    snapshots.begin();
+    for block in bytes.chunks(64) {
+        snapshots.feed(disk, Bytes::copy_from_slice(block));
+    }
+    snapshots.end(disk, Ok((id, meta(index))));
+    (id, settle(snapshots, disk))
+}
+
+#[test]
+fn what_was_stored_survives_every_crash() {
+    let disk = SimDisk::new();
+    let (mut snapshots, newest, _) = opened(&disk);
+    assert_eq!(newest, None);
+    let mut handle = disk.clone();
+    let (id, events) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    assert_eq!(events.last(), Some(&Event::Stored { id, meta: meta(7) }));
+    for kept in [false, true] {
+        let crashed = disk.copy();
+        crashed.crash(|_| kept, 0);
+        assert_eq!(opened(&crashed).1, Some(id));
+    }
+}
+
+/// At every point before it is stored, a crash leaves the one before.
+#[test]
+fn until_a_snapshot_is_stored_the_one_before_is_there() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (first, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    disk.hold();
+    let (bytes, second) = file(&meta(9), &[2; 2000]);
+    snapshots.begin();
+    snapshots.feed(&mut handle, Bytes::from(bytes));
+    snapshots.end(&mut handle, Ok((second, meta(9))));
+    let mut stored = false;
+    while let Some(completion) = handle.wait() {
+        stored |= snapshots.complete(&mut handle, &completion).unwrap().is_some();
+        snapshots.prune(&mut handle, &[]);
+        for mask in 0..64_u64 {
+            let crashed = disk.copy();
+            crashed.crash(|sector| mask >> (sector % 6) & 1 == 1, usize::MAX * usize::from(mask % 2 == 0));
+            let (_, found, _) = opened(&crashed);
+            let legal = if stored { vec![second] } else { vec![first, second] };
+            assert!(found.is_some_and(|found| legal.contains(&found)), "mask {mask}: {found:?}");
+        }
+    }
+    assert!(stored);
+}
+
+#[test]
+fn a_snapshot_that_is_not_what_was_written_is_not_stored() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    disk.fault(Fault::LostWrite);
+    let (_, events) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    assert!(matches!(events[..], [Event::Failed(_)]), "{events:?}");
+    assert_eq!(opened(&disk).1, None);
+}
+
+#[test]
+fn the_newest_whole_one_counts_and_damage_is_named() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (first, _) = store(&mut snapshots, &mut handle, 7, b"first");
+    let (second, _) = store(&mut snapshots, &mut handle, 9, b"second");
+    disk.fault(Fault::Rot { file: file_of(second.last), offset: 90, bit: 3 });
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(first), 1));
+}
+
+#[test]
+fn two_stay_and_those_in_use() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let ids: Vec<SnapshotId> = (1..=4).map(|n| store(&mut snapshots, &mut handle, n, b"x").0).collect();
+    snapshots.prune(&mut handle, &ids[..1]);
+    settle(&mut snapshots, &mut handle);
+    assert_eq!(snapshots.known, [ids[0], ids[2], ids[3]]);
+    let there =
+        |id: &SnapshotId| disk.clone().submit(Op::Read { file: file_of(id.last), offset: 0, length: 1 });
+    there(&ids[0]);
+    snapshots.read(&mut handle, 5, ids[1], 0, 10);
+    snapshots.read(&mut handle, 6, ids[0], 4, 4);
+    let events = settle(&mut snapshots, &mut handle);
+    assert_eq!(events[0], Event::Piece { tag: 5, snapshot: ids[1], offset: 0, data: None });
+    assert!(matches!(&events[1], Event::Piece { tag: 6, data: Some(data), .. } if &data[..] == b"snap"));
+}
+
+#[test]
+fn what_a_leader_sends_is_checked_and_then_durable() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (bytes, id) = file(&meta(7), &[1; 500]);
+    let mut bad = bytes.clone();
+    bad[300] ^= 1;
+    snapshots.receive(&mut handle, id, 0, &Bytes::from(bad));
+    let events = settle(&mut snapshots, &mut handle);
+    assert!(matches!(&events[..], [Event::Refused { snapshot, .. }] if *snapshot == id), "{events:?}");
+
+    let (a, b) = bytes.split_at(200);
+    snapshots.receive(&mut handle, id, 0, &Bytes::copy_from_slice(a));
+    snapshots.receive(&mut handle, id, 200, &Bytes::copy_from_slice(b));
+    let events = settle(&mut snapshots, &mut handle);
+    assert_eq!(events[0], Event::Written { snapshot: id, end: 200 });
+    assert_eq!(events.last(), Some(&Event::Received { id, meta: meta(7) }));
+    disk.crash(|_| false, 0);
+    assert_eq!(opened(&disk).1, Some(id));
+}
+
+#[test]
+fn a_full_disk_ends_a_snapshot_and_nothing_else() {
+    let disk = SimDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    disk.fault(Fault::Capacity(300));
+    let (_, events) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    assert!(matches!(events[..], [Event::Failed(_)]), "{events:?}");
+    disk.fault(Fault::Capacity(1 << 20));
+    let (id, events) = store(&mut snapshots, &mut handle, 8, &[1; 2000]);
+    assert_eq!(events.last(), Some(&Event::Stored { id, meta: meta(8) }));
+}

@@ -1,0 +1,203 @@
+//! From bytes that come to a durable file: written under a temporary name, synced, renamed, the directory
+//! synced, and a node's own read back before anybody relies on it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::format::Decoder;
+use super::{DIRECTORY, file_of};
+use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
+use crate::consensus::types::ClusterId;
+use crate::seeded_bug;
+use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome};
+use crate::storage::spares::no_room;
+
+/// Bytes read back at once.
+const PIECE: u64 = 1 << 20;
+
+/// What became of a file.
+pub(super) enum Landed {
+    /// Bytes up to here are with the file system.
+    Written(u64),
+    /// It is durable under its name.
+    Durable(SnapshotId, SnapshotMeta),
+    /// There was no room, or it was not what it should be; nothing is left of it.
+    Gone(String),
+}
+
+/// One file on its way.
+pub(super) struct Landing {
+    temporary: String,
+    read_back: bool,
+    queued: VecDeque<Bytes>,
+    /// Bytes submitted.
+    submitted: u64,
+    /// What it is, once all of it has come.
+    whole: Option<(SnapshotId, SnapshotMeta)>,
+    step: Step,
+    op: Option<OpId>,
+}
+
+enum Step {
+    Write,
+    Sync,
+    Rename,
+    SyncDir,
+    ReadBack(Box<Decoder>, u64),
+    Remove(String),
+}
+
+impl Landing {
+    pub(super) fn new(name: &str, read_back: bool) -> Landing {
+        Landing {
+            temporary: format!("{DIRECTORY}/{name}.part"),
+            read_back,
+            queued: VecDeque::new(),
+            submitted: 0,
+            whole: None,
+            step: Step::Write,
+            op: None,
+        }
+    }
+
+    /// Bytes that have come and are not written yet.
+    pub(super) fn queued(&self) -> usize {
+        self.queued.len() + usize::from(self.op.is_some())
+    }
+
+    pub(super) fn feed(&mut self, disk: &mut impl Disk, block: Bytes) {
+        self.queued.push_back(block);
+        self.go_on(disk);
+    }
+
+    /// All bytes have come.
+    pub(super) fn end(&mut self, disk: &mut impl Disk, id: SnapshotId, meta: SnapshotMeta) {
+        self.whole = Some((id, meta));
+        self.go_on(disk);
+    }
+
+    /// It is not wanted, or no good; `why` comes back once nothing is left of it.
+    pub(super) fn give_up(&mut self, disk: &mut impl Disk, why: String) {
+        self.queued.clear();
+        self.step = Step::Remove(why);
+        self.go_on(disk);
+    }
+
+    fn go_on(&mut self, disk: &mut impl Disk) {
+        if self.op.is_some() {
+            return;
+        }
+        let file = self.temporary.clone();
+        let op = match (&self.step, self.queued.pop_front()) {
+            (Step::Write, Some(data)) => {
+                let offset = self.submitted;
+                self.submitted += data.len() as u64;
+                Op::Write { file, offset, data }
+            }
+            (Step::Write, None) => {
+                let Some((id, _)) = &self.whole else { return };
+                if seeded_bug!("snapshot-renamed-before-sync") {
+                    self.step = Step::Rename;
+                    Op::Rename { from: file, to: file_of(id.last) }
+                } else {
+                    self.step = Step::Sync;
+                    Op::Sync { file }
+                }
+            }
+            // What was given up before its first byte was never made.
+            (Step::Remove(_), _) if self.submitted == 0 => Op::SyncDir { dir: DIRECTORY.to_owned() },
+            (Step::Remove(_), _) => Op::Remove { file },
+            _ => return,
+        };
+        self.op = Some(disk.submit_aside(op));
+    }
+
+    /// Takes the end of an operation of its own.
+    pub(super) fn complete(
+        &mut self,
+        disk: &mut impl Disk,
+        cluster: &ClusterId,
+        completion: &Completion,
+    ) -> Result<Option<Landed>, DiskError> {
+        if self.op.take_if(|op| *op == completion.id).is_none() {
+            return Ok(None);
+        }
+        match &completion.result {
+            Ok(outcome) => self.advance(disk, cluster, outcome),
+            Err(error) if no_room(error) => {
+                self.give_up(disk, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    fn advance(
+        &mut self,
+        disk: &mut impl Disk,
+        cluster: &ClusterId,
+        outcome: &Outcome,
+    ) -> Result<Option<Landed>, DiskError> {
+        let Some((id, meta)) = self.whole.clone() else {
+            let landed = match &self.step {
+                Step::Remove(why) => Landed::Gone(why.clone()),
+                _ => Landed::Written(self.submitted),
+            };
+            self.go_on(disk);
+            return Ok(Some(landed));
+        };
+        let to = file_of(id.last);
+        match &mut self.step {
+            Step::Write => self.go_on(disk),
+            Step::Remove(why) => return Ok(Some(Landed::Gone(why.clone()))),
+            Step::Sync => self.then(disk, Step::Rename, Op::Rename { from: self.temporary.clone(), to }),
+            Step::Rename if seeded_bug!("snapshot-directory-not-synced") => {
+                return Ok(Some(Landed::Durable(id, meta)));
+            }
+            Step::Rename => self.then(disk, Step::SyncDir, Op::SyncDir { dir: DIRECTORY.to_owned() }),
+            Step::SyncDir if self.read_back => {
+                let first = Op::Read { file: to, offset: 0, length: PIECE };
+                self.then(disk, Step::ReadBack(Box::new(Decoder::new(cluster)), 0), first);
+            }
+            Step::SyncDir => return Ok(Some(Landed::Durable(id, meta))),
+            Step::ReadBack(decoder, offset) => {
+                let Outcome::Data(data) = outcome else { return Ok(None) };
+                *offset += data.len() as u64;
+                let offset = *offset;
+                if let Err(bad) = decoder.push(data, &mut Vec::new()) {
+                    self.temporary = to;
+                    self.give_up(disk, format!("read back, it is {bad}"));
+                } else if offset >= id.length || data.is_empty() {
+                    return Ok(self.read_back_whole(disk, id, meta));
+                } else {
+                    self.op = Some(disk.submit_aside(Op::Read { file: to, offset, length: PIECE }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_back_whole(
+        &mut self,
+        disk: &mut impl Disk,
+        id: SnapshotId,
+        meta: SnapshotMeta,
+    ) -> Option<Landed> {
+        let step = std::mem::replace(&mut self.step, Step::SyncDir);
+        let Step::ReadBack(decoder, _) = step else { return None };
+        match decoder.finish() {
+            Ok((found, _)) if found == id => Some(Landed::Durable(id, meta)),
+            Ok(_) | Err(_) => {
+                self.temporary = file_of(id.last);
+                self.give_up(disk, "read back, it is not what was written".to_owned());
+                None
+            }
+        }
+    }
+
+    fn then(&mut self, disk: &mut impl Disk, step: Step, op: Op) {
+        self.step = step;
+        self.op = Some(disk.submit_aside(op));
+    }
+}

@@ -1,0 +1,26 @@
+//! Snapshot files: written under a temporary name, made durable, renamed, read back; received piece by piece; read for
+//! others. All of it aside of the log.
+//!
+//! | file | what |
+//! |---|---|
+//! | `format` | how a snapshot looks in its file |
+//! | `body` | the sessions and the state machine's own bytes, in and out |
+//! | `landing` | from bytes that come to a durable file |
+//! | `files` | which files there are, and who reads them |
+
+pub mod body;
+mod files;
+mod format;
+mod landing;
+
+pub use files::{Event, Snapshots};
+pub use format::BadSnapshot;
+
+use crate::consensus::types::LogId;
+
+pub(super) const DIRECTORY: &str = "snapshots";
+
+/// The file of the snapshot that ends with `last`.
+pub(super) fn file_of(last: LogId) -> String {
+    format!("{DIRECTORY}/{:020}-{:020}.snap", last.index.0, last.term.0)
+}
