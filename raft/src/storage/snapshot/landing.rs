@@ -139,18 +139,18 @@ impl Landing {
         cluster: &ClusterId,
         outcome: &Outcome,
     ) -> Result<Option<Landed>, DiskError> {
-        let Some((id, meta)) = self.whole.clone() else {
-            let landed = match &self.step {
-                Step::Remove(why) => Landed::Gone(why.clone()),
-                _ => Landed::Written(self.submitted),
-            };
+        if let Step::Write = self.step {
+            let written = self.submitted;
             self.go_on(disk);
-            return Ok(Some(landed));
-        };
+            return Ok(Some(Landed::Written(written)));
+        }
+        if let Step::Remove(why) = &self.step {
+            return Ok(Some(Landed::Gone(why.clone())));
+        }
+        let Some((id, meta)) = self.whole.clone() else { return Ok(None) };
         let to = file_of(id.last);
         match &mut self.step {
-            Step::Write => self.go_on(disk),
-            Step::Remove(why) => return Ok(Some(Landed::Gone(why.clone()))),
+            Step::Write | Step::Remove(_) => {}
             Step::Sync => self.then(disk, Step::Rename, Op::Rename { from: self.temporary.clone(), to }),
             Step::Rename if seeded_bug!("snapshot-directory-not-synced") => {
                 return Ok(Some(Landed::Durable(id, meta)));
