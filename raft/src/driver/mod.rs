@@ -5,6 +5,7 @@ mod disk;
 mod handle;
 mod outside;
 mod run;
+mod snapshots;
 mod starting;
 mod status;
 

@@ -14,13 +14,16 @@ use super::handle::{
     AcceptedSender, Applied, OutcomeError, OutcomeSender, ReadError, ReadSender, Request, StopCause,
 };
 use super::outside::{Event, Outside};
-use super::starting::start;
+use super::snapshots::{RESTORE, Work};
+use super::starting::{serve, start};
 use super::status::{Counters, Status};
 use crate::consensus::io::{RoleName, Room, Ticket};
 use crate::consensus::message::{Introduction, Message};
+use crate::consensus::transfer::Transfer;
 use crate::consensus::types::{NodeId, SessionId, Timestamp};
 use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
 use crate::state_machine::StateMachine;
+use crate::storage::snapshot::Event as SnapshotEvent;
 use crate::storage::{Disk, Identity, Recovered, Storage, StorageError};
 use crate::transport::{Received, Transport};
 use crate::wire::WireStats;
@@ -100,7 +103,10 @@ pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T
         let mut outside =
             Outside { storage, transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
         let cause = match start(&mut outside, &options, &identity, recovered).await {
-            Ok(raft) => Loop::new(outside, options, identity, Server::new(raft, machine)).run().await,
+            Ok(raft) => match serve(&mut outside.storage, raft, machine) {
+                Ok(server) => Loop::new(outside, options, identity, server).run().await,
+                Err(cause) => cause,
+            },
             Err(cause) => cause,
         };
         tracing::info!(%cause, "node ends");
@@ -126,6 +132,7 @@ struct Loop<M, D: Disk, T> {
     rng: fastrand::Rng,
     counters: Counters,
     disk: DiskWatch,
+    snapshots: Work<M>,
     outputs: Vec<Output>,
 }
 
@@ -133,6 +140,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
     fn new(outside: Outside<D, T>, options: Options, identity: Identity, server: Server<M>) -> Self {
         // Another stream than that of the election timeouts, which can be watched from outside.
         let session_seed = options.seed.rotate_left(32) ^ options.boot.0;
+        let snapshots = Work::new(outside.disk.clone());
         Loop {
             outside,
             options,
@@ -143,6 +151,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             rng: fastrand::Rng::with_seed(session_seed),
             counters: Counters::default(),
             disk: DiskWatch::default(),
+            snapshots,
             outputs: Vec::new(),
         }
     }
@@ -250,11 +259,73 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             let now = self.outside.now();
             self.disk.pumped(now, self.outside.storage.stats());
             self.look_for_room(now)?;
-            match durable {
-                Some(durable) => self.server.step(self.outside.now(), Input::Persisted(durable))?,
-                None => return Ok(()),
+            if let Some(durable) = durable {
+                self.server.step(now, Input::Persisted(durable))?;
+            }
+            if !self.tend_snapshots(now)? && durable.is_none() {
+                return Ok(());
             }
         }
+    }
+
+    /// Carries snapshots on: this node's own, one from the leader, those for peers. True if something
+    /// came of it.
+    fn tend_snapshots(&mut self, now: Timestamp) -> Result<bool, StopCause> {
+        if self.server.snapshot_due() {
+            let frozen = self.server.take_snapshot()?;
+            self.snapshots.take(&mut self.outside.storage, frozen);
+        }
+        let mut busy = self.snapshots.carry(&mut self.outside.storage);
+        while let Some(event) = self.outside.storage.next_event() {
+            busy = true;
+            self.snapshot_event(now, event)?;
+        }
+        match self.snapshots.restored() {
+            Some(Ok(installed)) => {
+                tracing::info!(last = %installed.id.last, "a snapshot from the leader takes the log's place");
+                self.server.install(now, installed)?;
+            }
+            Some(Err((snapshot, why))) => {
+                tracing::error!(last = %snapshot.last, why, "a snapshot from the leader cannot be restored");
+                self.server.step(now, Input::SnapshotFailed { snapshot })?;
+            }
+            None => return Ok(busy),
+        }
+        Ok(true)
+    }
+
+    fn snapshot_event(&mut self, now: Timestamp, event: SnapshotEvent) -> Result<(), StopCause> {
+        let input = match event {
+            SnapshotEvent::Stored { id, meta } => {
+                tracing::info!(last = %id.last, bytes = id.length, "snapshot stored");
+                let sending = self.server.raft().progress().filter_map(|(_, peer)| peer.sending.as_ref());
+                let in_use: Vec<_> = sending.map(Transfer::snapshot).collect();
+                self.outside.storage.prune_snapshots(&in_use);
+                Input::SnapshotStored { id, meta }
+            }
+            SnapshotEvent::Failed(why) => {
+                tracing::warn!(why, "no snapshot could be stored");
+                self.server.snapshot_failed();
+                return Ok(());
+            }
+            SnapshotEvent::Written { snapshot, end } => Input::SnapshotWritten { snapshot, end },
+            SnapshotEvent::Received { id, meta } => {
+                self.snapshots.restore(&mut self.outside.storage, id, meta);
+                return Ok(());
+            }
+            SnapshotEvent::Refused { snapshot, why } => {
+                tracing::warn!(last = %snapshot.last, why, "a snapshot from the leader is refused");
+                Input::SnapshotFailed { snapshot }
+            }
+            SnapshotEvent::Piece { tag: RESTORE, snapshot, data, .. } => {
+                self.snapshots.piece(snapshot, data);
+                return Ok(());
+            }
+            SnapshotEvent::Piece { tag, snapshot, offset, data } => {
+                Input::SnapshotChunk { to: NodeId(tag), snapshot, offset, data }
+            }
+        };
+        Ok(self.server.step(now, input)?)
     }
 
     /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
@@ -296,8 +367,14 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 tracing::error!(%peer, %misdeed, "peer misbehaves: connection closed");
                 self.outside.transport.disconnect(peer, &misdeed.to_string());
             }
+            Output::Compact(index) => self.outside.storage.compact(index),
+            Output::ReadSnapshot { to, snapshot, offset, length } => {
+                self.outside.storage.read_snapshot(to.0, snapshot, offset, length as u64);
+            }
+            Output::WriteSnapshot { snapshot, offset, data } => {
+                self.outside.storage.receive_snapshot(snapshot, offset, &data);
+            }
             Output::Send { .. } | Output::Persist(_) => {}
-            Output::Compact(_) | Output::ReadSnapshot { .. } | Output::WriteSnapshot { .. } => {}
         }
     }
 
@@ -332,6 +409,8 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             role: raft.role(),
             term: raft.term(),
             leader: raft.leader(),
+            snapshot: raft.snapshot().map(|id| id.last),
+            first_index: raft.log().base().id.index.next(),
             last_log: raft.last_log(),
             durable_index: raft.durable_index(),
             commit_index: raft.commit_index(),

@@ -3,6 +3,7 @@
 
 use super::handle::{Request, StopCause};
 use super::outside::{Event, Outside};
+use super::snapshots::build_from;
 use super::{Bootstrap, Options, Status};
 use crate::bootstrap::{self, first_state};
 use crate::consensus::entry::Chain;
@@ -10,7 +11,9 @@ use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::Membership;
 use crate::consensus::{Raft, Start};
-use crate::storage::{Disk, Identity, Recovered};
+use crate::server::Server;
+use crate::state_machine::StateMachine;
+use crate::storage::{Disk, Identity, Recovered, Storage};
 use crate::transport::Transport;
 
 /// The write of a blank node's view, and that of its first entry; consensus counts on from there.
@@ -39,8 +42,10 @@ pub(super) async fn start<D: Disk, T: Transport>(
         begin(outside, &membership, &mut recovered).await?;
     }
     let config = options.config.clone();
-    let Recovered { hard_state, base, entries, membership, repair, .. } = recovered;
-    let start = Start { hard_state, base, membership, entries, repair, snapshot: None };
+    let Recovered { hard_state, base, entries, membership, repair, snapshot, .. } = recovered;
+    let (snapshot, of_snapshot) = snapshot.map(|(id, meta)| (id, meta.membership)).unzip();
+    let membership = of_snapshot.or(membership);
+    let start = Start { hard_state, base, membership, entries, repair, snapshot };
     let damaged = start.repair.is_some();
     let raft = Raft::new(identity.node, config, options.seed, outside.now(), start).map_err(|error| {
         if damaged { StopCause::Storage(error.to_string()) } else { StopCause::Invariant(error.to_string()) }
@@ -134,4 +139,17 @@ async fn begin<D: Disk, T: Transport>(
     recovered.hard_state = hard_state;
     recovered.entries = vec![entry];
     Ok(())
+}
+
+/// The server, with the state that the newest snapshot holds.
+pub(super) fn serve<M: StateMachine, D: Disk>(
+    storage: &mut Storage<D>,
+    raft: Raft,
+    machine: M,
+) -> Result<Server<M>, StopCause> {
+    let Some(id) = raft.snapshot() else { return Ok(Server::new(raft, machine)) };
+    let (sessions, machine) = storage.read_body(id, |body| build_from(body)).map_err(|error| {
+        StopCause::Storage(format!("the snapshot at {} cannot be restored: {error}", id.last))
+    })?;
+    Ok(Server::restored(raft, machine, sessions))
 }

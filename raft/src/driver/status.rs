@@ -19,6 +19,10 @@ pub struct Status {
     pub term: Term,
     /// The leader of that term, if known.
     pub leader: Option<NodeId>,
+    /// The newest snapshot's last entry, if there is a snapshot.
+    pub snapshot: Option<LogId>,
+    /// The first index of its log: what stood before is in a snapshot.
+    pub first_index: LogIndex,
     /// The end of its log.
     pub last_log: LogId,
     /// Up to where its log is durable.
@@ -47,6 +51,8 @@ impl Status {
             role: RoleName::Follower,
             term: Term::default(),
             leader: None,
+            snapshot: None,
+            first_index: LogIndex(1),
             last_log: LogId::default(),
             durable_index: LogIndex::default(),
             commit_index: LogIndex::default(),

@@ -46,7 +46,7 @@ pub use store::{SEGMENT_BYTES, Storage};
 pub use wal::WalStats;
 
 use crate::consensus::entry::Entry;
-use crate::consensus::snapshot::{Base, Repair};
+use crate::consensus::snapshot::{Base, Repair, SnapshotId, SnapshotMeta};
 use crate::consensus::types::{HardState, Incarnation, Membership};
 
 /// What a log held when it was opened.
@@ -60,6 +60,8 @@ pub struct Recovered {
     pub entries: Vec<Entry>,
     /// The first membership that this node bound itself to while it was blank; see [`crate::bootstrap`].
     pub view: Option<Membership>,
+    /// The newest snapshot that is whole.
+    pub snapshot: Option<(SnapshotId, SnapshotMeta)>,
     /// The newest membership that is known, for a node whose log lost it.
     pub membership: Option<Membership>,
     /// Set where entries that this node may have acknowledged are missing behind `entries`.

@@ -1,22 +1,34 @@
 //! The node's side of its disk: the log and, beside it, the snapshots.
 
-use super::disk::{Completion, Disk, DiskError, Op, Waker};
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+
+use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, run};
 use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
+use super::snapshot::body::Reader;
+use super::snapshot::{Event, Snapshots, file_of};
 use super::wal::{Wal, WalStats};
 use super::{Identity, Recovered, identity};
 use crate::consensus::io::{Persist, PersistId};
-use crate::consensus::snapshot::Base;
+use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, Incarnation, LogIndex, Membership, NodeId};
 
 /// Bytes of a segment of the log, made ahead and used again: large enough that making one is rare, small
 /// enough that what waits to be compacted is little.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
+/// Bytes of a snapshot read at once.
+const PIECE: u64 = 1 << 20;
 
 /// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once.
 pub struct Storage<D> {
     disk: D,
+    cluster: ClusterId,
     wal: Wal,
+    snapshots: Snapshots,
+    events: VecDeque<Event>,
 }
 
 impl<D: Disk> Storage<D> {
@@ -58,17 +70,92 @@ impl<D: Disk> Storage<D> {
             let identity = begun.unwrap_or(wanted);
             identity::begin(&mut disk, &identity).map_err(failed)?;
             let wal = open::create(&mut disk, &identity, segment_bytes)?;
+            let (snapshots, ..) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
             identity::finish(&mut disk).map_err(failed)?;
-            return Ok((Storage { disk, wal }, identity, Recovered::default()));
+            return Ok((Storage::new(disk, cluster, wal, snapshots), identity, Recovered::default()));
         };
-        let base = Base::default();
+        let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(failed)?;
+        for (file, what) in bad {
+            tracing::error!(directory, file, what, "a damaged snapshot is passed over");
+        }
+        let base = snapshot.as_ref().map(|(_, meta)| meta.base).unwrap_or_default();
         let (wal, held) = open::recover(&mut disk, &identity, base, segment_bytes)?;
         let Held { hard_state, entries, view, membership, repair, damage } = held;
         for bad in damage {
             tracing::warn!(directory, segment = bad.place.segment.0, offset = bad.place.offset, after_index = %bad.index, what = bad.what, "damage in the log");
         }
-        let recovered = Recovered { hard_state, base, entries, view, membership, repair };
-        Ok((Storage { disk, wal }, identity, recovered))
+        let recovered = Recovered { hard_state, base, entries, view, snapshot, membership, repair };
+        Ok((Storage::new(disk, cluster, wal, snapshots), identity, recovered))
+    }
+
+    fn new(disk: D, cluster: &ClusterId, wal: Wal, snapshots: Snapshots) -> Storage<D> {
+        Storage { disk, cluster: cluster.clone(), wal, snapshots, events: VecDeque::new() }
+    }
+
+    /// Reads a snapshot's body, checked on the way. Blocks: only before anything else is asked of it.
+    ///
+    /// # Errors
+    /// Those of the disk, of what is read, and of `build`.
+    pub fn read_body<T>(
+        &mut self,
+        id: SnapshotId,
+        build: impl FnOnce(&mut Reader<&mut dyn FnMut() -> io::Result<Option<Bytes>>>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let (disk, mut offset) = (&mut self.disk, 0);
+        let mut next = || {
+            let op = Op::Read { file: file_of(id.last), offset, length: PIECE };
+            let Outcome::Data(data) = run(disk, op).map_err(io::Error::other)? else { return Ok(None) };
+            offset += data.len() as u64;
+            Ok(Some(data).filter(|data| !data.is_empty()))
+        };
+        build(&mut Reader::new(&self.cluster, &mut next))
+    }
+
+    /// The cluster, to which snapshots are bound.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterId {
+        &self.cluster
+    }
+
+    /// Begins a snapshot of this node's own; there is one at a time.
+    pub fn begin_snapshot(&mut self) {
+        self.snapshots.begin();
+    }
+
+    /// Whether its next block may come.
+    #[must_use]
+    pub fn may_feed_snapshot(&self) -> bool {
+        self.snapshots.may_feed()
+    }
+
+    /// Its next block.
+    pub fn feed_snapshot(&mut self, block: Bytes) {
+        self.snapshots.feed(&mut self.disk, block);
+    }
+
+    /// All of it has come; or it came to nothing. Ends with [`Event::Stored`] or [`Event::Failed`].
+    pub fn end_snapshot(&mut self, result: Result<(SnapshotId, SnapshotMeta), String>) {
+        self.snapshots.end(&mut self.disk, result);
+    }
+
+    /// The next piece of a snapshot from the leader.
+    pub fn receive_snapshot(&mut self, snapshot: SnapshotId, offset: u64, data: &Bytes) {
+        self.snapshots.receive(&mut self.disk, snapshot, offset, data);
+    }
+
+    /// Reads a piece of a snapshot; answered by [`Event::Piece`].
+    pub fn read_snapshot(&mut self, tag: u64, snapshot: SnapshotId, offset: u64, length: u64) {
+        self.snapshots.read(&mut self.disk, tag, snapshot, offset, length);
+    }
+
+    /// Removes snapshots that are neither new nor in use.
+    pub fn prune_snapshots(&mut self, in_use: &[SnapshotId]) {
+        self.snapshots.prune(&mut self.disk, in_use);
+    }
+
+    /// What has happened to snapshots, oldest first; [`Storage::pump`] finds it.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     /// Queues a write. [`Storage::pump`] submits it.
@@ -133,7 +220,14 @@ impl<D: Disk> Storage<D> {
     }
 
     fn complete(&mut self, completion: Completion) -> Result<(), StorageError> {
-        self.wal.complete(&mut self.disk, completion)
+        if !self.snapshots.owns(completion.id) {
+            return self.wal.complete(&mut self.disk, completion);
+        }
+        match self.snapshots.complete(&mut self.disk, &completion) {
+            Ok(event) => self.events.extend(event),
+            Err(error) => return Err(self.wal.fail(error)),
+        }
+        Ok(())
     }
 
     /// Whether the disk has no room for the next segment of the log: what is left in this one is for terms and votes.

@@ -21,7 +21,11 @@ pub(crate) struct Frozen(Vec<Bytes>);
 
 impl Snapshot for Frozen {
     fn write_to(&self, sink: &mut dyn io::Write) -> io::Result<()> {
-        self.0.iter().try_for_each(|command| sink.write_all(command))
+        for command in &self.0 {
+            sink.write_all(&u32::try_from(command.len()).unwrap().to_le_bytes())?;
+            sink.write_all(command)?;
+        }
+        Ok(())
     }
 }
 
@@ -43,8 +47,16 @@ impl StateMachine for Journal {
         Frozen(self.0.clone())
     }
 
-    fn restore(_: &mut dyn io::Read) -> io::Result<Journal> {
-        Ok(Journal::default())
+    fn restore(source: &mut dyn io::Read) -> io::Result<Journal> {
+        let mut all = Vec::new();
+        source.read_to_end(&mut all)?;
+        let (mut rest, mut commands) = (&all[..], Vec::new());
+        while let Some((length, after)) = rest.split_first_chunk() {
+            let (command, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+            commands.push(Bytes::copy_from_slice(command));
+            rest = after;
+        }
+        Ok(Journal(commands))
     }
 }
 
@@ -54,6 +66,7 @@ pub(crate) struct Cluster {
     bootstrap: Bootstrap,
     pub(crate) nodes: BTreeMap<NodeId, Node>,
     lives: u64,
+    pub(crate) config: Config,
     /// Two clusters that draw differently have different ones.
     pub(crate) seed: u64,
 }
@@ -61,6 +74,9 @@ pub(crate) struct Cluster {
 pub(crate) fn incarnation(node: NodeId) -> Incarnation {
     Incarnation(u128::from(node.0) * 1000)
 }
+
+/// Small, so that a test sees many.
+const SEGMENT_BYTES: u64 = 8192;
 
 /// Fast enough for a test, slow enough for a loaded machine.
 fn config() -> Config {
@@ -78,7 +94,15 @@ impl Cluster {
             Bootstrap::Membership(Membership { voters })
         };
         let disks = ids.iter().map(|id| (*id, MemoryDisk::new())).collect();
-        Cluster { network: InProcess::new(), disks, bootstrap, nodes: BTreeMap::new(), lives: 0, seed: 0 }
+        Cluster {
+            network: InProcess::new(),
+            disks,
+            bootstrap,
+            nodes: BTreeMap::new(),
+            lives: 0,
+            config: config(),
+            seed: 0,
+        }
     }
 
     pub(crate) fn started(size: u64) -> Cluster {
@@ -93,11 +117,12 @@ impl Cluster {
     pub(crate) fn start(&mut self, id: NodeId, fresh: Incarnation) {
         self.lives += 1;
         let cluster = ClusterId::new("test").unwrap();
-        let opened = Storage::open(self.disks[&id].clone(), &cluster, id, fresh).unwrap();
+        let disk = self.disks[&id].clone();
+        let opened = Storage::open_with(disk, &cluster, id, fresh, SEGMENT_BYTES).unwrap();
         let (inbox, received) = Inbox::new();
         let transport = self.network.join(id, opened.1.incarnation, inbox);
         let options = Options {
-            config: config(),
+            config: self.config.clone(),
             bootstrap: self.bootstrap.clone(),
             boot: BootId(self.lives),
             seed: self.seed + self.lives * 7919 + id.0,

@@ -195,6 +195,13 @@ impl Snapshots {
         self.known = kept.into_iter().map(|(_, id)| *id).collect();
     }
 
+    /// Whether an operation was begun here.
+    pub(in crate::storage) fn owns(&self, op: OpId) -> bool {
+        let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
+        self.reading.iter().any(|(reading, ..)| *reading == op)
+            || self.own.iter().chain(theirs).chain(&self.leaving).any(|landing| landing.owns(op))
+    }
+
     /// Takes the end of an operation; completions of others mean nothing here.
     pub(in crate::storage) fn complete(
         &mut self,

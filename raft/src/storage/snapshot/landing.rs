@@ -66,6 +66,10 @@ impl Landing {
         self.queued.len() + usize::from(self.op.is_some())
     }
 
+    pub(super) fn owns(&self, op: OpId) -> bool {
+        self.op == Some(op)
+    }
+
     pub(super) fn feed(&mut self, disk: &mut impl Disk, block: Bytes) {
         self.queued.push_back(block);
         self.go_on(disk);
