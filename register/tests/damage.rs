@@ -45,11 +45,12 @@ fn caught_up(cluster: &Cluster) {
     });
 }
 
-/// Changes bytes in the middle of what was written.
+/// Changes bytes in the middle of what was written: enough to hit an entry, and not only a mark, whose
+/// loss costs nothing.
 fn damage(file: &PathBuf) {
     let mut content = fs::read(file).unwrap();
     let written = content.iter().rposition(|byte| *byte != 0).unwrap();
-    content[written / 2..written / 2 + 64].fill(0x55);
+    content[written / 2..written / 2 + 1024].fill(0x55);
     fs::write(file, content).unwrap();
 }
 

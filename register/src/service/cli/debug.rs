@@ -54,7 +54,7 @@ fn dump(format: Output, dir: &Path) -> Result<Exit, Ended> {
 fn row(piece: &Piece) -> String {
     match piece {
         Piece::Bad { file, from, to } => {
-            format!("{file:<20} {from:>10} {:>9} no batch stands here", to - from)
+            format!("{file:<20} {from:>10} {:>9} damaged: no batch stands here", to - from)
         }
         Piece::Batch { file, offset, length, intact, hard_state, kept, last, chain } => {
             let vote = hard_state.voted_for.map_or("-".to_owned(), |vote| vote.to_string());
