@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::frames::{FrameReader, ReadEnd, malformed};
-use crate::hello::{self, HELLO, HELLO_ACK, Hello, HelloAck};
+use crate::hello::{self, HELLO_ACK, Hello, HelloAck};
+use crate::purpose::Purpose;
 use crate::refusal::{NO_ERROR, Refusal, Refused, refused_by_peer};
 use crate::shared::Shared;
 use crate::stats::{Tracked, add};
@@ -56,8 +57,12 @@ async fn serve(shared: Arc<Shared>, incoming: Incoming, permit: OwnedSemaphorePe
         }
         Ok(Err(end)) => end,
         Ok(Ok(peer)) => {
-            let end = read(&shared, &connection, peer.id, peer.incarnation, peer.control).await;
-            forget(&shared, peer.id, &connection);
+            let (id, purpose) = (peer.id, peer.purpose);
+            let end = match purpose {
+                Purpose::Messages => read(&shared, &connection, peer).await,
+                Purpose::Snapshots => read_snapshots(&shared, &connection, peer).await,
+            };
+            forget(&shared, (id, purpose), &connection);
             end
         }
     };
@@ -103,7 +108,9 @@ async fn handshake(shared: &Shared, incoming: Incoming, who: &str) -> Option<(Co
 struct Greeted {
     id: NodeId,
     incarnation: Incarnation,
-    control: FrameReader,
+    purpose: Purpose,
+    /// The stream that Hello came on.
+    first: FrameReader,
 }
 
 async fn greet(shared: &Shared, connection: &Connection) -> Result<Greeted, ReadEnd> {
@@ -116,29 +123,39 @@ async fn greet(shared: &Shared, connection: &Connection) -> Result<Greeted, Read
     };
     let (mut answers, control) = connection.accept_bi().await.map_err(|_| ReadEnd::Lost)?;
     let mut control = FrameReader::new(control, shared.limits.frame);
-    let hello: Hello = control.hello(HELLO).await?;
+    let (purpose, hello): (Purpose, Hello) = control.greeting().await?;
     let version = hello.check(&shared.cluster, shared.me, id)?;
     let ack = HelloAck { version, features: 0, incarnation: shared.incarnation, boot: shared.boot };
     answers.write_all(&hello::encode(HELLO_ACK, &ack)).await.map_err(|_| ReadEnd::Lost)?;
 
     let mut accepted = shared.accepted.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(older) = accepted.insert(id, connection.clone()) {
+    if let Some(older) = accepted.insert((id, purpose), connection.clone()) {
         older.close(NO_ERROR, b"replaced by a newer connection");
     }
     drop(accepted);
     add(&shared.stats.counters().accepts, 1);
-    link.heard(hello.boot);
-    Ok(Greeted { id, incarnation: hello.incarnation, control })
+    if purpose == Purpose::Messages {
+        link.heard(hello.boot);
+    }
+    Ok(Greeted { id, incarnation: hello.incarnation, purpose, first: control })
+}
+
+/// Reads the one stream of a connection for snapshots until it ends. One frame at a time waits for the
+/// node: the peer's window is what it may have under way besides.
+async fn read_snapshots(shared: &Shared, connection: &Connection, peer: Greeted) -> ReadEnd {
+    let Greeted { id, incarnation, first, .. } = peer;
+    tokio::select! {
+        end = deliver(shared, id, incarnation, Purpose::Snapshots.first_stream(), first) => end,
+        second = connection.accept_bi() => match second {
+            Ok(_) => Refused::new(Refusal::StreamMisuse, "a second stream for snapshots").into(),
+            Err(_) => ReadEnd::Lost,
+        },
+    }
 }
 
 /// Reads both streams until the connection ends.
-async fn read(
-    shared: &Shared,
-    connection: &Connection,
-    peer: NodeId,
-    incarnation: Incarnation,
-    control: FrameReader,
-) -> ReadEnd {
+async fn read(shared: &Shared, connection: &Connection, peer: Greeted) -> ReadEnd {
+    let Greeted { id: peer, incarnation, first: control, .. } = peer;
     let log = async {
         let Ok((_, log)) = connection.accept_bi().await else { return ReadEnd::Lost };
         let log = FrameReader::new(log, shared.limits.frame);
@@ -151,7 +168,7 @@ async fn read(
         }
     };
     tokio::select! {
-        end = deliver(shared, peer, incarnation, Class::Control, control) => end,
+        end = deliver(shared, peer, incarnation, Purpose::Messages.first_stream(), control) => end,
         end = log => end,
     }
 }
@@ -181,7 +198,7 @@ async fn deliver(
     }
 }
 
-fn forget(shared: &Shared, peer: NodeId, connection: &Connection) {
+fn forget(shared: &Shared, peer: (NodeId, Purpose), connection: &Connection) {
     let mut accepted = shared.accepted.lock().unwrap_or_else(PoisonError::into_inner);
     if accepted.get(&peer).is_some_and(|c| c.stable_id() == connection.stable_id()) {
         accepted.remove(&peer);

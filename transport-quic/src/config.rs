@@ -134,18 +134,21 @@ pub struct Limits {
     pub control_queue: usize,
     /// Bytes of log frames that wait for a peer's stream; more are dropped.
     pub log_queue: usize,
+    /// Bytes of snapshots that wait for a peer's connection; more are dropped.
+    pub snapshot_queue: usize,
     /// Connections that may be between their first packet and their accepted Hello, at a time.
     pub handshakes: usize,
 }
 
 impl Default for Limits {
-    /// 10 s and 10 s; 1 MiB and 16 MiB, which holds two of the largest log frames; 64 handshakes.
+    /// 10 s and 10 s; 1 MiB and 16 MiB, which holds two of the largest log frames; 16 pieces of snapshots; 64 handshakes.
     fn default() -> Limits {
         Limits {
             hello: Duration::from_secs(10),
             frame: Duration::from_secs(10),
             control_queue: 1 << 20,
             log_queue: 2 * raft::wire::MAX_LOG_FRAME,
+            snapshot_queue: 16 * raft::wire::MAX_SNAPSHOT_CHUNK,
             handshakes: 64,
         }
     }

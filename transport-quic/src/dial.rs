@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::PeerAddr;
 use crate::frames::{FrameReader, ReadEnd};
-use crate::hello::{self, HELLO, HELLO_ACK, Hello, HelloAck, OLDEST_VERSION};
+use crate::hello::{self, HELLO_ACK, Hello, HelloAck, OLDEST_VERSION};
 use crate::identity::{self, escape};
+use crate::purpose::Purpose;
 use crate::refusal::{NO_ERROR, Refusal, Refused};
 use crate::shared::Shared;
 use crate::stats::Tracked;
@@ -46,6 +47,7 @@ pub(crate) async fn dial(
     shared: &Shared,
     peer: NodeId,
     address: PeerAddr,
+    purpose: Purpose,
     alive: &OnceLock<Instant>,
 ) -> Result<Dialled, DialError> {
     let address = resolve(shared, address).await?;
@@ -59,7 +61,7 @@ pub(crate) async fn dial(
         .await
         .map_err(|_| DialError::Unreachable(format!("{address}: the handshake does not end")))??;
     let tracked = shared.stats.track(&connection);
-    let greeted = timeout(limit, greet(shared, peer, &connection)).await;
+    let greeted = timeout(limit, greet(shared, peer, purpose, &connection)).await;
     let refused = match greeted {
         Ok(Ok((control, ack))) => return Ok(Dialled { connection, control, ack, tracked }),
         Ok(Err(ReadEnd::Lost | ReadEnd::NodeEnded)) => {
@@ -115,6 +117,7 @@ async fn answered(
 async fn greet(
     shared: &Shared,
     peer: NodeId,
+    purpose: Purpose,
     connection: &Connection,
 ) -> Result<(SendStream, HelloAck), ReadEnd> {
     let certified = shared.certified_peer(connection)?;
@@ -133,7 +136,7 @@ async fn greet(
         boot: shared.boot,
     };
     let (mut control, answers) = connection.open_bi().await.map_err(|_| ReadEnd::Lost)?;
-    control.write_all(&hello::encode(HELLO, &hello)).await.map_err(|_| ReadEnd::Lost)?;
+    control.write_all(&hello::encode(purpose.hello(), &hello)).await.map_err(|_| ReadEnd::Lost)?;
     let ack: HelloAck = FrameReader::new(answers, shared.limits.frame).hello(HELLO_ACK).await?;
     ack.check()?;
     Ok((control, ack))

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use crate::hello;
+use crate::purpose::Purpose;
 use crate::refusal::{Refusal, Refused};
 
 /// Read at a time, in bytes, unless a longer frame is under way.
@@ -62,6 +63,18 @@ impl FrameReader {
                 return Ok(frame);
             }
         }
+    }
+
+    /// A Hello, which must come first, and what it says that the connection is for. The caller sets the
+    /// deadline.
+    pub(crate) async fn greeting<T: DeserializeOwned>(&mut self) -> Result<(Purpose, T), ReadEnd> {
+        while self.buffer.len() < PREFIX {
+            self.read_some(PREFIX).await?;
+        }
+        // What is none of these, `hello` refuses.
+        let purpose = Purpose::ALL.into_iter().find(|purpose| self.buffer[4] == purpose.hello());
+        let purpose = purpose.unwrap_or(Purpose::Messages);
+        Ok((purpose, self.hello(purpose.hello()).await?))
     }
 
     /// A Hello or HelloAck, which must come first. The caller sets the deadline.

@@ -18,6 +18,8 @@ pub const OLDEST_VERSION: u16 = 1;
 pub const HELLO: u8 = 64;
 /// The kind of a HelloAck.
 pub const HELLO_ACK: u8 = 65;
+/// The kind of a Hello on a connection that carries snapshots, and nothing else.
+pub const HELLO_SNAPSHOTS: u8 = 66;
 /// Bytes after the prefix of either, at most. The longest Hello there can be has about 160.
 pub const MAX_HELLO: usize = 512;
 

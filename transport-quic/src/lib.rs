@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod bulk;
 pub mod config;
 pub mod credentials;
 mod dial;
@@ -30,6 +31,7 @@ pub mod hello;
 pub mod identity;
 mod link;
 pub mod pki;
+mod purpose;
 mod queue;
 pub mod refusal;
 pub mod settings;

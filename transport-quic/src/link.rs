@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::config::{Limits, PeerAddr};
 use crate::dial::{DialError, Dialled, dial};
 use crate::identity;
+use crate::purpose::Purpose;
 use crate::queue::FrameQueue;
 use crate::refusal::{NO_ERROR, Refused, refused_by_peer};
 use crate::shared::Shared;
@@ -33,6 +34,8 @@ pub(crate) struct Link {
     peer: NodeId,
     control: Arc<FrameQueue>,
     log: Arc<FrameQueue>,
+    /// For a connection of its own; see [`crate::bulk`].
+    snapshots: FrameQueue,
     /// A Hello came from the peer, or its address changed.
     news: Notify,
     state: Mutex<State>,
@@ -43,6 +46,7 @@ struct State {
     /// The boot id in the last Hello that the peer sent us.
     heard_boot: Option<BootId>,
     connection: Option<Connection>,
+    snapshot_connection: Option<Connection>,
     connected_before: bool,
 }
 
@@ -60,18 +64,28 @@ impl Link {
             peer,
             control: Arc::new(FrameQueue::new(limits.control_queue)),
             log: Arc::new(FrameQueue::new(limits.log_queue)),
+            snapshots: FrameQueue::new(limits.snapshot_queue),
             news: Notify::new(),
-            state: Mutex::new(State { address, heard_boot: None, connection: None, connected_before: false }),
+            state: Mutex::new(State {
+                address,
+                heard_boot: None,
+                connection: None,
+                snapshot_connection: None,
+                connected_before: false,
+            }),
         }
     }
 
     /// Queues frames; what does not fit is dropped and counted.
     pub(crate) fn send(&self, frames: Vec<Frame>, stats: &QuicStats) {
         let (fit, too_long): (Vec<_>, Vec<_>) = frames.into_iter().partition(fits);
-        let (control, log): (Vec<_>, Vec<_>) =
+        let (control, bulk): (Vec<_>, Vec<_>) =
             fit.into_iter().partition(|frame| frame.kind.class() == Class::Control);
+        let (snapshots, log): (Vec<_>, Vec<_>) =
+            bulk.into_iter().partition(|frame| frame.kind.class() == Class::Snapshot);
         let mut dropped = too_long.len() as u64;
-        for (queue, frames) in [(&self.control, control), (&self.log, log)] {
+        let queues = [(&*self.control, control), (&*self.log, log), (&self.snapshots, snapshots)];
+        for (queue, frames) in queues {
             if !frames.is_empty() {
                 dropped += queue.push(frames.into_iter());
             }
@@ -91,11 +105,28 @@ impl Link {
         self.news.notify_one();
     }
 
-    /// Closes the connection, if there is one.
+    /// Closes the connections, if there are any.
     pub(crate) fn close(&self, refused: &Refused) {
-        if let Some(connection) = self.state().connection.take() {
-            refused.close(&connection);
-        }
+        let mut state = self.state();
+        let connections = [state.connection.take(), state.snapshot_connection.take()];
+        drop(state);
+        connections.iter().flatten().for_each(|connection| refused.close(connection));
+    }
+
+    pub(crate) fn peer(&self) -> NodeId {
+        self.peer
+    }
+
+    pub(crate) fn address(&self) -> PeerAddr {
+        self.state().address.clone()
+    }
+
+    pub(crate) fn snapshots(&self) -> &FrameQueue {
+        &self.snapshots
+    }
+
+    pub(crate) fn set_snapshot_connection(&self, connection: Option<Connection>) {
+        self.state().snapshot_connection = connection;
     }
 
     /// Keeps the peer connected, forever.
@@ -126,7 +157,7 @@ impl Link {
         let address = self.state().address.clone();
         let alive = OnceLock::new();
         let dialled = tokio::select! {
-            dialled = dial(shared, self.peer, address, &alive) => dialled,
+            dialled = dial(shared, self.peer, address, Purpose::Messages, &alive) => dialled,
             () = self.stale_attempt(&alive) => return Ended::Stale,
         };
         match dialled {

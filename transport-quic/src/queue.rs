@@ -63,6 +63,13 @@ impl FrameQueue {
         }
     }
 
+    /// Waits until there is something. For the one that takes.
+    pub(crate) async fn filled(&self) {
+        while self.lock().frames.is_empty() {
+            self.pushed.notified().await;
+        }
+    }
+
     /// Throws away what waits; returns how many frames that were.
     pub(crate) fn clear(&self) -> u64 {
         let mut waiting = self.lock();

@@ -11,6 +11,7 @@ use raft::{BootId, ClusterId, Incarnation, NodeId};
 use crate::config::Limits;
 use crate::identity::{self, Identity, IdentityError};
 use crate::link::Link;
+use crate::purpose::Purpose;
 use crate::refusal::{Refusal, Refused};
 use crate::stats::QuicStats;
 
@@ -30,9 +31,9 @@ pub(crate) struct Shared {
     pub(crate) inbox: Inbox,
     pub(crate) stats: QuicStats,
     pub(crate) links: RwLock<BTreeMap<NodeId, Arc<Link>>>,
-    /// The connection accepted from each peer: one at most, so that what a peer can make this node
-    /// hold in memory is bounded.
-    pub(crate) accepted: Mutex<BTreeMap<NodeId, Connection>>,
+    /// The connections accepted from each peer: one at most for each purpose, so that what a peer can make
+    /// this node hold in memory is bounded.
+    pub(crate) accepted: Mutex<BTreeMap<(NodeId, Purpose), Connection>>,
     pub(crate) logged: Mutex<BTreeSet<(Refusal, String)>>,
 }
 

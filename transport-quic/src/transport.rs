@@ -16,9 +16,11 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::accept;
+use crate::bulk;
 use crate::config::{Bind, PeerAddr, PeerConfig};
 use crate::identity::{self, Identity, IdentityError};
 use crate::link::Link;
+use crate::purpose::Purpose;
 use crate::refusal::{NO_ERROR, Refusal, Refused};
 use crate::settings::ConnectionSettings;
 use crate::shared::Shared;
@@ -137,6 +139,7 @@ impl QuicTransport {
         } else {
             let link = Arc::new(Link::new(peer, address, &self.shared.limits));
             links.insert(peer, link.clone());
+            self.spawn(bulk::run(link.clone(), self.shared.clone()));
             self.spawn(link.run(self.shared.clone()));
         }
     }
@@ -174,8 +177,8 @@ impl Transport for QuicTransport {
         if let Some(link) = self.shared.link(peer) {
             link.close(&refused);
         }
-        let accepted = self.shared.accepted.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer);
-        if let Some(connection) = accepted {
+        let mut accepted = self.shared.accepted.lock().unwrap_or_else(PoisonError::into_inner);
+        for connection in Purpose::ALL.iter().filter_map(|purpose| accepted.remove(&(peer, *purpose))) {
             refused.close(&connection);
         }
     }
