@@ -328,7 +328,9 @@ mod tests {
         assert!(matches!(with(1, u64::MAX), Err(BadSessions::TooMany { .. })));
         assert!(matches!(with(33, MAX_OUTSTANDING + 1), Err(BadSessions::TooMany { .. })));
         assert_eq!(with(57, u64::MAX), Err(BadSessions::Cut));
-        for (at, number) in [(9, 9), (41, 1), (41, 3), (25, u64::MAX)] {
+        // The last serial, at 99, is 7; the floor is 1.
+        assert!(with(99, 1 + MAX_OUTSTANDING).is_ok());
+        for (at, number) in [(9, 9), (41, 1), (41, 3), (25, u64::MAX), (99, 2 + MAX_OUTSTANDING)] {
             assert_eq!(with(at, number), Err(BadSessions::Disorder), "{number} at {at}");
         }
     }

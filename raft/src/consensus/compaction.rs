@@ -26,7 +26,8 @@ impl Raft {
         if base >= snapshot {
             return;
         }
-        let upto = self.needed_by_peers(now, snapshot).min(self.commit_index).min(self.durability.durable());
+        // What a snapshot holds is committed; whether it is durable in the log, too, is not said.
+        let upto = self.needed_by_peers(now, snapshot).min(self.durability.durable());
         if upto <= base {
             return;
         }

@@ -86,6 +86,17 @@ fn a_log_that_lost_what_is_not_committed_stops_the_node() {
 }
 
 #[test]
+fn a_peer_that_is_sent_a_snapshot_without_one_stops_the_node() {
+    use crate::consensus::{invariants::Broken, progress::Mode, role::Role};
+    let mut node = leader();
+    if let Role::Leader(leader) = &mut node.raft.role {
+        leader.peers.get_mut(&N2).unwrap().mode = Mode::Snapshot;
+    }
+    let broken = Broken::SnapshotAndLog { peer: N2 };
+    assert_eq!(node.raft.step(node.now, Input::Tick), Err(broken));
+}
+
+#[test]
 fn kept_log_is_bounded_in_bytes() {
     let config = Config { max_kept_log_bytes: 100, ..Config::lan() };
     let hard_state = HardState { current_term: Term(1), voted_for: None };

@@ -185,6 +185,21 @@ fn a_newer_snapshot_does_not_end_a_transfer_that_can_be_read() {
 }
 
 #[test]
+fn a_late_piece_of_an_earlier_snapshot_is_not_sent() {
+    let mut node = leader(small());
+    behind(&mut node);
+    has(&mut node, 0);
+    let (newer, meta) = snapshot(id(6, 2), 200);
+    node.step(Input::SnapshotStored { id: newer, meta });
+    chunk(&mut node, 10, None);
+    let reply = InstallSnapshotReply { term: Term(2), snapshot: newer, outcome: SnapshotOutcome::Next(0) };
+    let again = node.hears(N3, Message::InstallSnapshotReply(reply));
+    assert_eq!(reads(&again), [(0, 10), (10, 10), (20, 10)]);
+    // Its receiver would take it for the beginning of another file.
+    assert_eq!(pieces(&chunk(&mut node, 0, Some(10))), []);
+}
+
+#[test]
 fn a_piece_that_cannot_be_read_is_tried_again_later() {
     let mut node = leader(small());
     behind(&mut node);
