@@ -20,6 +20,10 @@ pub struct NodeStatus {
     pub term: u64,
     /// The leader of that term, if it knows one.
     pub leader: Option<u64>,
+    /// The last index that its newest snapshot takes in; 0 if there is none.
+    pub snapshot_index: u64,
+    /// The first index of its log.
+    pub first_log_index: u64,
     /// The last index of its log.
     pub last_log_index: u64,
     /// Up to where its log is durable.

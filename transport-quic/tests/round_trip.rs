@@ -6,9 +6,11 @@ mod common;
 use bytes::Bytes;
 use common::{Certs, assert_pair_works, eventually, heartbeat, incarnation};
 use raft::consensus::message::{
-    AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Introduction, Message,
-    PreVote, PreVoteReply, RequestVote, RequestVoteReply,
+    AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, InstallSnapshot,
+    InstallSnapshotReply, Introduction, Message, PreVote, PreVoteReply, RequestVote, RequestVoteReply,
+    SnapshotOutcome,
 };
+use raft::consensus::snapshot::SnapshotId;
 use raft::wire::{self, Kind};
 use raft::{Entry, EntryKind, LogId, LogIndex, Membership, NodeId, Term};
 
@@ -26,6 +28,11 @@ fn append(first: u64, payloads: Vec<Bytes>) -> Message {
         leader_commit: LogIndex(4),
         entries: (first..).zip(payloads).map(|(index, data)| entry(index, data)).collect(),
     })
+}
+
+fn snapshot() -> SnapshotId {
+    let last = LogId { term: Term(2), index: LogIndex(900) };
+    SnapshotId { last, length: 9 << 20, hash: [4; 32] }
 }
 
 /// One message of every kind.
@@ -49,6 +56,17 @@ fn every_kind() -> Vec<Message> {
         Message::HeartbeatReply(HeartbeatReply { term, round: 77 }),
         Message::Introduction(introduction.clone()),
         Message::IntroductionReply(introduction),
+        Message::InstallSnapshot(InstallSnapshot {
+            term,
+            snapshot: snapshot(),
+            offset: 5,
+            data: Bytes::from(vec![3; 1 << 20]),
+        }),
+        Message::InstallSnapshotReply(InstallSnapshotReply {
+            term,
+            snapshot: snapshot(),
+            outcome: SnapshotOutcome::Next(7),
+        }),
     ];
     let mut kinds: Vec<Kind> = all.iter().map(|m| wire::encode(m).kind).collect();
     kinds.sort();
@@ -79,8 +97,9 @@ async fn every_kind_arrives_unchanged_in_both_directions() {
         });
     }
     let stats = nodes[0].stats();
-    assert_eq!((stats.frames_written, stats.frames_delivered, stats.frames_dropped), (10, 10, 0));
-    assert_eq!((stats.connects, stats.accepts, stats.reconnects), (1, 1, 0));
+    assert_eq!((stats.frames_written, stats.frames_delivered, stats.frames_dropped), (12, 12, 0));
+    // One for the messages, one for snapshots.
+    assert_eq!((stats.connects, stats.accepts, stats.reconnects), (2, 2, 0));
     assert!(stats.refusals.is_empty(), "{stats:?}");
 }
 

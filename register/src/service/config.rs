@@ -14,6 +14,10 @@
 //! election_min = "150ms"
 //! election_max = "300ms"
 //!
+//! [snapshots]
+//! min_log_bytes = 67108864        # taken when the log since the last weighs so much, and as much as that one
+//! bytes_per_second = 67108864     # sent to nodes that need one at most; 0: no limit
+//!
 //! [[members]]                     # the initial members, this node among them
 //! id = 1
 //! peer = "10.0.0.1:7001"
@@ -113,6 +117,8 @@ struct File {
     listen_clients: Option<SocketAddr>,
     #[serde(default)]
     timing: Timing,
+    #[serde(default)]
+    snapshots: Snapshots,
     members: Vec<FileMember>,
 }
 
@@ -134,6 +140,13 @@ struct Timing {
     election_min: Option<Duration>,
     #[serde(default, deserialize_with = "duration")]
     election_max: Option<Duration>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snapshots {
+    min_log_bytes: Option<u64>,
+    bytes_per_second: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +185,11 @@ impl File {
         raft.heartbeat = self.timing.heartbeat.unwrap_or(raft.heartbeat);
         raft.election_min = self.timing.election_min.unwrap_or(raft.election_min);
         raft.election_max = self.timing.election_max.unwrap_or(raft.election_max);
+        raft.snapshot_min_log_bytes = self.snapshots.min_log_bytes.unwrap_or(raft.snapshot_min_log_bytes);
+        raft.snapshot_bytes_per_second = self
+            .snapshots
+            .bytes_per_second
+            .map_or(raft.snapshot_bytes_per_second, |rate| Some(rate).filter(|rate| *rate > 0));
         // The largest compare-and-set, with its session's tag.
         raft.max_command_bytes = crate::command::MAX_COMMAND + 64;
         raft.validate().map_err(|error| format!("timing: {error}"))?;

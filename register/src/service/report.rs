@@ -27,6 +27,8 @@ pub(super) fn status(
         role: role(status.role).into(),
         term: status.term.0,
         leader: status.leader.map(|leader| leader.0),
+        snapshot_index: status.snapshot.map_or(0, |last| last.index.0),
+        first_log_index: status.first_index.0,
         last_log_index: status.last_log.index.0,
         durable_index: status.durable_index.0,
         commit_index: status.commit_index.0,

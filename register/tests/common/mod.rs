@@ -29,6 +29,8 @@ pub struct Cluster {
     pub pki: Pki,
     pub ports: Vec<Ports>,
     profile: &'static str,
+    /// Bytes of log after which nodes take snapshots; as the program has it if none.
+    pub snapshot_every: Option<u64>,
     running: Vec<Option<Child>>,
 }
 
@@ -61,7 +63,7 @@ impl Cluster {
         fs::write(certs.join("client-ca.pem"), pki.client_ca.cert_pem()).unwrap();
         let ports = (0..size).map(|_| Ports { peer: free_port(), client: free_port() }).collect();
         let running = (0..size).map(|_| None).collect();
-        let cluster = Cluster { dir, pki, ports, profile, running };
+        let cluster = Cluster { dir, pki, ports, profile, snapshot_every: None, running };
         for node in cluster.nodes() {
             let issued = cluster.pki.issue_node(NodeId(node), &["127.0.0.1".into()], Validity::default());
             cluster.store(&format!("n{node}"), &issued.unwrap());
@@ -110,6 +112,9 @@ impl Cluster {
         );
         if !extra.contains("data_dir") {
             writeln!(text, "data_dir = \"data{node}\"").unwrap();
+        }
+        if let Some(bytes) = self.snapshot_every {
+            writeln!(text, "[snapshots]\nmin_log_bytes = {bytes}").unwrap();
         }
         for (id, Ports { peer, client }) in self.nodes().zip(&self.ports) {
             write!(text, "[[members]]\nid = {id}\npeer = \"127.0.0.1:{peer}\"\n").unwrap();

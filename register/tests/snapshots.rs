@@ -1,0 +1,82 @@
+//! Logs that are compacted under load, and nodes that come back by snapshot.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod common;
+
+use common::{Cluster, LIMIT, runtime, wait_for};
+
+/// Three nodes that take a snapshot every 256 KiB of log.
+fn compacting() -> Cluster {
+    let mut cluster = Cluster::new(3);
+    cluster.snapshot_every = Some(256 << 10);
+    for node in cluster.nodes() {
+        cluster.write_config(node, "");
+    }
+    cluster.start_all();
+    cluster
+}
+
+/// Puts values of 4 KiB on a hundred keys.
+fn put(cluster: &Cluster, numbers: std::ops::Range<u32>) {
+    runtime().block_on(async {
+        let client = cluster.client().await;
+        for number in numbers {
+            let value = format!("{number:04096}");
+            client.put(format!("k{}", number % 100), value, LIMIT).await.unwrap();
+        }
+    });
+}
+
+fn caught_up(cluster: &Cluster) {
+    wait_for("all nodes to have applied the same", || {
+        let all = cluster.statuses();
+        (all.len() == 3 && all.iter().all(|s| s.last_applied == all[0].last_applied)).then_some(())
+    });
+}
+
+fn holds(cluster: &Cluster, newest: std::ops::Range<u32>) {
+    runtime().block_on(async {
+        let client = cluster.client().await;
+        for number in newest {
+            let held = client.get(format!("k{}", number % 100), LIMIT).await.unwrap().unwrap();
+            assert_eq!(held.value, format!("{number:04096}"));
+        }
+    });
+}
+
+#[test]
+fn a_node_that_was_away_comes_back_by_snapshot_while_clients_go_on() {
+    let mut cluster = compacting();
+    put(&cluster, 0..100);
+    caught_up(&cluster);
+    let away = cluster.nodes().find(|node| *node != cluster.leader()).unwrap();
+    let there = cluster.statuses().iter().find(|s| s.node == away).unwrap().last_log_index;
+    cluster.kill(away);
+    put(&cluster, 100..600);
+    wait_for("the log to be compacted", || {
+        cluster.statuses().iter().all(|s| s.first_log_index > there + 1).then_some(())
+    });
+    cluster.start(away);
+    put(&cluster, 600..700);
+    caught_up(&cluster);
+    let status = cluster.statuses().into_iter().find(|s| s.node == away).unwrap();
+    assert!(status.first_log_index > there + 1, "{status:?}");
+    // A majority that needs it holds all.
+    let other = cluster.nodes().find(|node| *node != away).unwrap();
+    cluster.kill(other);
+    holds(&cluster, 600..700);
+}
+
+#[test]
+fn a_cluster_killed_and_started_again_has_its_snapshots_and_what_came_after() {
+    let mut cluster = compacting();
+    put(&cluster, 0..500);
+    wait_for("a snapshot", || cluster.statuses().iter().all(|s| s.snapshot_index > 0).then_some(()));
+    for node in cluster.nodes() {
+        cluster.kill(node);
+    }
+    cluster.start_all();
+    holds(&cluster, 400..500);
+    put(&cluster, 500..510);
+}
