@@ -76,6 +76,8 @@ fn a_cluster_killed_and_started_again_has_its_snapshots_and_what_came_after() {
     for node in cluster.nodes() {
         cluster.kill(node);
     }
+    let verified = cluster.cli(&["debug", "wal", "verify", cluster.data(1).to_str().unwrap()]);
+    assert!(verified.code == Some(0) && verified.stdout.starts_with("the log is intact"), "{verified:?}");
     cluster.start_all();
     holds(&cluster, 400..500);
     put(&cluster, 500..510);

@@ -112,6 +112,18 @@ const BUGS: &[SeededBug] = &[
         test: "a_snapshot_holds_the_sessions",
         class: "a snapshot without the sessions lets a repeat take effect twice",
     },
+    SeededBug {
+        name: "snapshot-renamed-before-sync",
+        package: "raft",
+        test: "what_was_stored_survives_every_crash",
+        class: "a snapshot gets its name before its content is durable",
+    },
+    SeededBug {
+        name: "snapshot-directory-not-synced",
+        package: "raft",
+        test: "what_was_stored_survives_every_crash",
+        class: "a snapshot counts before its name is durable",
+    },
 ];
 
 /// Which bugs to try.

@@ -7,7 +7,7 @@ use super::open::{Files, segments};
 use super::record::{SEGMENT_HEADER, Seed, Segment, header_at, payload_of};
 use super::recovery::{Scan, Source, next_header, scan};
 use super::spares::file_of;
-use super::{Identity, identity};
+use super::{Identity, identity, snapshot};
 use crate::consensus::entry::Chain;
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogId, LogIndex, Membership};
@@ -19,7 +19,7 @@ pub struct Findings {
     pub identity: Identity,
     /// Term and vote.
     pub hard_state: HardState,
-    /// Behind which the log begins.
+    /// Behind which the log begins: the end of the newest snapshot that is whole.
     pub base: Base,
     /// The last entry that was read.
     pub last: LogId,
@@ -31,8 +31,10 @@ pub struct Findings {
     pub repair: Option<Repair>,
     /// Segments of the log, with those made ahead.
     pub segments: u64,
-    /// Every place that is not what was written.
+    /// Every place of the log that is not what was written.
     pub damage: Vec<Damaged>,
+    /// Snapshots that are newer than the one that counts, and what is wrong with each.
+    pub bad_snapshots: Vec<(String, String)>,
 }
 
 /// Bytes that were durable and are not what was written.
@@ -90,10 +92,12 @@ pub fn inspect<D: Disk>(disk: &mut D) -> Result<Findings, OpenError> {
     let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
     let identity = identity::read_any(disk)?;
     let segments = segments(disk)?;
+    let (snapshot, bad) = snapshot::newest(disk, &identity.cluster).map_err(&failed)?;
+    let base = snapshot.map(|(_, meta)| meta.base).unwrap_or_default();
     let mut files = Files::new(disk);
-    let found = scan(&segments, &mut files, &identity, Base::default()).map_err(failed)?;
+    let found = scan(&segments, &mut files, &identity, base).map_err(failed)?;
     let scan = found.ok_or(OpenError::NoHardState { directory: directory.clone() })?;
-    Ok(findings(identity, scan, segments.len() as u64))
+    Ok(Findings { bad_snapshots: bad, ..findings(identity, scan, segments.len() as u64) })
 }
 
 fn findings(identity: Identity, scan: Scan, segments: u64) -> Findings {
@@ -114,6 +118,7 @@ fn findings(identity: Identity, scan: Scan, segments: u64) -> Findings {
         repair: if scan.lost { Some(scan.standing.lost()) } else { scan.standing.repair },
         segments,
         damage: damage.collect(),
+        bad_snapshots: Vec::new(),
     }
 }
 

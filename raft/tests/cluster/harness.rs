@@ -138,6 +138,10 @@ impl Cluster {
         }
     }
 
+    pub(crate) fn disk(&self, id: NodeId) -> &MemoryDisk {
+        &self.disks[&id]
+    }
+
     pub(crate) fn wipe(&mut self, id: NodeId) {
         self.disks.insert(id, MemoryDisk::new());
     }

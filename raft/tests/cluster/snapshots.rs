@@ -1,6 +1,7 @@
 //! Logs that are compacted: nodes that restart from a snapshot, and nodes that are sent one.
 
 use bytes::Bytes;
+use raft::driver::DiskState;
 use raft::session::SessionTag;
 use raft::{Config, NodeId};
 
@@ -103,4 +104,31 @@ async fn a_command_that_a_snapshot_holds_still_takes_effect_once() {
     })
     .await;
     assert_eq!((again.index, again.response), (first.index, first.response));
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_passed_over_and_what_is_missing_comes_from_the_leader() {
+    let mut cluster = compacting();
+    let count = compact_beyond(&cluster, 200).await;
+    let damaged = NodeId(3);
+    caught_up(&cluster, damaged).await;
+    let newest = cluster.status(damaged).await.snapshot.unwrap();
+    cluster.crash(damaged).await;
+    let file = format!("snapshots/{:020}-{:020}.snap", newest.index.0, newest.term.0);
+    let mut content = cluster.disk(damaged).content(&file).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    cluster.disk(damaged).overwrite(&file, content);
+    cluster.start(damaged, incarnation(damaged));
+    caught_up(&cluster, damaged).await;
+    within(async {
+        while cluster.status(damaged).await.disk.state != DiskState::Ok {
+            cluster.commit("more").await;
+        }
+    })
+    .await;
+    let other = if cluster.leader().await == NodeId(1) { NodeId(2) } else { NodeId(1) };
+    cluster.crash(other).await;
+    let after: u64 = cluster.commit("one more").await.parse().unwrap();
+    assert!(after > count);
 }

@@ -65,6 +65,9 @@ pub enum Event {
 /// A snapshot that is there, as it was found when the directory was opened.
 pub(in crate::storage) type Found = (SnapshotId, SnapshotMeta);
 
+/// A file that is no snapshot, and why.
+pub(in crate::storage) type BadFile = (String, String);
+
 /// The snapshots of one node.
 pub struct Snapshots {
     cluster: ClusterId,
@@ -91,33 +94,15 @@ impl Snapshots {
     pub(in crate::storage) fn open<D: Disk>(
         disk: &mut D,
         cluster: &ClusterId,
-    ) -> Result<(Snapshots, Option<Found>, Vec<(String, String)>), DiskError> {
+    ) -> Result<(Snapshots, Option<Found>, Vec<BadFile>), DiskError> {
         run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() })?;
         run(disk, Op::SyncDir { dir: String::new() })?;
-        let Outcome::Names(mut names) = run(disk, Op::List { dir: DIRECTORY.to_owned() })? else {
-            return Ok((Snapshots::new(cluster), None, Vec::new()));
-        };
-        names.sort();
-        let (mut snapshots, mut newest, mut damage) = (Snapshots::new(cluster), None, Vec::new());
-        for name in names.iter().rev() {
-            let file = format!("{DIRECTORY}/{name}");
-            if name.ends_with(".part") {
-                run(disk, Op::Remove { file })?;
-                continue;
-            }
-            match verify(disk, cluster, &file)? {
-                Ok((id, meta)) if file == file_of(id.last) => {
-                    snapshots.known.insert(0, id);
-                    newest = newest.or(Some((id, meta)));
-                }
-                Ok(_) => damage.push((file, "its name is another snapshot's".to_owned())),
-                Err(why) => damage.push((file, why)),
-            }
-            if newest.is_some() {
-                break;
-            }
+        for name in names(disk)?.iter().filter(|name| name.ends_with(".part")) {
+            run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
         }
-        Ok((snapshots, newest, damage))
+        let (newest, damage) = newest(disk, cluster)?;
+        let known = newest.iter().map(|(id, _)| *id).collect();
+        Ok((Snapshots { known, ..Snapshots::new(cluster) }, newest, damage))
     }
 
     fn new(cluster: &ClusterId) -> Snapshots {
@@ -301,6 +286,33 @@ impl Receiving {
         self.decoder = None;
         self.failed = true;
         self.landing.give_up(disk, why);
+    }
+}
+
+/// The newest snapshot that is whole, and what was wrong with newer ones. Changes nothing.
+pub(in crate::storage) fn newest<D: Disk>(
+    disk: &mut D,
+    cluster: &ClusterId,
+) -> Result<(Option<Found>, Vec<BadFile>), DiskError> {
+    let mut damage = Vec::new();
+    for name in names(disk)?.iter().rev().filter(|name| name.ends_with(".snap")) {
+        let file = format!("{DIRECTORY}/{name}");
+        match verify(disk, cluster, &file)? {
+            Ok((id, meta)) if file == file_of(id.last) => return Ok((Some((id, meta)), damage)),
+            Ok(_) => damage.push((file, "its name is another snapshot's".to_owned())),
+            Err(why) => damage.push((file, why)),
+        }
+    }
+    Ok((None, damage))
+}
+
+/// The names in the directory, in order; none if there is no directory.
+fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
+    match run(disk, Op::List { dir: DIRECTORY.to_owned() }) {
+        Ok(Outcome::Names(names)) => Ok(names),
+        Ok(Outcome::Done | Outcome::Data(_)) => Ok(Vec::new()),
+        Err(error) if error.kind == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

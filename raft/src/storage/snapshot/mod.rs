@@ -13,6 +13,7 @@ mod files;
 mod format;
 mod landing;
 
+pub(super) use files::newest;
 pub use files::{Event, Snapshots};
 pub use format::BadSnapshot;
 

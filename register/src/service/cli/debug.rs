@@ -92,6 +92,9 @@ fn verify(format: Output, dir: &Path) -> Result<Exit, Ended> {
                     bad.file, bad.offset, bad.after, bad.what
                 ));
             }
+            for (file, what) in &found.bad_snapshots {
+                output::line(&format!("{file} is no snapshot: {what}"));
+            }
             output::line(&advice(&found));
         }
     }
@@ -131,6 +134,7 @@ fn state(format: Output, dir: &Path) -> Result<Exit, Ended> {
         ("node", found.identity.node.to_string()),
         ("incarnation", found.identity.incarnation.to_string()),
         ("term", format!("{}, voted for {vote}", found.hard_state.current_term)),
+        ("snapshot", format!("up to index {}, term {}", found.base.id.index, found.base.id.term)),
         (
             "log",
             format!("index {} to {}, term {}", found.base.id.index.next(), found.last.index, found.last.term),
@@ -153,7 +157,7 @@ fn summary(found: &Findings) -> Value {
         "cluster": found.identity.cluster.to_string(), "node": found.identity.node.0,
         "incarnation": found.identity.incarnation.to_string(),
         "term": found.hard_state.current_term.0, "vote": found.hard_state.voted_for.map(|vote| vote.0),
-        "first_index": found.base.id.index.0 + 1, "last_index": found.last.index.0, "last_term": found.last.term.0,
+        "bad_snapshots": found.bad_snapshots, "first_index": found.base.id.index.0 + 1, "last_index": found.last.index.0, "last_term": found.last.term.0,
         "chain": found.chain.to_string(), "segments": found.segments, "damage": damage,
         "missing_up_to": found.repair.map(|repair| repair.least.index.0), "advice": advice(found),
     })
