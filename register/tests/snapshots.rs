@@ -1,8 +1,11 @@
 //! Logs that are compacted under load, and nodes that come back by snapshot.
 #![cfg(feature = "service")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+#![allow(clippy::disallowed_methods, reason = "it measures")]
 
 mod common;
+
+use std::time::{Duration, Instant};
 
 use common::{Cluster, LIMIT, runtime, wait_for};
 
@@ -81,4 +84,108 @@ fn a_cluster_killed_and_started_again_has_its_snapshots_and_what_came_after() {
     cluster.start_all();
     holds(&cluster, 400..500);
     put(&cluster, 500..510);
+}
+
+/// A member that slept through a million entries, with `STORAGE_FULL=1` (`cargo xtask test storage
+/// --full`); through twenty thousand in an ordinary run.
+#[test]
+fn a_member_that_slept_long_catches_up() {
+    let entries: u32 = if std::env::var_os("STORAGE_FULL").is_some() { 1_000_000 } else { 20_000 };
+    let mut cluster = Cluster::started(3);
+    put(&cluster, 0..10);
+    caught_up(&cluster);
+    let asleep = cluster.nodes().find(|node| *node != cluster.leader()).unwrap();
+    cluster.kill(asleep);
+    runtime().block_on(async {
+        let client = cluster.client().await;
+        let mut writers = Vec::new();
+        for writer in 0..200 {
+            let client = client.clone();
+            writers.push(tokio::spawn(async move {
+                for number in (writer..entries).step_by(200) {
+                    client.put(format!("w{writer}"), number.to_string(), LIMIT).await.unwrap();
+                }
+            }));
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+    });
+    let begun = Instant::now();
+    cluster.start(asleep);
+    caught_up(&cluster);
+    let status = cluster.statuses().into_iter().find(|s| s.node == asleep).unwrap();
+    println!(
+        "{entries} entries: caught up in {:.1?}, its log begins at {}",
+        begun.elapsed(),
+        status.first_log_index
+    );
+}
+
+/// A measurement, for `docs/performance.md`: a state of 1 GiB reaches a follower that was away, with
+/// and without the default limit on the rate; and what that costs those who write meanwhile.
+/// `cargo test --release -p register --test snapshots gibibyte -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn a_gibibyte_reaches_a_follower() {
+    for rate in [0, 64 << 20] {
+        let mut cluster = Cluster::new(3);
+        cluster.snapshot_every = Some(64 << 20);
+        cluster.snapshot_rate = Some(rate);
+        for node in cluster.nodes() {
+            cluster.write_config(node, "");
+        }
+        cluster.start_all();
+        put(&cluster, 0..1);
+        caught_up(&cluster);
+        let away = cluster.nodes().find(|node| *node != cluster.leader()).unwrap();
+        cluster.kill(away);
+        runtime().block_on(async {
+            let client = cluster.client().await;
+            for key in 0..1024_u32 {
+                let value = vec![key.to_le_bytes()[0]; (1 << 20) - 16];
+                client.put(format!("big{key}"), value, LIMIT).await.unwrap();
+            }
+        });
+        wait_for("a snapshot of it all", || {
+            // The log since the last must weigh as much as that one.
+            put(&cluster, 0..100);
+            let all = cluster.statuses();
+            all.iter().all(|s| s.first_log_index > 1000).then_some(())
+        });
+        let quiet = latencies(&cluster, || true);
+        let begun = Instant::now();
+        cluster.start(away);
+        let busy = latencies(&cluster, || {
+            cluster.statuses().iter().any(|s| s.node == away && s.last_applied > 1000)
+        });
+        let took = begun.elapsed();
+        println!(
+            "limit {rate} bytes/s: 1 GiB in {took:.1?}, {:.0} MB/s; put p50 {:?} p99 {:?} before, p50 {:?} p99 {:?} during",
+            1073.7 / took.as_secs_f64(),
+            quiet[quiet.len() / 2],
+            quiet[quiet.len() * 99 / 100],
+            busy[busy.len() / 2],
+            busy[busy.len() * 99 / 100],
+        );
+    }
+}
+
+/// Puts one value after another for two seconds at least, and until `done`; how long each took, sorted.
+fn latencies(cluster: &Cluster, done: impl Fn() -> bool) -> Vec<Duration> {
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) || !done() {
+        runtime().block_on(async {
+            let client = cluster.client().await;
+            for put in 0..500 {
+                let asked = Instant::now();
+                client.put("small", "value", LIMIT).await.unwrap();
+                // The first opens a connection and a session.
+                took.extend((put > 0).then(|| asked.elapsed()));
+            }
+        });
+    }
+    took.sort();
+    took
 }

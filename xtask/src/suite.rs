@@ -77,6 +77,7 @@ fn storage_steps(full: bool) -> Vec<Step> {
         exhaustive_storage(),
         step("killed processes", shown(register("crashes"))),
         step("damaged disks", shown(register("damage"))),
+        step("snapshots", shown(register("snapshots"))),
         step("real file systems", shown(register("real_disks"))),
     ]
 }

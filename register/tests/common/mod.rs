@@ -31,6 +31,8 @@ pub struct Cluster {
     profile: &'static str,
     /// Bytes of log after which nodes take snapshots; as the program has it if none.
     pub snapshot_every: Option<u64>,
+    /// Bytes of a snapshot sent in a second, where `snapshot_every` is set; 0: no limit.
+    pub snapshot_rate: Option<u64>,
     running: Vec<Option<Child>>,
 }
 
@@ -63,7 +65,8 @@ impl Cluster {
         fs::write(certs.join("client-ca.pem"), pki.client_ca.cert_pem()).unwrap();
         let ports = (0..size).map(|_| Ports { peer: free_port(), client: free_port() }).collect();
         let running = (0..size).map(|_| None).collect();
-        let cluster = Cluster { dir, pki, ports, profile, snapshot_every: None, running };
+        let cluster =
+            Cluster { dir, pki, ports, profile, snapshot_every: None, snapshot_rate: None, running };
         for node in cluster.nodes() {
             let issued = cluster.pki.issue_node(NodeId(node), &["127.0.0.1".into()], Validity::default());
             cluster.store(&format!("n{node}"), &issued.unwrap());
@@ -114,7 +117,8 @@ impl Cluster {
             writeln!(text, "data_dir = \"data{node}\"").unwrap();
         }
         if let Some(bytes) = self.snapshot_every {
-            writeln!(text, "[snapshots]\nmin_log_bytes = {bytes}").unwrap();
+            let rate = self.snapshot_rate.unwrap_or(64 << 20);
+            writeln!(text, "[snapshots]\nmin_log_bytes = {bytes}\nbytes_per_second = {rate}").unwrap();
         }
         for (id, Ports { peer, client }) in self.nodes().zip(&self.ports) {
             write!(text, "[[members]]\nid = {id}\npeer = \"127.0.0.1:{peer}\"\n").unwrap();
