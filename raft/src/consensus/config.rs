@@ -26,10 +26,10 @@ pub struct Config {
     /// Bytes of entries that a snapshot already holds and a leader keeps all the same, for peers in
     /// reach that do not have them yet.
     pub max_kept_log_bytes: u64,
-    /// Bytes of a snapshot in one message.
+    /// Bytes of a snapshot in one message, at most; see [`Config::snapshot_piece`].
     pub snapshot_chunk_bytes: usize,
-    /// Such messages that may be unanswered per peer.
-    pub snapshot_window: usize,
+    /// Bytes of a snapshot that may be unanswered per peer; but always one message.
+    pub snapshot_window_bytes: usize,
     /// Bytes of snapshots that a leader sends in a second, to all peers together; none: no limit.
     pub snapshot_bytes_per_second: Option<u64>,
     /// Bytes of log since the last snapshot before which none is taken. One larger than this waits
@@ -52,6 +52,9 @@ pub enum InvalidConfig {
     #[error("{name} of {value} bytes is above the wire's limit of {limit}")]
     BatchTooLarge { name: &'static str, value: usize, limit: usize },
 }
+
+/// Below this a message costs more than what it carries.
+const SMALLEST_PIECE: usize = 16 << 10;
 
 impl Config {
     /// For the lab tests, whose limits on RPCs want few heartbeats: 250 ms, election 750–1500 ms.
@@ -83,11 +86,19 @@ impl Config {
             max_command_bytes: 2 << 20,
             max_uncommitted_bytes: 64 << 20,
             max_kept_log_bytes: 256 << 20,
-            snapshot_chunk_bytes: crate::wire::MAX_SNAPSHOT_CHUNK,
-            snapshot_window: 8,
+            snapshot_chunk_bytes: 256 << 10,
+            snapshot_window_bytes: 4 << 20,
             snapshot_bytes_per_second: Some(64 << 20),
             snapshot_min_log_bytes: 64 << 20,
         }
+    }
+
+    /// Bytes of a snapshot in the next message: what the rate allows in a millisecond. Commits wait behind
+    /// each message on its way through every processor, 1 MiB for 2 ms and more.
+    pub(crate) fn snapshot_piece(&self) -> usize {
+        let in_a_millisecond = |rate: u64| usize::try_from(rate / 1000).unwrap_or(usize::MAX);
+        let paced = self.snapshot_bytes_per_second.map_or(usize::MAX, in_a_millisecond);
+        self.snapshot_chunk_bytes.min(paced.max(SMALLEST_PIECE))
     }
 
     /// Refuses settings that contradict each other.
@@ -99,7 +110,7 @@ impl Config {
             ("max_in_flight", self.max_in_flight == 0),
             ("max_uncommitted_bytes", self.max_uncommitted_bytes == 0),
             ("snapshot_chunk_bytes", self.snapshot_chunk_bytes == 0),
-            ("snapshot_window", self.snapshot_window == 0),
+            ("snapshot_window_bytes", self.snapshot_window_bytes == 0),
             ("snapshot_bytes_per_second", self.snapshot_bytes_per_second == Some(0)),
         ] {
             if zero {
@@ -135,6 +146,15 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_piece_of_a_snapshot_is_what_its_rate_allows_in_a_millisecond() {
+        let piece = |rate| Config { snapshot_bytes_per_second: rate, ..Config::lan() }.snapshot_piece();
+        assert_eq!(piece(None), Config::lan().snapshot_chunk_bytes);
+        assert_eq!(piece(Some(64_000_000)), 64_000);
+        assert_eq!(piece(Some(1000)), SMALLEST_PIECE);
+        assert_eq!(piece(Some(u64::MAX)), Config::lan().snapshot_chunk_bytes);
+    }
 
     #[test]
     fn shipped_profiles_are_valid() {

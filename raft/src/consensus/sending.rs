@@ -24,8 +24,9 @@ impl Raft {
             return;
         }
         let Some(newest) = newest else { return };
+        let heard = peer.last_heard;
         let transfer = peer.begin_snapshot(now, newest);
-        if transfer.probe_due(&self.config) <= now {
+        if transfer.probe_due(&self.config, heard) <= now {
             transfer.probed(now);
             let (snapshot, data) = (transfer.snapshot(), Bytes::new());
             let probe = InstallSnapshot { term, snapshot, offset: 0, data };
@@ -98,7 +99,7 @@ impl Raft {
     /// When the next piece or probe for this peer is due.
     pub(super) fn transfer_due(&self, peer: &Progress, pace_due: Timestamp) -> Option<Timestamp> {
         let transfer = peer.sending.as_ref()?;
-        let probe = transfer.probe_due(&self.config);
+        let probe = transfer.probe_due(&self.config, peer.last_heard);
         Some(if transfer.may_read(&self.config) { probe.min(pace_due) } else { probe })
     }
 }

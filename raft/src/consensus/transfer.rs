@@ -7,6 +7,8 @@ use super::config::Config;
 use super::snapshot::SnapshotId;
 use super::types::Timestamp;
 
+/// What a clock that wakes late may make up for: more would be a burst.
+const MAX_LATE: Duration = Duration::from_millis(2);
 /// Losses in a row beyond which the patience grows no more.
 const MAX_DOUBLINGS: u32 = 4;
 
@@ -62,11 +64,13 @@ impl Transfer {
     }
 
     /// When nothing has moved for too long: a piece, a probe or the news of the installation is overdue.
-    pub(super) fn probe_due(&self, config: &Config) -> Timestamp {
+    /// Patience that grew with every loss ends once the peer, last heard at `heard`, is there again.
+    pub(super) fn probe_due(&self, config: &Config, heard: Timestamp) -> Timestamp {
         if self.lost == 0 && self.next == 0 {
             return self.moved;
         }
-        self.moved + config.election_min * (1 << self.lost.min(MAX_DOUBLINGS))
+        let losses = if heard > self.moved { 0 } else { self.lost.min(MAX_DOUBLINGS) };
+        self.moved + config.election_min * (1 << losses)
     }
 
     /// The peer has every byte before `there`, which is at most the length. Answers to pieces that
@@ -90,13 +94,14 @@ impl Transfer {
 
     /// Whether a piece may be read, but for the rate.
     pub(super) fn may_read(&self, config: &Config) -> bool {
-        !self.probing && self.next < self.snapshot.length && self.in_flight.len() < config.snapshot_window
+        let unanswered = self.in_flight.front().map_or(0, |oldest| self.next - oldest.offset);
+        !self.probing && self.next < self.snapshot.length && unanswered < config.snapshot_window_bytes as u64
     }
 
     /// The next piece, as offset and length.
     pub(super) fn read(&mut self, now: Timestamp, config: &Config) -> (u64, usize) {
         let left = usize::try_from(self.snapshot.length - self.next).unwrap_or(usize::MAX);
-        let length = left.min(config.snapshot_chunk_bytes);
+        let length = left.min(config.snapshot_piece());
         let piece = Piece { offset: self.next, end: self.next + length as u64 };
         if self.in_flight.is_empty() {
             self.moved = now;
@@ -137,6 +142,7 @@ impl Pace {
         let Some(rate) = per_second.filter(|rate| *rate > 0) else { return };
         let nanos = u128::from(bytes as u64) * 1_000_000_000 / u128::from(rate);
         let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
-        self.due = now + takes;
+        let late = now - self.due;
+        self.due = if late > MAX_LATE { now } else { self.due } + takes;
     }
 }

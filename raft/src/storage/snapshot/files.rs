@@ -267,7 +267,7 @@ impl Snapshots {
 impl Receiving {
     fn take(&mut self, disk: &mut impl Disk, offset: u64, data: &Bytes) {
         let Some(decoder) = &mut self.decoder else { return };
-        if let Err(bad) = decoder.push(data, &mut Vec::new()) {
+        if let Err(bad) = decoder.check(data) {
             return self.refuse(disk, bad.to_string());
         }
         self.landing.feed(disk, data.clone());
@@ -330,7 +330,7 @@ fn verify<D: Disk>(
             break;
         }
         offset += data.len() as u64;
-        if let Err(bad) = decoder.push(&data, &mut Vec::new()) {
+        if let Err(bad) = decoder.check(&data) {
             return Ok(Err(bad.to_string()));
         }
     }

@@ -123,8 +123,17 @@ impl Decoder {
         }
     }
 
+    /// Takes the next bytes, to be checked only.
+    pub(super) fn check(&mut self, data: &[u8]) -> Result<(), BadSnapshot> {
+        self.take(data, |_| {})
+    }
+
     /// Takes the next bytes; those of the body that are known to be intact go to `body`.
-    pub(super) fn push(&mut self, mut data: &[u8], body: &mut Vec<u8>) -> Result<(), BadSnapshot> {
+    pub(super) fn push(&mut self, data: &[u8], body: &mut Vec<u8>) -> Result<(), BadSnapshot> {
+        self.take(data, |intact| body.extend_from_slice(intact))
+    }
+
+    fn take(&mut self, mut data: &[u8], mut body: impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
         while !data.is_empty() {
             // Never more than one record, whose length was checked, is kept.
             let wanted = self.wanted()?.saturating_sub(self.pending.len()).min(data.len());
@@ -132,7 +141,7 @@ impl Decoder {
             self.pending.extend_from_slice(now);
             data = later;
             if self.pending.len() == self.wanted()? {
-                self.take_record(body)?;
+                self.take_record(&mut body)?;
             }
         }
         Ok(())
@@ -170,14 +179,16 @@ impl Decoder {
         }
     }
 
-    fn take_record(&mut self, body: &mut Vec<u8>) -> Result<(), BadSnapshot> {
-        let record = std::mem::take(&mut self.pending);
+    fn take_record(&mut self, body: &mut impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
+        let mut record = std::mem::take(&mut self.pending);
         match self.meta {
             None => self.take_header(&record)?,
             Some((_, crc)) if record.starts_with(&[0; 4]) => self.take_end(&record, crc)?,
             Some((_, crc)) => self.take_chunk(&record, crc, body)?,
         }
         self.offset += record.len() as u64;
+        record.clear();
+        self.pending = record;
         Ok(())
     }
 
@@ -201,7 +212,12 @@ impl Decoder {
         Ok(())
     }
 
-    fn take_chunk(&mut self, record: &[u8], header_crc: u32, body: &mut Vec<u8>) -> Result<(), BadSnapshot> {
+    fn take_chunk(
+        &mut self,
+        record: &[u8],
+        header_crc: u32,
+        body: &mut impl FnMut(&[u8]),
+    ) -> Result<(), BadSnapshot> {
         let (mut head, data) = record.split_at(CHUNK_HEAD);
         head.advance(4);
         if chunk_crc(header_crc, self.offset, data) != head.get_u32_le() {
@@ -209,7 +225,7 @@ impl Decoder {
         }
         self.hasher.update(record);
         self.body += data.len() as u64;
-        body.extend_from_slice(data);
+        body(data);
         Ok(())
     }
 
@@ -295,7 +311,7 @@ pub(super) mod tests {
     fn another_clusters_snapshot_is_refused() {
         let (file, _) = file(&meta(7), b"x");
         let mut decoder = Decoder::new(&ClusterId::new("south").unwrap());
-        let error = decoder.push(&file, &mut Vec::new()).unwrap_err();
+        let error = decoder.check(&file).unwrap_err();
         assert!(error.to_string().contains("another cluster"), "{error}");
     }
 

@@ -169,7 +169,7 @@ impl Landing {
                 let Outcome::Data(data) = outcome else { return Ok(None) };
                 *offset += data.len() as u64;
                 let offset = *offset;
-                if let Err(bad) = decoder.push(data, &mut Vec::new()) {
+                if let Err(bad) = decoder.check(data) {
                     self.temporary = to;
                     self.give_up(disk, format!("read back, it is {bad}"));
                 } else if offset >= id.length || data.is_empty() {

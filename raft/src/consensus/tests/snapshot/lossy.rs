@@ -1,5 +1,6 @@
 //! A whole transfer over a link that loses messages, to a node that loses its file and restarts.
 
+use super::sending::small;
 use super::*;
 
 /// Two of three nodes; the file of the snapshot is its offsets' low bytes.
@@ -29,7 +30,7 @@ impl Pair {
             ..Start::default()
         };
         let config =
-            Config { snapshot_chunk_bytes: 10, snapshot_bytes_per_second: Some(10_000), ..Config::lan() };
+            Config { snapshot_bytes_per_second: Some(10_000), ..small() };
         let mut leader = Solo::start(config, start);
         leader.lead_and_commit();
         let follower = Pair::blank(leader.now);

@@ -4,8 +4,13 @@ use super::*;
 use crate::consensus::progress::Mode;
 
 /// Pieces of 10 bytes, 3 of them unanswered.
-fn small() -> Config {
-    Config { snapshot_chunk_bytes: 10, snapshot_window: 3, snapshot_bytes_per_second: None, ..Config::lan() }
+pub(super) fn small() -> Config {
+    Config {
+        snapshot_chunk_bytes: 10,
+        snapshot_window_bytes: 30,
+        snapshot_bytes_per_second: None,
+        ..Config::lan()
+    }
 }
 
 /// A leader of term 2 whose log begins behind 5, with a snapshot of 100 bytes up to there.
@@ -134,6 +139,27 @@ fn a_silent_peer_gets_heartbeats_and_few_probes() {
     let outputs = wait(&mut node, 10_000);
     assert!(heartbeats_to(&outputs, N3).len() >= 190);
     assert!((3..10).contains(&pieces(&outputs).len()), "{}", pieces(&outputs).len());
+}
+
+#[test]
+fn a_peer_that_is_heard_again_is_probed_soon() {
+    let mut node = leader(small());
+    behind(&mut node);
+    wait(&mut node, 10_000);
+    assert_eq!(pieces(&wait(&mut node, 300)), []);
+    assert_eq!(pieces(&node.beats(N3)), [(0, 0)]);
+}
+
+#[test]
+fn a_clock_that_wakes_late_costs_no_rate_and_makes_no_bursts() {
+    let config = Config { snapshot_bytes_per_second: Some(10_000), ..small() };
+    let mut node = leader(config);
+    behind(&mut node);
+    assert_eq!(reads(&has(&mut node, 0)), [(0, 10)]);
+    assert_eq!(reads(&node.after(2)), [(10, 10), (20, 10)], "two are due");
+    has(&mut node, 30);
+    node.now = node.now + Duration::from_millis(50);
+    assert!(reads(&has(&mut node, 30)).len() <= 3, "what was not asked for in time is not made up for");
 }
 
 /// Bytes asked for in each second of a transfer that is limited by the rate alone.
