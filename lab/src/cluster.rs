@@ -274,7 +274,7 @@ impl<C: Carrier, M: StateMachine + Default> World for Cluster<C, M> {
         if let Some(running) = running {
             running.node.crash().await;
         }
-        self.members.borrow()[node].disk.crash();
+        self.members.borrow()[node].disk.lose_power();
     }
 
     async fn restart(&self, node: usize) -> Verdict {

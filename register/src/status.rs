@@ -55,7 +55,8 @@ pub struct NodeStatus {
 pub struct Disk {
     /// `ok`; `repairing`: entries were lost and come again from the leader, meanwhile the node does not lead;
     /// `full`: there is no room for more of the log; `slow`: a write takes longer than several election timeouts.
-    /// In all but the first the node votes, and leads nobody.
+    /// In all of these but the first the node votes, and leads nobody. `rotten`: a part of the log is no more what
+    /// was written, and goes with the next snapshot.
     pub state: String,
     /// Microseconds from a write to the end of its sync, smoothed over some dozen.
     pub sync_us: u64,

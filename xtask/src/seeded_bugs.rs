@@ -124,6 +124,18 @@ const BUGS: &[SeededBug] = &[
         test: "what_was_stored_survives_every_crash",
         class: "a snapshot counts before its name is durable",
     },
+    SeededBug {
+        name: "snapshot-not-read-back",
+        package: "raft",
+        test: "a_snapshot_that_is_not_what_was_written_is_not_stored",
+        class: "a snapshot takes the place of the one before although the disk has another",
+    },
+    SeededBug {
+        name: "scrub-believes-the-cache",
+        package: "raft",
+        test: "a_write_that_never_reached_the_disk_is_found",
+        class: "what is read again comes from memory, where nothing rots",
+    },
 ];
 
 /// Which bugs to try.

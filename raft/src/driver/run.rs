@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Options;
-use super::disk::{DiskWatch, RETRY};
+use super::disk::{DiskWatch, RETRY, SCRUB};
 use super::handle::{
     AcceptedSender, Applied, OutcomeError, OutcomeSender, ReadError, ReadSender, Request, StopCause,
 };
@@ -167,8 +167,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
 
     /// One turn: wait, take all that waits, act.
     async fn turn(&mut self) -> Result<(), StopCause> {
-        let deadline = self.server.deadline();
-        let deadline = self.disk.retry_at.map_or(deadline, |at| at.min(deadline));
+        let deadline = self.server.deadline().min(self.disk.due());
         let mut event = Some(self.outside.wait(deadline).await);
         let mut taken = 0;
         while let Some(current) = event {
@@ -259,6 +258,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             let now = self.outside.now();
             self.disk.pumped(now, self.outside.storage.stats());
             self.look_for_room(now)?;
+            self.scrub(now);
             if let Some(durable) = durable {
                 self.server.step(now, Input::Persisted(durable))?;
             }
@@ -267,176 +267,10 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             }
         }
     }
-
-    /// Carries snapshots on: this node's own, one from the leader, those for peers. True if something
-    /// came of it.
-    fn tend_snapshots(&mut self, now: Timestamp) -> Result<bool, StopCause> {
-        if self.server.snapshot_due() {
-            let frozen = self.server.take_snapshot()?;
-            self.snapshots.take(&mut self.outside.storage, frozen);
-        }
-        let mut busy = self.snapshots.carry(&mut self.outside.storage);
-        while let Some(event) = self.outside.storage.next_event() {
-            busy = true;
-            self.snapshot_event(now, event)?;
-        }
-        match self.snapshots.restored() {
-            Some(Ok(installed)) => {
-                tracing::info!(last = %installed.id.last, "a snapshot from the leader takes the log's place");
-                self.server.install(now, installed)?;
-            }
-            Some(Err((snapshot, why))) => {
-                tracing::error!(last = %snapshot.last, why, "a snapshot from the leader cannot be restored");
-                self.server.step(now, Input::SnapshotFailed { snapshot })?;
-            }
-            None => return Ok(busy),
-        }
-        Ok(true)
-    }
-
-    fn snapshot_event(&mut self, now: Timestamp, event: SnapshotEvent) -> Result<(), StopCause> {
-        let input = match event {
-            SnapshotEvent::Stored { id, meta } => {
-                tracing::info!(last = %id.last, bytes = id.length, "snapshot stored");
-                let sending = self.server.raft().progress().filter_map(|(_, peer)| peer.sending.as_ref());
-                let in_use: Vec<_> = sending.map(Transfer::snapshot).collect();
-                self.outside.storage.prune_snapshots(&in_use);
-                Input::SnapshotStored { id, meta }
-            }
-            SnapshotEvent::Failed(why) => {
-                tracing::warn!(why, "no snapshot could be stored");
-                self.server.snapshot_failed();
-                return Ok(());
-            }
-            SnapshotEvent::Written { snapshot, end } => Input::SnapshotWritten { snapshot, end },
-            SnapshotEvent::Received { id, meta } => {
-                self.snapshots.restore(&mut self.outside.storage, id, meta);
-                return Ok(());
-            }
-            SnapshotEvent::Refused { snapshot, why } => {
-                tracing::warn!(last = %snapshot.last, why, "a snapshot from the leader is refused");
-                Input::SnapshotFailed { snapshot }
-            }
-            SnapshotEvent::Piece { tag: RESTORE, snapshot, data, .. } => {
-                self.snapshots.piece(snapshot, data);
-                return Ok(());
-            }
-            SnapshotEvent::Piece { tag, snapshot, offset, data } => {
-                Input::SnapshotChunk { to: NodeId(tag), snapshot, offset, data }
-            }
-        };
-        Ok(self.server.step(now, input)?)
-    }
-
-    /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
-    fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
-        if self.disk.retry_at.is_some_and(|at| at <= now) {
-            self.disk.retry_at = Some(now + RETRY);
-            self.outside.storage.retry();
-        }
-        let full = self.outside.storage.is_full();
-        if full && self.disk.retry_at.is_none() {
-            tracing::error!("the disk is full: this node votes, but takes nothing new");
-            self.disk.retry_at = Some(now + RETRY);
-            self.server.step(now, Input::Room(Room::Full))?;
-        } else if self.disk.retry_at.is_some() && self.outside.storage.has_room() {
-            tracing::info!("the disk has room again");
-            self.disk.retry_at = None;
-            self.server.step(now, Input::Room(Room::Ample))?;
-        }
-        Ok(())
-    }
-
-    fn tell(&mut self, output: Output) {
-        match output {
-            Output::Accepted { ticket, id } => {
-                self.counters.proposals_accepted += 1;
-                if let Some(Waiting::Acceptance { accepted, outcome }) = self.waiting.remove(&ticket) {
-                    // A caller who is gone has given up the answer, not the entry.
-                    let _ = accepted.send(Ok(id));
-                    self.waiting.insert(ticket, Waiting::Outcome(outcome));
-                }
-            }
-            Output::Reply { ticket, reply } => self.reply(ticket, reply),
-            Output::Role(change) => {
-                self.counters.elections_won += u64::from(change.role == RoleName::Leader);
-                tracing::info!(node = %self.identity.node, role = ?change.role, term = %change.term, leader = ?change.leader, "role");
-            }
-            Output::Alarm { peer, misdeed } => {
-                self.counters.alarms += 1;
-                tracing::error!(%peer, %misdeed, "peer misbehaves: connection closed");
-                self.outside.transport.disconnect(peer, &misdeed.to_string());
-            }
-            Output::Compact(index) => self.outside.storage.compact(index),
-            Output::ReadSnapshot { to, snapshot, offset, length } => {
-                self.outside.storage.read_snapshot(to.0, snapshot, offset, length as u64);
-            }
-            Output::WriteSnapshot { snapshot, offset, data } => {
-                self.outside.storage.receive_snapshot(snapshot, offset, &data);
-            }
-            Output::Send { .. } | Output::Persist(_) => {}
-        }
-    }
-
-    fn reply(&mut self, ticket: Ticket, reply: Reply) {
-        self.counters.refused += u64::from(matches!(reply, Reply::Refused(_)));
-        // Each `send` below fails only if the caller is gone.
-        let _ = match (self.waiting.remove(&ticket), reply) {
-            (Some(Waiting::Acceptance { accepted, .. }), Reply::Refused(refusal)) => {
-                accepted.send(Err(refusal)).is_ok()
-            }
-            (Some(Waiting::Outcome(outcome)), reply) => outcome.send(outcome_of(reply)).is_ok(),
-            (Some(Waiting::Read(answer)), Reply::Read(response)) => {
-                self.counters.reads += 1;
-                answer.send(Ok(response)).is_ok()
-            }
-            (Some(Waiting::Read(answer)), Reply::Refused(refusal)) => {
-                answer.send(Err(refusal.into())).is_ok()
-            }
-            (Some(Waiting::Read(answer)), Reply::ReadPanicked(panic)) => {
-                answer.send(Err(ReadError::Panicked(panic))).is_ok()
-            }
-            (Some(Waiting::Acceptance { .. } | Waiting::Read(_)) | None, _) => false,
-        };
-    }
-
-    fn status(&self) -> Status {
-        let raft = self.server.raft();
-        Status {
-            id: self.identity.node,
-            incarnation: self.identity.incarnation,
-            boot: self.options.boot,
-            role: raft.role(),
-            term: raft.term(),
-            leader: raft.leader(),
-            snapshot: raft.snapshot().map(|id| id.last),
-            first_index: raft.log().base().id.index.next(),
-            last_log: raft.last_log(),
-            durable_index: raft.durable_index(),
-            commit_index: raft.commit_index(),
-            last_applied: self.server.last_applied(),
-            membership: Some(raft.membership().clone()),
-            sessions: self.server.sessions().len(),
-            disk: self.disk.status(self.outside.now(), raft, self.outside.storage.stats()),
-            counters: Counters {
-                applied: self.server.last_applied().0,
-                syncs: self.outside.storage.stats().syncs,
-                ..self.counters
-            },
-        }
-    }
 }
 
-fn outcome_of(reply: Reply) -> Result<Applied, OutcomeError> {
-    match reply {
-        Reply::Applied { index, response } => Ok(Applied { index, response }),
-        Reply::SessionExpired => Err(OutcomeError::SessionExpired),
-        Reply::OutOfWindow => Err(OutcomeError::OutOfWindow),
-        Reply::Unknown | Reply::Refused(_) | Reply::Read(_) | Reply::ReadPanicked(_) => {
-            Err(OutcomeError::Unknown)
-        }
-    }
-}
+mod answers;
+mod upkeep;
 
 #[cfg(test)]
 mod tests;

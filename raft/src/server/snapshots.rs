@@ -41,6 +41,8 @@ pub struct Installed<M> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Schedule {
     under_way: bool,
+    /// Whatever the log weighs.
+    wanted: bool,
     /// The log counts from here, where a snapshot failed: not again before as much log has come again.
     failed_at: LogIndex,
 }
@@ -48,7 +50,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// The one under way is stored.
     pub(super) fn ended(&mut self) {
-        self.under_way = false;
+        (self.under_way, self.wanted) = (false, false);
     }
 }
 
@@ -59,10 +61,15 @@ impl<M: StateMachine> Server<M> {
     pub fn snapshot_due(&self) -> bool {
         let (last, length) = self.raft.snapshot().map(|id| (id.last.index, id.length)).unwrap_or_default();
         let since = last.max(self.snapshots.failed_at);
+        let enough = self.raft.config().snapshot_min_log_bytes.max(length);
         !self.snapshots.under_way
             && self.last_applied > since
-            && self.raft.log().bytes_between(since, self.last_applied)
-                >= self.raft.config().snapshot_min_log_bytes.max(length)
+            && (self.snapshots.wanted || self.raft.log().bytes_between(since, self.last_applied) >= enough)
+    }
+
+    /// The next snapshot is due as soon as there is something to take.
+    pub fn want_snapshot(&mut self) {
+        self.snapshots.wanted = true;
     }
 
     /// Freezes what a snapshot holds. Ends with [`super::Input::SnapshotStored`] or
@@ -87,7 +94,7 @@ impl<M: StateMachine> Server<M> {
 
     /// The snapshot that was being taken could not be stored.
     pub fn snapshot_failed(&mut self) {
-        self.snapshots = Schedule { under_way: false, failed_at: self.last_applied };
+        self.snapshots = Schedule { failed_at: self.last_applied, ..Schedule::default() };
     }
 
     /// Takes in a received snapshot, unless this node is as far already; either way its sender is told,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock};
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 use super::spares::no_room;
@@ -240,6 +241,11 @@ impl Worker {
             Op::Read { file, offset, length } => {
                 return read(&self.path(file), *offset, *length).map(Outcome::Data);
             }
+            Op::ReadBack { file, offset, length } => {
+                let path = self.path(file);
+                forget(&path, *offset, *length)?;
+                return read(&path, *offset, *length).map(Outcome::Data);
+            }
             Op::Write { file, offset, data } => self.file(file)?.write_all_at(data, *offset)?,
             Op::WriteSync { file, offset, data } => {
                 let file = self.file(file)?;
@@ -265,7 +271,10 @@ impl Worker {
             }
             Op::Remove { file } => {
                 self.close(file);
-                fs::remove_file(self.path(file))?;
+                match fs::remove_file(self.path(file)) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    result => result?,
+                }
             }
         }
         Ok(Outcome::Done)
@@ -319,6 +328,12 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Lets go of what the page cache holds of a file, but for what is still to be written.
+fn forget(path: &Path, offset: u64, length: u64) -> io::Result<()> {
+    let file = fs::File::open(path)?;
+    Ok(fadvise(&file, offset, NonZeroU64::new(length), Advice::DontNeed)?)
 }
 
 fn read(path: &Path, offset: u64, length: u64) -> io::Result<Bytes> {

@@ -31,6 +31,15 @@ pub enum Op {
         /// How many at most.
         length: u64,
     },
+    /// As [`Op::Read`], but from the medium where that can be had: what a cache holds says nothing of it.
+    ReadBack {
+        /// The file.
+        file: String,
+        /// Where to begin.
+        offset: u64,
+        /// How many at most.
+        length: u64,
+    },
     /// Write bytes at a place; a missing file is created, a gap before `offset` reads as zeros.
     Write {
         /// The file.
@@ -80,7 +89,7 @@ pub enum Op {
         /// The new name.
         to: String,
     },
-    /// Remove a file.
+    /// Remove a file; nothing to do where there is none.
     Remove {
         /// The file.
         file: String,
@@ -193,6 +202,7 @@ impl Op {
             Op::Lock => "lock",
             Op::List { .. } => "list",
             Op::Read { .. } => "read",
+            Op::ReadBack { .. } => "read back",
             Op::Write { .. } => "write",
             Op::WriteSync { .. } => "write and sync",
             Op::Sync { .. } => "sync",
@@ -212,6 +222,7 @@ impl Op {
             Op::List { dir } | Op::SyncDir { dir } | Op::CreateDir { dir } => dir,
             Op::Rename { from, .. } => from,
             Op::Read { file, .. }
+            | Op::ReadBack { file, .. }
             | Op::Write { file, .. }
             | Op::WriteSync { file, .. }
             | Op::Sync { file }
@@ -224,7 +235,10 @@ impl Op {
     #[must_use]
     pub fn offset(&self) -> u64 {
         match self {
-            Op::Read { offset, .. } | Op::Write { offset, .. } | Op::WriteSync { offset, .. } => *offset,
+            Op::Read { offset, .. }
+            | Op::ReadBack { offset, .. }
+            | Op::Write { offset, .. }
+            | Op::WriteSync { offset, .. } => *offset,
             Op::Lock
             | Op::List { .. }
             | Op::Sync { .. }
@@ -239,7 +253,7 @@ impl Op {
     /// Whether it leaves the disk as it was, so that its failure says nothing about the data.
     #[must_use]
     pub fn only_looks(&self) -> bool {
-        matches!(self, Op::Lock | Op::List { .. } | Op::Read { .. })
+        matches!(self, Op::Lock | Op::List { .. } | Op::Read { .. } | Op::ReadBack { .. })
     }
 
     /// The error that this operation ends with.

@@ -5,9 +5,9 @@
 use bytes::Bytes;
 
 use super::disk::DiskError;
+use super::memory::{Fate, Fault, MemoryDisk, Queue, SECTOR, SyncFailure};
 use super::record::{Segment, Standing};
 use super::recovery::{Scan, Source, scan};
-use super::simulated::{Fault, Queue, SimDisk, SyncFailure};
 use super::spares::file_of;
 use super::testing::{after, cluster, entry, linked, persist, vote};
 use super::{Identity, OpenError, Recovered, Storage, StorageError};
@@ -17,6 +17,8 @@ use crate::consensus::types::{Incarnation, LogIndex, NodeId};
 
 /// Writes of the run whose crashes and failures are tried.
 const WRITES: u64 = 200;
+/// Crashes at each point of a run that tear every sector that is not durable.
+const TORN: usize = 16;
 /// Small, so that a run sees many.
 const SEGMENT_BYTES: u64 = 4096;
 
@@ -29,7 +31,7 @@ fn one_in(n: usize) -> usize {
     if is_full() { 1 } else { n }
 }
 
-fn open(disk: &SimDisk) -> Result<(Storage<SimDisk>, Identity, Recovered), OpenError> {
+fn open(disk: &MemoryDisk) -> Result<(Storage<MemoryDisk>, Identity, Recovered), OpenError> {
     Storage::open_with(disk.clone(), &cluster(), NodeId(1), Incarnation(7), SEGMENT_BYTES)
 }
 
@@ -50,7 +52,7 @@ fn next_write(id: u64, held: &Recovered, rng: &mut fastrand::Rng) -> Persist {
 /// Runs the script; `look` is called wherever something may have changed, with what was reported durable
 /// and every state so far.
 fn run(
-    disk: &SimDisk,
+    disk: &MemoryDisk,
     writes: u64,
     mut look: impl FnMut(usize, &[Recovered]),
 ) -> Result<Vec<Recovered>, (usize, Vec<Recovered>)> {
@@ -79,7 +81,7 @@ fn run(
     }
 }
 
-fn pump(storage: &mut Storage<SimDisk>, reported: &mut usize) -> Result<(), StorageError> {
+fn pump(storage: &mut Storage<MemoryDisk>, reported: &mut usize) -> Result<(), StorageError> {
     if let Some(id) = storage.pump()? {
         *reported = usize::try_from(id.0).unwrap();
     }
@@ -88,21 +90,36 @@ fn pump(storage: &mut Storage<SimDisk>, reported: &mut usize) -> Result<(), Stor
 
 /// Opens what a crash left: nothing reported may be missing, nothing may be there that was never
 /// written, and what was found once is found again.
-fn recovers(disk: &SimDisk, reported: usize, states: &[Recovered], what: &dyn Fn() -> String) {
+fn recovers(
+    disk: &MemoryDisk,
+    reported: usize,
+    states: &[Recovered],
+    what: &dyn Fn() -> String,
+) -> Storage<MemoryDisk> {
     let (storage, _, found) = open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
     let legal = states[reported..].contains(&found);
     assert!(legal, "{}: {reported} writes were reported, found {found:?}", what());
     drop(storage);
     disk.crash(|_| false, 0);
-    let again = open(disk).map(|(_, _, again)| again);
-    assert_eq!(again, Ok(found), "{}: not durable", what());
+    let (storage, _, again) = open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
+    assert_eq!(again, found, "{}: not durable", what());
+    storage
+}
+
+/// After nothing worse than a crash nothing is rotten.
+fn is_healthy(mut storage: Storage<MemoryDisk>, what: &dyn Fn() -> String) {
+    for _ in 0..storage.stats().segments {
+        storage.scrub();
+        assert!(storage.flush().is_ok());
+    }
+    assert_eq!(storage.rotten(), None, "{}", what());
 }
 
 #[test]
 fn every_crash_point_with_every_subset_of_what_is_not_durable() {
-    let (mut points, mut cases, mut sampled) = (0_usize, 0_usize, 0_usize);
+    let (mut points, mut cases, mut sampled, mut torn) = (0_usize, 0_usize, 0_usize, 0_usize);
     let step = one_in(53);
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     disk.prepare();
     disk.hold();
     let mut rng = fastrand::Rng::with_seed(9);
@@ -118,24 +135,35 @@ fn every_crash_point_with_every_subset_of_what_is_not_durable() {
             let crashed = watched.copy();
             crashed.crash(|sector| mask >> (sector % 64) & 1 == 1, names);
             cases += 1;
-            recovers(&crashed, reported, states, &|| {
-                format!("point {points}, subset {mask:#x} of {pending}")
-            });
+            let what = || format!("point {points}, subset {mask:#x} of {pending}");
+            is_healthy(recovers(&crashed, reported, states, &what), &what);
+        }
+        for attempt in (0..TORN).filter(|attempt| pending > 0 && (points + attempt) % step == 0) {
+            let seed = (points * TORN + attempt) as u64;
+            let mut fates = fastrand::Rng::with_seed(seed);
+            let crashed = watched.copy();
+            crashed.crash(|_| Fate::Torn(fates.usize(..=SECTOR)), usize::MAX);
+            torn += 1;
+            let what = || format!("point {points}, torn with seed {seed}");
+            is_healthy(recovers(&crashed, reported, states, &what), &what);
         }
     });
     assert!(result.is_ok());
-    println!("crash points: {points}, {sampled} of them sampled; recoveries: {cases}");
+    assert!(torn > 0);
+    println!(
+        "crash points: {points}, {sampled} of them sampled; recoveries: {cases}, and {torn} with torn sectors"
+    );
 }
 
 #[test]
 fn a_failure_of_every_sync_loses_nothing_reported() {
-    let healthy = SimDisk::new();
+    let healthy = MemoryDisk::new();
     healthy.prepare();
     run(&healthy, WRITES, |_, _| {}).unwrap();
     let (mut cases, mut failed) = (0, 0);
     for sync in (0..healthy.syncs()).step_by(one_in(7)) {
         for failure in [SyncFailure::CacheKeepsNew, SyncFailure::CacheGoesBack] {
-            let disk = SimDisk::new();
+            let disk = MemoryDisk::new();
             disk.prepare();
             disk.fault(Fault::Sync(sync, failure));
             // A failed sync that nothing waited for may not be noticed before the end.
@@ -174,10 +202,10 @@ impl Source for Files {
 
 /// A log of 64 KiB in several segments and lives, and how it stands at its end.
 fn reference() -> (Identity, Files, Standing) {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let mut held = Recovered::default();
     let mut rng = fastrand::Rng::with_seed(3);
-    let size = |disk: &SimDisk| {
+    let size = |disk: &MemoryDisk| {
         (1..99).filter_map(|n| disk.durable(&file_of(Segment(n)))).map(|f| f.len()).sum::<usize>()
     };
     let mut id = 0;

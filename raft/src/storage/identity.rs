@@ -162,7 +162,7 @@ mod tests {
         run(&mut life, Op::WriteSync { file: TEMPORARY.to_owned(), offset: 0, data }).unwrap();
         begin(&mut life, &identity()).unwrap();
         finish(&mut life).unwrap();
-        memory.crash();
+        memory.lose_power();
         let found = read(&mut memory.clone(), &identity().cluster, identity().node);
         assert_eq!(found, Ok(Some(identity())));
     }

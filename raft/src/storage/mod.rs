@@ -3,14 +3,14 @@
 //! | file | what |
 //! |---|---|
 //! | [`disk`] | the trait: operations are submitted, and complete later |
-//! | [`memory`] | an in-memory disk that forgets unsynced writes on a crash |
-//! | [`simulated`] | a disk that lies on command |
+//! | [`memory`] | a disk in memory: it forgets on a crash what was not synced, and lies on command |
 //! | [`directory`] | a directory of a real file system |
 //! | `identity` | whose directory it is, and the lock that keeps others out |
 //! | `record` | how the log looks in its segments |
 //! | `recovery` | what segments hold after a crash |
 //! | `open` | from a directory to a log that can be appended to |
 //! | `wal` | the log: group commit, segments that are needed no more |
+//! | `scrub` | reading again what was written long ago |
 //! | `spares` | segments made ahead, and used again |
 //! | [`snapshot`] | snapshot files |
 //! | [`store`] | the whole: what a node holds of its disk |
@@ -30,7 +30,7 @@ pub mod memory;
 mod open;
 mod record;
 mod recovery;
-pub mod simulated;
+mod scrub;
 pub mod snapshot;
 mod spares;
 pub mod store;

@@ -72,7 +72,7 @@ pub(super) fn recover<D: Disk>(
     let found = scan(&segments, &mut files, identity, snapshot).map_err(&failed)?;
     let directory = files.disk.location();
     let Some(scan) = found else { return Err(OpenError::NoHardState { directory }) };
-    let live = scan.segments.last().map_or(FIRST, |(segment, _)| *segment);
+    let live = scan.segments.last().map_or(FIRST, |sealed| sealed.segment);
     let highest = segments.last().copied().unwrap_or(FIRST);
     if (live.0 + 1..highest.0).any(|missing| !segments.contains(&Segment(missing))) {
         return Err(OpenError::NoHardState { directory });

@@ -18,6 +18,7 @@ use super::record::{
     BATCH_MAGIC, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before, header_at,
     next_record, payload_of,
 };
+use super::wal::Sealed;
 use crate::consensus::entry::Entry;
 use crate::consensus::log::Log;
 use crate::consensus::snapshot::Base;
@@ -50,8 +51,8 @@ pub(super) struct Scan {
     pub(super) synced: Place,
     /// Entries behind this index are not known to be durable; none where all are.
     pub(super) tail: Option<LogIndex>,
-    /// The segments that hold something, with the highest index in each.
-    pub(super) segments: Vec<(Segment, LogIndex)>,
+    /// The segments that hold something.
+    pub(super) segments: Vec<Sealed>,
     /// Bytes that were durable and are not what was written.
     pub(super) damage: Vec<Damage>,
     /// What is damaged may have held the view of a blank node.
@@ -286,9 +287,10 @@ impl Scanner<'_> {
             self.unsynced.push((place, header.kept));
         }
         let highest = header.standing.last.id.index.max(header.kept);
-        match self.scan.segments.last_mut() {
-            Some((last, so_far)) if *last == segment => *so_far = highest.max(*so_far),
-            Some(_) | None => self.scan.segments.push((segment, highest)),
+        let end = place.offset;
+        match self.scan.segments.last_mut().filter(|last| last.segment == segment) {
+            Some(last) => *last = Sealed { segment, end, highest: highest.max(last.highest) },
+            None => self.scan.segments.push(Sealed { segment, end, highest }),
         }
         let entries = payload.and_then(|payload| self.records(payload));
         if entries.is_none() {

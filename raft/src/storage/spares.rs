@@ -151,9 +151,6 @@ impl Spares {
         }
         match &completion.result {
             Ok(_) => self.go_on(disk, step),
-            Err(error) if step == Step::GiveBack && error.kind == io::ErrorKind::NotFound => {
-                self.state = State::Full;
-            }
             Err(error) if no_room(error) => {
                 let file = file_of(self.next);
                 tracing::warn!(%error, "no room for the next segment of the log");

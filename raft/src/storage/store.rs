@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, run};
 use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
+use super::scrub::Scrub;
 use super::snapshot::body::Reader;
 use super::snapshot::{Event, Snapshots, file_of};
 use super::wal::{Wal, WalStats};
@@ -28,6 +29,7 @@ pub struct Storage<D> {
     cluster: ClusterId,
     wal: Wal,
     snapshots: Snapshots,
+    scrub: Scrub,
     events: VecDeque<Event>,
 }
 
@@ -72,7 +74,7 @@ impl<D: Disk> Storage<D> {
             let wal = open::create(&mut disk, &identity, segment_bytes)?;
             let (snapshots, ..) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
             identity::finish(&mut disk).map_err(failed)?;
-            return Ok((Storage::new(disk, cluster, wal, snapshots), identity, Recovered::default()));
+            return Ok((Storage::new(disk, &identity, wal, snapshots), identity, Recovered::default()));
         };
         let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(failed)?;
         for (file, what) in bad {
@@ -85,11 +87,12 @@ impl<D: Disk> Storage<D> {
             tracing::warn!(directory, segment = bad.place.segment.0, offset = bad.place.offset, after_index = %bad.index, what = bad.what, "damage in the log");
         }
         let recovered = Recovered { hard_state, base, entries, view, snapshot, membership, repair };
-        Ok((Storage::new(disk, cluster, wal, snapshots), identity, recovered))
+        Ok((Storage::new(disk, &identity, wal, snapshots), identity, recovered))
     }
 
-    fn new(disk: D, cluster: &ClusterId, wal: Wal, snapshots: Snapshots) -> Storage<D> {
-        Storage { disk, cluster: cluster.clone(), wal, snapshots, events: VecDeque::new() }
+    fn new(disk: D, identity: &Identity, wal: Wal, snapshots: Snapshots) -> Storage<D> {
+        let (cluster, scrub) = (identity.cluster.clone(), Scrub::new(identity.clone()));
+        Storage { disk, cluster, wal, snapshots, scrub, events: VecDeque::new() }
     }
 
     /// Reads a snapshot's body, checked on the way. Blocks: only before anything else is asked of it.
@@ -220,6 +223,10 @@ impl<D: Disk> Storage<D> {
     }
 
     fn complete(&mut self, completion: Completion) -> Result<(), StorageError> {
+        if self.scrub.owns(completion.id) {
+            self.scrub.complete(&completion);
+            return Ok(());
+        }
         if !self.snapshots.owns(completion.id) {
             return self.wal.complete(&mut self.disk, completion);
         }
@@ -228,6 +235,20 @@ impl<D: Disk> Storage<D> {
             Err(error) => return Err(self.wal.fail(error)),
         }
         Ok(())
+    }
+
+    /// Begins to read a part of the log again that was written long ago: the next one with each call.
+    pub fn scrub(&mut self) {
+        let sealed: Vec<_> = self.wal.sealed().collect();
+        self.scrub.step(&mut self.disk, &sealed);
+    }
+
+    /// The end of what was found to be not what was written. A snapshot that holds all up to there makes
+    /// it unneeded.
+    #[must_use]
+    pub fn rotten(&self) -> Option<LogIndex> {
+        let rotten = self.wal.sealed().filter(|sealed| self.scrub.is_rotten(sealed.segment));
+        rotten.map(|sealed| sealed.highest).max()
     }
 
     /// Whether the disk has no room for the next segment of the log: what is left in this one is for terms and votes.

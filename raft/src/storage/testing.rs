@@ -86,7 +86,7 @@ impl ManualDisk {
             }
         }
         state.pending.clear();
-        state.memory.crash();
+        state.memory.lose_power();
         for (name, full) in names.iter().zip(full) {
             if let (Some(durable), Some(full)) = (state.memory.content(name), full) {
                 state.memory.overwrite(name, torn(durable, full, rng));

@@ -8,15 +8,13 @@ use bytes::Bytes;
 use super::Identity;
 use super::disk::{Completion, Disk, DiskError, Op, OpId};
 use super::error::StorageError;
-use super::record::{Batch, BatchHeader, Place, SEGMENT_HEADER, Seed, Segment, Standing, segment_header};
+use super::record::{Batch, Place, SEGMENT_HEADER, Seed, Segment, Standing, segment_header};
 use super::spares::{Spares, file_of};
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
 use crate::seeded_bug;
-
-/// Bytes of one batch, about: more goes into the next, so that a segment holds several.
-const BATCH_BYTES: usize = 4 << 20;
+use queue::{Queue, Waiting};
 
 /// The write-ahead log.
 ///
@@ -34,14 +32,9 @@ pub(super) struct Wal {
     ended: Place,
     /// Up to where the log is durable.
     synced: Place,
-    /// How the node stands after all that was appended.
-    standing: Standing,
+    queue: Queue,
     /// How it stands after all that was submitted.
     written: Standing,
-    /// The newest membership in the log, and the view of a blank node: repeated at segment heads.
-    membership: Option<Membership>,
-    view: Option<Membership>,
-    waiting: VecDeque<Waiting>,
     in_flight: Option<InFlight>,
     /// Durable, and not reported yet.
     unreported: Option<PersistId>,
@@ -63,20 +56,14 @@ struct Current {
     highest: LogIndex,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Sealed {
-    segment: Segment,
-    highest: LogIndex,
-}
-
-/// A batch that is being filled, or waits to be written.
-#[derive(Debug)]
-struct Waiting {
-    batch: Batch,
-    kept: LogIndex,
-    standing: Standing,
-    /// The newest write that is whole once this batch is durable.
-    commit: Option<PersistId>,
+/// A segment that is written to no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sealed {
+    pub(super) segment: Segment,
+    /// Where what was made durable ends.
+    pub(super) end: u64,
+    /// The highest index in it.
+    pub(super) highest: LogIndex,
 }
 
 /// A write that was submitted.
@@ -108,7 +95,7 @@ pub struct WalStats {
 pub(super) struct Start {
     pub(super) identity: Identity,
     pub(super) spares: Spares,
-    pub(super) sealed: Vec<(Segment, LogIndex)>,
+    pub(super) sealed: Vec<Sealed>,
     pub(super) ended: Place,
     pub(super) synced: Place,
     pub(super) standing: Standing,
@@ -123,14 +110,11 @@ impl Wal {
             identity,
             current: None,
             spares,
-            sealed: sealed.into_iter().map(|(segment, highest)| Sealed { segment, highest }).collect(),
+            sealed: sealed.into(),
             ended,
             synced,
-            standing,
+            queue: Queue::new(standing, membership, view),
             written: standing,
-            membership,
-            view,
-            waiting: VecDeque::new(),
             in_flight: None,
             unreported: None,
             marked: true,
@@ -141,62 +125,14 @@ impl Wal {
 
     /// Queues a write.
     pub(super) fn append(&mut self, persist: &Persist) {
-        if let Some(base) = persist.base {
-            self.standing.last = base;
-        }
-        let first = persist.entries.first().map(|entry| entry.id.index.previous());
-        let kept = first.unwrap_or(self.standing.last.id.index);
-        // What a batch holds is one run of entries, put behind those that it keeps.
-        if persist.base.is_some() || kept != self.standing.last.id.index {
-            self.begin_batch(kept);
-        }
-        self.standing.hard_state = persist.hard_state.unwrap_or(self.standing.hard_state);
-        if persist.repaired {
-            self.standing.repair = None;
-        }
-        if first.is_some() {
-            self.standing.last.chain = persist.prev_chain;
-        }
-        let mut end = kept;
-        for entry in &persist.entries {
-            self.standing.last = Base { id: entry.id, chain: self.standing.last.chain.then(entry) };
-            if let Some(membership) = entry.membership() {
-                self.membership = Some(membership);
-            }
-            let standing = self.standing;
-            let waiting = self.open_batch(end);
-            waiting.batch.entry(entry);
-            waiting.standing = standing;
-            end = entry.id.index;
-        }
-        let standing = self.standing;
-        let waiting = self.open_batch(end);
-        waiting.standing = standing;
-        waiting.commit = Some(persist.id);
+        self.queue.append(persist);
     }
 
     /// Queues the membership that this node binds itself to while it is blank.
     pub(super) fn append_view(&mut self, id: PersistId, view: &Membership) {
-        self.view = Some(view.clone());
-        let waiting = self.open_batch(self.standing.last.id.index);
-        waiting.commit = Some(id);
-        if let Err(error) = waiting.batch.view(view) {
-            self.failed.get_or_insert(StorageError::Encode(error.to_string()));
+        if let Err(error) = self.queue.append_view(id, view) {
+            self.failed.get_or_insert(error);
         }
-    }
-
-    /// The batch that takes the next record, of a log that ends at `end`.
-    fn open_batch(&mut self, end: LogIndex) -> &mut Waiting {
-        if self.waiting.back().is_none_or(|waiting| waiting.batch.len() >= BATCH_BYTES) {
-            self.begin_batch(end);
-        }
-        let last = self.waiting.len() - 1;
-        &mut self.waiting[last]
-    }
-
-    fn begin_batch(&mut self, kept: LogIndex) {
-        let standing = self.standing;
-        self.waiting.push_back(Waiting { batch: Batch::new(), kept, standing, commit: None });
     }
 
     /// Submits what waits if no write is in flight, and says the newest id that is durable (with all
@@ -220,7 +156,7 @@ impl Wal {
 
     /// Whether everything queued is durable.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none() && self.waiting.is_empty()
+        self.in_flight.is_none() && self.queue.waiting.is_empty()
     }
 
     /// Whether there is no room for more: what is queued waits.
@@ -260,17 +196,22 @@ impl Wal {
         }
     }
 
+    /// The segments that are written to no more, oldest first.
+    pub(super) fn sealed(&self) -> impl Iterator<Item = Sealed> {
+        self.sealed.iter().copied()
+    }
+
     /// Submits the batch that waits longest, unless a write is in flight or there is no room.
     fn submit_waiting(&mut self, disk: &mut impl Disk) -> Result<(), StorageError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let Some(waiting) = self.waiting.front() else { return Ok(()) };
+        let Some(waiting) = self.queue.waiting.front() else { return Ok(()) };
         let (length, last) = (waiting.batch.len() as u64, waiting.standing.last.id.index);
         if self.in_flight.is_some() || !self.make_room(disk, length) {
             return Ok(());
         }
-        let Some(waiting) = self.waiting.pop_front() else { return Ok(()) };
+        let Some(waiting) = self.queue.waiting.pop_front() else { return Ok(()) };
         let highest = last.max(waiting.kept);
         self.stats.batches += 1;
         self.marked = false;
@@ -296,7 +237,7 @@ impl Wal {
         if let Some(Current { segment, highest, .. }) = self.current.replace(fresh) {
             // A mark may stand behind, which nothing made durable.
             self.ended = self.synced;
-            self.sealed.push_back(Sealed { segment, highest });
+            self.sealed.push_back(Sealed { segment, end: self.ended.offset, highest });
         }
         true
     }
@@ -311,8 +252,8 @@ impl Wal {
         if quiet && self.current.as_ref().is_some_and(room) {
             self.stats.marks += 1;
             self.marked = true;
-            let kept = self.standing.last.id.index;
-            let mark = Waiting { batch: mark, kept, standing: self.standing, commit: None };
+            let kept = self.queue.standing.last.id.index;
+            let mark = Waiting { batch: mark, kept, standing: self.queue.standing, commit: None };
             self.write(disk, mark, false);
         }
     }
@@ -350,7 +291,7 @@ impl Wal {
         let mut batch = Batch::new();
         let blank = self.written.last == Base::default();
         // Serialising a map into memory has no way to fail.
-        let _ = match (&self.membership, &self.view) {
+        let _ = match (&self.queue.membership, &self.queue.view) {
             (Some(membership), _) => batch.membership(membership),
             (None, Some(view)) if blank => batch.view(view),
             (None, _) => Ok(()),
@@ -387,12 +328,7 @@ impl Wal {
     }
 }
 
-impl Waiting {
-    fn seal(self, offset: u64, synced: Place, seed: Seed) -> Vec<u8> {
-        let header = BatchHeader { offset, synced, kept: self.kept, standing: self.standing };
-        self.batch.seal(&header, seed)
-    }
-}
+mod queue;
 
 #[cfg(test)]
 mod tests;

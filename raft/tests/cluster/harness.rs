@@ -134,7 +134,7 @@ impl Cluster {
     pub(crate) async fn crash(&mut self, id: NodeId) {
         if let Some(node) = self.nodes.remove(&id) {
             node.crash().await;
-            self.disks[&id].crash();
+            self.disks[&id].lose_power();
         }
     }
 

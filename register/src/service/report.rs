@@ -78,6 +78,7 @@ fn disk_state(state: DiskState) -> &'static str {
         DiskState::Repairing => "repairing",
         DiskState::Full => "full",
         DiskState::Slow => "slow",
+        DiskState::Rotten => "rotten",
     }
 }
 

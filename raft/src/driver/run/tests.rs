@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::super::disk::DiskState;
 use super::*;
 use crate::bootstrap::first_state;
 use crate::consensus::config::Config;
@@ -12,16 +13,31 @@ use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, 
 use crate::consensus::{Raft, Start};
 use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
+use crate::storage::memory::Fault;
 use crate::transport::{InProcess, InProcessTransport, Inbox};
+
+/// Small, so that a few entries fill several.
+const SEGMENT_BYTES: u64 = 4096;
 
 /// Node 1 of so many, whose election timeout is long past; and its queue.
 fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
+    on(MemoryDisk::new(), voters)
+}
+
+fn on(
+    disk: MemoryDisk,
+    voters: u64,
+) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
     let (me, incarnation) = (NodeId(1), Incarnation(1));
     let voters = (1..=voters).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
     let membership = Membership { voters };
     let (hard_state, first) = first_state(&membership);
     let cluster = ClusterId::new("test").unwrap();
-    let (storage, identity, _) = Storage::open(MemoryDisk::new(), &cluster, me, incarnation).unwrap();
+    let (mut storage, identity, _) =
+        Storage::open_with(disk, &cluster, me, incarnation, SEGMENT_BYTES).unwrap();
+    let woken = Arc::new(Notify::new());
+    let wake = woken.clone();
+    storage.set_waker(Box::new(move || wake.notify_one()));
     let (inbox, received) = Inbox::new();
     let (queue, requests) = mpsc::unbounded_channel();
     let outside = Outside {
@@ -31,7 +47,7 @@ fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::Unbou
         requests,
         queued: Arc::default(),
         wire: Arc::default(),
-        disk: Arc::default(),
+        disk: woken,
         clock: Instant::now() - Duration::from_secs(10),
     };
     let config = Config::lan();
@@ -71,4 +87,36 @@ async fn a_turn_takes_no_more_than_it_applies() {
         node.turn().await.unwrap();
         assert_eq!(node.server.last_applied(), node.server.raft().commit_index());
     }
+}
+
+/// What is rotten is needed no more once a snapshot holds what stood there.
+#[tokio::test]
+async fn rot_is_found_and_a_snapshot_takes_its_place() {
+    let disk = MemoryDisk::new();
+    let (mut node, queue) = on(disk.clone(), 1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    for _ in 0..20 {
+        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
+        let command = vec![7; 1000].into();
+        queue.send(Request::Propose { tag: None, command, accepted, outcome }).unwrap();
+        node.turn().await.unwrap();
+    }
+    disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });
+    assert_eq!(node.status().disk.state, DiskState::Ok);
+    for _ in 0..5 {
+        node.outside.storage.scrub();
+        node.outside.storage.pump().unwrap();
+    }
+    assert_eq!(node.status().disk.state, DiskState::Rotten);
+    node.disk.scrub_at = node.outside.now();
+    for _ in 0..1000 {
+        node.turn().await.unwrap();
+        if node.status().disk.state == DiskState::Ok {
+            assert!(node.server.raft().snapshot().is_some());
+            return;
+        }
+    }
+    panic!("nothing took its place");
 }

@@ -1,52 +1,159 @@
-//! What a crash undoes, and whom it ends.
+//! Each fault, seen by a script of raw operations.
 
-use super::super::disk::{read_all, run};
+use bytes::Bytes;
+
+use super::super::disk::{Outcome, read_all, run};
 use super::*;
 
 fn write(file: &str, offset: u64, data: &'static [u8]) -> Op {
     Op::Write { file: file.to_owned(), offset, data: Bytes::from_static(data) }
 }
 
-fn name(name: &str) -> String {
-    name.to_owned()
+fn sync(file: &str) -> Op {
+    Op::Sync { file: file.to_owned() }
+}
+
+fn sync_root() -> Op {
+    Op::SyncDir { dir: String::new() }
+}
+
+fn content(disk: &MemoryDisk, file: &str) -> Option<Bytes> {
+    read_all(&mut disk.clone(), file).unwrap()
+}
+
+/// As the disk has it.
+fn read_back(disk: &MemoryDisk, file: &str) -> Bytes {
+    let op = Op::ReadBack { file: file.to_owned(), offset: 0, length: u64::MAX };
+    let Ok(Outcome::Data(data)) = run(&mut disk.clone(), op) else { panic!("{file} cannot be read") };
+    data
+}
+
+/// A disk with a durable file that holds `old`.
+fn with_a_file() -> MemoryDisk {
+    let mut disk = MemoryDisk::new();
+    for op in [write("f", 0, b"old"), sync("f"), sync_root()] {
+        run(&mut disk, op).unwrap();
+    }
+    disk
 }
 
 #[test]
-fn a_crash_undoes_unsynced_writes_in_content_and_length() {
+fn a_crash_keeps_just_the_sectors_that_it_is_told_to() {
+    static TWO: [u8; 1024] = [7; 1024];
+    for kept in 0..4_usize {
+        let mut disk = with_a_file();
+        run(&mut disk, write("f", 0, &TWO)).unwrap();
+        assert_eq!(disk.unsynced(), 2);
+        disk.crash(|sector| kept & 1 << sector != 0, 0);
+        let found = content(&disk, "f").unwrap();
+        assert_eq!(found[0] == 7, kept & 1 != 0, "{kept}");
+        assert_eq!(found.get(600) == Some(&7), kept & 2 != 0, "{kept}");
+    }
+}
+
+#[test]
+fn a_sector_can_be_torn() {
+    static SECTOR_AND_A_HALF: [u8; 768] = [7; 768];
+    let mut disk = with_a_file();
+    run(&mut disk, write("f", 0, &SECTOR_AND_A_HALF)).unwrap();
+    disk.crash(|sector| Fate::Torn(2 + sector), 0);
+    assert_eq!(content(&disk, "f").unwrap()[..4], *b"\x07\x07d\0");
+    assert_eq!(content(&disk, "f").unwrap()[510..], [0, 0, 7, 7, 7]);
+}
+
+#[test]
+fn names_are_durable_when_their_directory_is() {
+    let mut disk = with_a_file();
+    for op in [write("g", 0, b"new"), sync("g"), Op::Rename { from: "g".to_owned(), to: "f".to_owned() }] {
+        run(&mut disk, op).unwrap();
+    }
+    let cut = disk.copy();
+    cut.crash(|_| true, 0);
+    assert_eq!((content(&cut, "f"), content(&cut, "g")), (Some("old".into()), None));
+    run(&mut disk, sync_root()).unwrap();
+    disk.crash(|_| false, 0);
+    assert_eq!(content(&disk, "f"), Some("new".into()));
+}
+
+#[test]
+fn a_failed_sync_is_reported_once_and_the_data_are_gone() {
+    for (failure, cached) in [(SyncFailure::CacheKeepsNew, "new"), (SyncFailure::CacheGoesBack, "old")] {
+        let mut disk = with_a_file();
+        disk.fault(Fault::Sync(disk.syncs(), failure));
+        run(&mut disk, write("f", 0, b"new")).unwrap();
+        assert!(run(&mut disk, sync("f")).is_err());
+        assert!(run(&mut disk, write("f", 0, b"x")).is_err(), "the handle does nothing more");
+        disk.end_process();
+        let mut next = disk.clone();
+        assert_eq!(content(&next, "f"), Some(cached.into()));
+        assert!(run(&mut next, sync("f")).is_ok(), "a second sync says that all is well");
+        next.crash(|_| true, usize::MAX);
+        assert_eq!(content(&next, "f"), Some("old".into()), "{failure:?}");
+    }
+}
+
+#[test]
+fn writes_can_be_lost_or_go_astray_and_bits_can_rot() {
+    let mut disk = with_a_file();
+    disk.fault(Fault::LostWrite);
+    run(&mut disk, write("f", 0, b"new")).unwrap();
+    run(&mut disk, sync("f")).unwrap();
+    assert_eq!(content(&disk, "f"), Some("new".into()), "the cache knows nothing of it");
+    assert_eq!(read_back(&disk, "f"), "old");
+    run(&mut disk, write("g", 0, b"1234567")).unwrap();
+    run(&mut disk, sync("g")).unwrap();
+    disk.fault(Fault::MisdirectedWrite { file: "g".to_owned(), offset: 2 });
+    run(&mut disk, write("f", 0, b"NEW")).unwrap();
+    run(&mut disk, sync("f")).unwrap();
+    assert_eq!((read_back(&disk, "f"), read_back(&disk, "g")), ("old".into(), "12NEW67".into()));
+    disk.fault(Fault::Rot { file: "f".to_owned(), offset: 1, bit: 0 });
+    assert_eq!((content(&disk, "f"), read_back(&disk, "f")), (Some("NDW".into()), "omd".into()));
+    disk.fault(Fault::Reads(1));
+    assert!(read_all(&mut disk.clone(), "f").is_err());
+    assert!(content(&disk, "f").is_some());
+}
+
+#[test]
+fn a_full_disk_fails_what_is_aside_and_ends_what_is_not() {
+    let mut disk = with_a_file();
+    disk.fault(Fault::Capacity(3));
+    let allocate = Op::Allocate { file: "g".to_owned(), length: 100 };
+    let id = disk.submit_aside(allocate.clone());
+    let completion = disk.wait().unwrap();
+    assert_eq!((completion.id, completion.result.unwrap_err().kind), (id, std::io::ErrorKind::StorageFull));
+    assert_eq!(run(&mut disk, write("f", 0, b"new")), Ok(Outcome::Done), "what does not grow has room");
+    assert!(run(&mut disk, allocate).is_err());
+    assert!(run(&mut disk, write("f", 0, b"old")).is_err());
+}
+
+#[test]
+fn what_is_held_runs_when_it_is_told_to_and_may_have_reached_the_disk_before() {
+    let disk = with_a_file();
+    disk.hold();
+    let mut handle = disk.clone();
+    let first = handle.submit(write("f", 0, b"new"));
+    handle.submit_aside(write("g", 0, b"aside"));
+    assert_eq!(handle.poll(), None);
+    assert!(disk.run_next(Queue::Aside) && disk.run_next(Queue::Log) && !disk.run_next(Queue::Log));
+    assert_ne!(handle.poll().unwrap().id, first);
+    assert_eq!(handle.poll().unwrap().id, first);
+    handle.submit(write("f", 0, b"mid"));
+    disk.crash(|_| true, 0);
+    assert_eq!(disk.durable("f"), Some(b"mid".to_vec()));
+}
+
+#[test]
+fn a_power_cut_undoes_unsynced_writes_in_content_and_length() {
     let disk = MemoryDisk::new();
     let mut life = disk.clone();
     run(&mut life, write("f", 0, b"abcdef")).unwrap();
-    run(&mut life, Op::Sync { file: name("f") }).unwrap();
-    run(&mut life, Op::SyncDir { dir: String::new() }).unwrap();
+    run(&mut life, sync("f")).unwrap();
+    run(&mut life, sync_root()).unwrap();
     run(&mut life, write("f", 4, b"XYZ")).unwrap();
     run(&mut life, write("f", 9, b"W")).unwrap();
     assert_eq!(disk.content("f"), Some(b"abcdXYZ\0\0W".to_vec()));
-    disk.crash();
+    disk.lose_power();
     assert_eq!(disk.content("f"), Some(b"abcdef".to_vec()));
-}
-
-#[test]
-fn a_crash_undoes_names_whose_directory_was_not_synced() {
-    let disk = MemoryDisk::new();
-    let mut life = disk.clone();
-    run(&mut life, Op::CreateDir { dir: name("d") }).unwrap();
-    run(&mut life, write("d/lost", 0, b"x")).unwrap();
-    run(&mut life, Op::SyncDir { dir: name("d") }).unwrap();
-    run(&mut life, write("old", 0, b"old")).unwrap();
-    run(&mut life, write("new", 0, b"new")).unwrap();
-    disk.crash();
-    assert_eq!(run(&mut disk.clone(), Op::List { dir: String::new() }), Ok(Outcome::Names(vec![])));
-
-    let mut life = disk.clone();
-    for (file, data) in [("a", b"a"), ("b", b"b")] {
-        run(&mut life, write(file, 0, data)).unwrap();
-        run(&mut life, Op::Sync { file: name(file) }).unwrap();
-    }
-    run(&mut life, Op::SyncDir { dir: String::new() }).unwrap();
-    run(&mut life, Op::Rename { from: name("a"), to: name("b") }).unwrap();
-    assert_eq!((disk.content("a"), disk.content("b")), (None, Some(b"a".to_vec())));
-    disk.crash();
-    assert_eq!((disk.content("a"), disk.content("b")), (Some(b"a".to_vec()), Some(b"b".to_vec())));
 }
 
 #[test]
@@ -54,8 +161,8 @@ fn a_crash_ends_the_lives_before_it_and_their_lock() {
     let disk = MemoryDisk::new();
     let mut old = disk.clone();
     run(&mut old, Op::Lock).unwrap();
-    assert_eq!(run(&mut disk.clone(), Op::Lock).unwrap_err().kind, io::ErrorKind::WouldBlock);
-    disk.crash();
+    assert_eq!(run(&mut disk.clone(), Op::Lock).unwrap_err().kind, std::io::ErrorKind::WouldBlock);
+    disk.lose_power();
     let mut new = disk.clone();
     run(&mut new, Op::Lock).unwrap();
     assert!(run(&mut old, write("f", 0, b"x")).is_err());

@@ -51,7 +51,7 @@ impl Sample {
         copy(&self.memory, &memory);
         memory.overwrite(SEGMENT, content);
         let found = open(memory.clone()).map(|(_, _, recovered)| recovered);
-        memory.crash();
+        memory.lose_power();
         assert_eq!(open(memory.clone()).map(|(_, _, recovered)| recovered), found, "the same again");
         found
     }
@@ -139,7 +139,7 @@ fn the_recovered_tail_is_written_again() {
     run(&mut cache, Op::Write { file: SEGMENT.to_owned(), offset: sample.ends[4] as u64, data }).unwrap();
     let (_, _, recovered) = open(sample.memory.clone()).unwrap();
     assert_eq!(recovered, sample.states[5]);
-    sample.memory.crash();
+    sample.memory.lose_power();
     assert_eq!(open(sample.memory.clone()).unwrap().2, sample.states[5]);
 }
 

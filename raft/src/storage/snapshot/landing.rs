@@ -1,5 +1,5 @@
-//! From bytes that come to a durable file: written under a temporary name, synced, renamed, the directory
-//! synced, and a node's own read back before anybody relies on it.
+//! From bytes that come to a durable file: written under a temporary name, synced, a node's own read back,
+//! renamed, the directory synced.
 
 use std::collections::VecDeque;
 
@@ -109,8 +109,6 @@ impl Landing {
                     Op::Sync { file }
                 }
             }
-            // What was given up before its first byte was never made.
-            (Step::Remove(_), _) if self.submitted == 0 => Op::SyncDir { dir: DIRECTORY.to_owned() },
             (Step::Remove(_), _) => Op::Remove { file },
             _ => return,
         };
@@ -152,52 +150,53 @@ impl Landing {
             return Ok(Some(Landed::Gone(why.clone())));
         }
         let Some((id, meta)) = self.whole.clone() else { return Ok(None) };
-        let to = file_of(id.last);
-        match &mut self.step {
-            Step::Write | Step::Remove(_) => {}
-            Step::Sync => self.then(disk, Step::Rename, Op::Rename { from: self.temporary.clone(), to }),
+        match std::mem::replace(&mut self.step, Step::Sync) {
+            Step::Sync if self.read_back && !seeded_bug!("snapshot-not-read-back") => {
+                self.read_back(disk, Box::new(Decoder::new(cluster)), 0);
+            }
+            Step::ReadBack(decoder, offset) => {
+                let Outcome::Data(data) = outcome else { return Ok(None) };
+                self.was_read_back(disk, decoder, data, offset + data.len() as u64, id);
+            }
+            Step::Sync => self.rename(disk, id),
             Step::Rename if seeded_bug!("snapshot-directory-not-synced") => {
                 return Ok(Some(Landed::Durable(id, meta)));
             }
             Step::Rename => self.then(disk, Step::SyncDir, Op::SyncDir { dir: DIRECTORY.to_owned() }),
-            Step::SyncDir if self.read_back => {
-                let first = Op::Read { file: to, offset: 0, length: PIECE };
-                self.then(disk, Step::ReadBack(Box::new(Decoder::new(cluster)), 0), first);
-            }
             Step::SyncDir => return Ok(Some(Landed::Durable(id, meta))),
-            Step::ReadBack(decoder, offset) => {
-                let Outcome::Data(data) = outcome else { return Ok(None) };
-                *offset += data.len() as u64;
-                let offset = *offset;
-                if let Err(bad) = decoder.check(data) {
-                    self.temporary = to;
-                    self.give_up(disk, format!("read back, it is {bad}"));
-                } else if offset >= id.length || data.is_empty() {
-                    return Ok(self.read_back_whole(disk, id, meta));
-                } else {
-                    self.op = Some(disk.submit_aside(Op::Read { file: to, offset, length: PIECE }));
-                }
-            }
+            Step::Write | Step::Remove(_) => {}
         }
         Ok(None)
     }
 
-    fn read_back_whole(
+    fn read_back(&mut self, disk: &mut impl Disk, decoder: Box<Decoder>, offset: u64) {
+        let op = Op::ReadBack { file: self.temporary.clone(), offset, length: PIECE };
+        self.then(disk, Step::ReadBack(decoder, offset), op);
+    }
+
+    /// Under its name it stands only once it is known to be good: it may take the place of another.
+    fn was_read_back(
         &mut self,
         disk: &mut impl Disk,
+        mut decoder: Box<Decoder>,
+        data: &[u8],
+        offset: u64,
         id: SnapshotId,
-        meta: SnapshotMeta,
-    ) -> Option<Landed> {
-        let step = std::mem::replace(&mut self.step, Step::SyncDir);
-        let Step::ReadBack(decoder, _) = step else { return None };
-        match decoder.finish() {
-            Ok((found, _)) if found == id => Some(Landed::Durable(id, meta)),
-            Ok(_) | Err(_) => {
-                self.temporary = file_of(id.last);
-                self.give_up(disk, "read back, it is not what was written".to_owned());
-                None
-            }
+    ) {
+        if let Err(bad) = decoder.check(data) {
+            self.give_up(disk, format!("read back, it is {bad}"));
+        } else if offset < id.length && !data.is_empty() {
+            self.read_back(disk, decoder, offset);
+        } else if decoder.finish().is_ok_and(|(found, _)| found == id) {
+            self.rename(disk, id);
+        } else {
+            self.give_up(disk, "read back, it is not what was written".to_owned());
         }
+    }
+
+    fn rename(&mut self, disk: &mut impl Disk, id: SnapshotId) {
+        let op = Op::Rename { from: self.temporary.clone(), to: file_of(id.last) };
+        self.then(disk, Step::Rename, op);
     }
 
     fn then(&mut self, disk: &mut impl Disk, step: Step, op: Op) {

@@ -11,6 +11,8 @@
 pub mod body;
 mod files;
 mod format;
+#[cfg(test)]
+mod golden;
 mod landing;
 
 pub(super) use files::newest;

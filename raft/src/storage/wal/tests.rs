@@ -21,7 +21,7 @@ fn what_was_reported_durable_survives_a_crash() {
     let memory = MemoryDisk::new();
     let (mut wal, ..) = open(memory.clone()).unwrap();
     commit(&mut wal, &persist(1, Some(vote(1, 2)), vec![entry(1, 1, b"a"), entry(2, 1, b"b")])).unwrap();
-    memory.crash();
+    memory.lose_power();
     drop(wal);
     let (_, _, recovered) = open(memory.clone()).unwrap();
     let entries = vec![entry(1, 1, b"a"), entry(2, 1, b"b")];
@@ -127,7 +127,7 @@ fn a_view_is_ordered_with_the_rest_and_recovered() {
     let (mut wal, ..) = open(memory.clone()).unwrap();
     wal.append_view(PersistId(1), &view);
     assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
-    memory.crash();
+    memory.lose_power();
     let (_, _, recovered) = open(memory.clone()).unwrap();
     assert_eq!(recovered, Recovered { view: Some(view), ..Recovered::default() });
 }
@@ -162,7 +162,7 @@ fn later_entries_replace_all_from_their_index_on() {
     commit(&mut wal, &first).unwrap();
     let held = after(&Recovered::default(), &first);
     commit(&mut wal, &linked(&held, persist(2, Some(vote(2, 2)), vec![entry(3, 2, b"new")]))).unwrap();
-    memory.crash();
+    memory.lose_power();
     let (_, _, recovered) = open(memory.clone()).unwrap();
     assert_eq!(recovered.entries, [entry(1, 1, b"old"), entry(2, 1, b"old"), entry(3, 2, b"new")]);
 }
@@ -218,7 +218,7 @@ fn crash_after(budget: u64, seed: u64) {
     let legal = states[reported..].contains(&recovered);
     assert!(legal, "budget {budget} seed {seed}: {reported} writes were reported, found {recovered:?}");
     drop(wal);
-    memory.crash();
+    memory.lose_power();
     assert_eq!(open(memory.clone()).unwrap().2, recovered, "what was found once is durable");
 }
 
@@ -317,7 +317,7 @@ fn compaction_never_takes_the_term_and_vote_with_it() {
 fn an_old_life_cannot_write_after_a_crash() {
     let memory = MemoryDisk::new();
     let (mut old, ..) = open(memory.clone()).unwrap();
-    memory.crash();
+    memory.lose_power();
     let (mut new, ..) = open(memory.clone()).unwrap();
     old.append(&persist(1, Some(vote(9, 9)), Vec::new()));
     assert!(old.pump().is_err());

@@ -29,8 +29,7 @@ impl Pair {
             snapshot: Some(snapshot),
             ..Start::default()
         };
-        let config =
-            Config { snapshot_bytes_per_second: Some(10_000), ..small() };
+        let config = Config { snapshot_bytes_per_second: Some(10_000), ..small() };
         let mut leader = Solo::start(config, start);
         leader.lead_and_commit();
         let follower = Pair::blank(leader.now);

@@ -1,15 +1,15 @@
-//! Snapshots on the simulated disk.
+//! Snapshots on a disk that lies.
 
 use super::super::format::tests::{cluster, file, meta};
 use super::*;
-use crate::storage::simulated::{Fault, SimDisk};
+use crate::storage::memory::{Fault, MemoryDisk};
 
-fn opened(disk: &SimDisk) -> (Snapshots, Option<SnapshotId>, usize) {
+fn opened(disk: &MemoryDisk) -> (Snapshots, Option<SnapshotId>, usize) {
     let (snapshots, newest, damage) = Snapshots::open(&mut disk.clone(), &cluster()).unwrap();
     (snapshots, newest.map(|(id, _)| id), damage.len())
 }
 
-fn settle(snapshots: &mut Snapshots, disk: &mut SimDisk) -> Vec<Event> {
+fn settle(snapshots: &mut Snapshots, disk: &mut MemoryDisk) -> Vec<Event> {
     let mut events = Vec::new();
     while let Some(completion) = disk.wait() {
         events.extend(snapshots.complete(disk, &completion).unwrap());
@@ -18,10 +18,15 @@ fn settle(snapshots: &mut Snapshots, disk: &mut SimDisk) -> Vec<Event> {
 }
 
 /// Stores a snapshot of this node's own.
-fn store(snapshots: &mut Snapshots, disk: &mut SimDisk, index: u64, body: &[u8]) -> (SnapshotId, Vec<Event>) {
+fn store(
+    snapshots: &mut Snapshots,
+    disk: &mut MemoryDisk,
+    index: u64,
+    body: &[u8],
+) -> (SnapshotId, Vec<Event>) {
     let (bytes, id) = file(&meta(index), body);
     snapshots.begin();
-    for block in bytes.chunks(64) {
+    for block in bytes.chunks(600) {
         snapshots.feed(disk, Bytes::copy_from_slice(block));
     }
     snapshots.end(disk, Ok((id, meta(index))));
@@ -30,7 +35,7 @@ fn store(snapshots: &mut Snapshots, disk: &mut SimDisk, index: u64, body: &[u8])
 
 #[test]
 fn what_was_stored_survives_every_crash() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, newest, _) = opened(&disk);
     assert_eq!(newest, None);
     let mut handle = disk.clone();
@@ -46,7 +51,7 @@ fn what_was_stored_survives_every_crash() {
 /// At every point before it is stored, a crash leaves the one before.
 #[test]
 fn until_a_snapshot_is_stored_the_one_before_is_there() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     let (first, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
@@ -72,18 +77,23 @@ fn until_a_snapshot_is_stored_the_one_before_is_there() {
 
 #[test]
 fn a_snapshot_that_is_not_what_was_written_is_not_stored() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     disk.fault(Fault::LostWrite);
     let (_, events) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
     assert!(matches!(events[..], [Event::Failed(_)]), "{events:?}");
     assert_eq!(opened(&disk).1, None);
+    let (good, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    disk.fault(Fault::LostWrite);
+    store(&mut snapshots, &mut handle, 7, &[2; 2000]);
+    disk.crash(|_| true, usize::MAX);
+    assert_eq!(opened(&disk).1, Some(good), "what is bad never stood in its place");
 }
 
 #[test]
 fn the_newest_whole_one_counts_and_damage_is_named() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     let (first, _) = store(&mut snapshots, &mut handle, 7, b"first");
@@ -95,7 +105,7 @@ fn the_newest_whole_one_counts_and_damage_is_named() {
 
 #[test]
 fn two_stay_and_those_in_use() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     let ids: Vec<SnapshotId> = (1..=4).map(|n| store(&mut snapshots, &mut handle, n, b"x").0).collect();
@@ -114,7 +124,7 @@ fn two_stay_and_those_in_use() {
 
 #[test]
 fn what_a_leader_sends_is_checked_and_then_durable() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     let (bytes, id) = file(&meta(7), &[1; 500]);
@@ -136,7 +146,7 @@ fn what_a_leader_sends_is_checked_and_then_durable() {
 
 #[test]
 fn a_full_disk_ends_a_snapshot_and_nothing_else() {
-    let disk = SimDisk::new();
+    let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
     disk.fault(Fault::Capacity(300));

@@ -1,53 +1,14 @@
-//! What a simulated disk holds, in its cache and for good, and how operations and faults change it.
+//! What a disk in memory holds, in its cache and for good, and how operations and faults change it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use bytes::Bytes;
 
+use super::fault::{Fate, Fault, SyncFailure};
+use super::file::{File, SECTOR};
 use crate::storage::disk::{DiskError, Op, Outcome};
 use crate::storage::spares::no_room;
-
-/// Bytes that a disk writes as one.
-pub const SECTOR: usize = 512;
-
-/// Something that goes wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The sync with this number, counted from 0 over the disk's life, fails in this way.
-    Sync(u64, SyncFailure),
-    /// The next so many reads fail; then all is well.
-    Reads(u64),
-    /// One bit of a file changes, on the disk and in the cache.
-    Rot {
-        /// The file.
-        file: String,
-        /// Which byte.
-        offset: u64,
-        /// Which bit of it.
-        bit: u8,
-    },
-    /// The next write is reported done and goes nowhere.
-    LostWrite,
-    /// The next write goes, besides nowhere, to this place: two victims.
-    MisdirectedWrite {
-        /// The file.
-        file: String,
-        /// Where in it.
-        offset: u64,
-    },
-    /// The disk holds so many bytes.
-    Capacity(u64),
-}
-
-/// What becomes of the data when a sync fails. The next sync says that all is well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncFailure {
-    /// The cache keeps the new content and holds it for clean; the disk has the old (ext4, XFS).
-    CacheKeepsNew,
-    /// The cache goes back to the old content (btrfs).
-    CacheGoesBack,
-}
 
 /// A file system's state.
 #[derive(Clone, Default)]
@@ -71,14 +32,6 @@ pub(super) struct Image {
 enum Node {
     Dir,
     File(usize),
-}
-
-#[derive(Clone, Default)]
-struct File {
-    cache: Vec<u8>,
-    disk: Vec<u8>,
-    /// Sectors whose cache is not on the disk.
-    dirty: BTreeSet<usize>,
 }
 
 impl Image {
@@ -110,7 +63,14 @@ impl Image {
                 _ => self.locked_by = Some(handle),
             },
             Op::List { dir } => return self.list(dir).map(Outcome::Names),
-            Op::Read { file, offset, length } => return self.read(file, *offset, *length).map(Outcome::Data),
+            Op::Read { file, offset, length } => {
+                let content = &self.readable(file)?.cache;
+                return Ok(Outcome::Data(part(content, *offset, *length)));
+            }
+            Op::ReadBack { file, offset, length } => {
+                let content = self.readable(file)?.on_disk();
+                return Ok(Outcome::Data(part(&content, *offset, *length)));
+            }
             Op::Write { file, offset, data } => self.write(file, *offset, data)?,
             Op::WriteSync { file, offset, data } => {
                 self.write(file, *offset, data)?;
@@ -137,8 +97,9 @@ impl Image {
                 self.rename_to(from, None);
             }
             Op::Remove { file } => {
-                self.file(file)?;
-                self.rename_to(file, None);
+                if self.names.contains_key(file) {
+                    self.rename_to(file, None);
+                }
             }
         }
         Ok(Outcome::Done)
@@ -162,39 +123,38 @@ impl Image {
         }
     }
 
-    fn read(&mut self, file: &str, offset: u64, length: u64) -> io::Result<Bytes> {
+    fn readable(&mut self, file: &str) -> io::Result<&File> {
         let at = self.file(file)?;
         if self.failing_reads > 0 {
             self.failing_reads -= 1;
             return Err(io::Error::other("a sector cannot be read"));
         }
-        let cache = &self.files[at].cache;
-        let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(cache.len());
-        Ok(Bytes::copy_from_slice(&cache[clamp(offset)..clamp(offset.saturating_add(length))]))
+        Ok(&self.files[at])
     }
 
     fn write(&mut self, file: &str, offset: u64, data: &[u8]) -> io::Result<()> {
         let at = self.create(file)?;
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let end = offset.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
-        let used: usize = self.files.iter().map(|file| file.cache.len()).sum();
         let grows = end.saturating_sub(self.files[at].cache.len());
-        if grows > 0 && self.capacity.is_some_and(|capacity| (used + grows) as u64 > capacity) {
-            return Err(io::ErrorKind::StorageFull.into());
+        if let Some(capacity) = self.capacity.filter(|_| grows > 0) {
+            let used: usize = self.files.iter().map(|file| file.cache.len()).sum();
+            if (used + grows) as u64 > capacity {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
         }
-        if std::mem::take(&mut self.lost) {
-            // The length is metadata, which takes another way.
-            self.files[at].extend(end);
-            return Ok(());
+        let misdirected = self.misdirected.take();
+        let goes_astray = std::mem::take(&mut self.lost) || misdirected.is_some();
+        let before = goes_astray.then(|| self.files[at].dirty.clone());
+        self.files[at].put(offset, data);
+        if let Some(before) = before {
+            self.files[at].dirty = before;
         }
-        if let Some((victim, place)) = self.misdirected.take() {
-            self.files[at].extend(end);
+        if let Some((victim, place)) = misdirected {
             let victim = self.create(&victim)?;
             let place = usize::try_from(place).map_err(|_| io::ErrorKind::FileTooLarge)?;
-            self.files[victim].put(place, data);
-            return Ok(());
+            self.files[victim].overwrite(place, data);
         }
-        self.files[at].put(offset, data);
         Ok(())
     }
 
@@ -222,7 +182,20 @@ impl Image {
         let (now, later): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(name, _)| parent(name) == dir);
         now.into_iter().for_each(|change| self.make_durable(change));
         self.changes = later;
+        self.forget_unnamed();
         Ok(())
+    }
+
+    /// What has no name any more, and can get none back, takes no memory.
+    fn forget_unnamed(&mut self) {
+        let named = self.names.values().chain(self.durable_names.values());
+        let changing = self.changes.iter().filter_map(|(_, node)| node.as_ref());
+        let nodes = named.chain(changing);
+        let alive: BTreeSet<usize> =
+            nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
+        for (_, file) in self.files.iter_mut().enumerate().filter(|(at, _)| !alive.contains(at)) {
+            *file = File::default();
+        }
     }
 
     fn make_durable(&mut self, (name, node): (String, Option<Node>)) {
@@ -236,7 +209,7 @@ impl Image {
         self.files.iter().map(|file| file.dirty.len()).sum()
     }
 
-    pub(super) fn crash(&mut self, keeps: &mut impl FnMut(usize) -> bool, names: usize) {
+    pub(super) fn crash(&mut self, fate: &mut impl FnMut(usize) -> Fate, names: usize) {
         let changes = std::mem::take(&mut self.changes);
         changes.into_iter().take(names).for_each(|change| self.make_durable(change));
         self.names = self.durable_names.clone();
@@ -251,8 +224,10 @@ impl Image {
         let mut number = 0;
         for file in &mut self.files {
             for sector in std::mem::take(&mut file.dirty) {
-                if keeps(number) {
-                    file.persist(sector);
+                match fate(number) {
+                    Fate::Lost => {}
+                    Fate::Kept => file.persist(sector, SECTOR),
+                    Fate::Torn(bytes) => file.persist(sector, bytes.min(SECTOR)),
                 }
                 number += 1;
             }
@@ -270,6 +245,22 @@ impl Image {
         if self.locked_by == Some(handle) {
             self.locked_by = None;
         }
+    }
+
+    pub(super) fn content(&self, file: &str) -> Option<Vec<u8>> {
+        self.file(file).ok().map(|at| self.files[at].cache.clone())
+    }
+
+    pub(super) fn replace(&mut self, file: &str, data: Vec<u8>) {
+        if let Ok(at) = self.file(file) {
+            self.files[at] = File { cache: data.clone(), disk: data, dirty: BTreeSet::new() };
+        }
+    }
+
+    pub(super) fn lose(&mut self, file: &str) {
+        self.names.remove(file);
+        self.durable_names.remove(file);
+        self.changes.retain(|(name, _)| name != file);
     }
 
     pub(super) fn durable(&self, file: &str) -> Option<Vec<u8>> {
@@ -312,44 +303,9 @@ impl Image {
     }
 }
 
-impl File {
-    fn extend(&mut self, end: usize) {
-        if end > self.cache.len() {
-            self.cache.resize(end, 0);
-        }
-    }
-
-    fn put(&mut self, offset: usize, data: &[u8]) {
-        let end = offset + data.len();
-        self.extend(end);
-        self.cache[offset..end].copy_from_slice(data);
-        if !data.is_empty() {
-            self.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
-        }
-    }
-
-    fn persist(&mut self, sector: usize) {
-        let start = sector * SECTOR;
-        let end = (start + SECTOR).min(self.cache.len());
-        if self.disk.len() < end {
-            self.disk.resize(end, 0);
-        }
-        self.disk[start..end].copy_from_slice(&self.cache[start..end]);
-    }
-
-    fn sync(&mut self) {
-        for sector in std::mem::take(&mut self.dirty) {
-            self.persist(sector);
-        }
-        self.disk.resize(self.cache.len(), 0);
-    }
-
-    fn fail(&mut self, failure: SyncFailure) {
-        self.dirty.clear();
-        if failure == SyncFailure::CacheGoesBack {
-            self.cache = self.disk.clone();
-        }
-    }
+fn part(content: &[u8], offset: u64, length: u64) -> Bytes {
+    let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+    Bytes::copy_from_slice(&content[clamp(offset)..clamp(offset.saturating_add(length))])
 }
 
 /// The directory that a name stands in; the root is the empty name.

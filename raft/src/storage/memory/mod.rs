@@ -1,22 +1,28 @@
-//! A disk that lies on command, for tests and simulations: under the real log, with the faults that real
-//! disks and file systems have. Deterministic: what is random follows from the caller's generator.
+//! A disk in memory, for tests and simulations: under the real log, it forgets on a crash what was not
+//! synced, and lies on command as real disks and file systems do. Deterministic: what is random follows
+//! from the caller's generator.
 
+mod fault;
+mod file;
 mod image;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
+pub use fault::{Fate, Fault, SyncFailure};
+pub use file::SECTOR;
 use image::Image;
-pub use image::{Fault, SECTOR, SyncFailure};
 
-/// A handle on a simulated disk. A clone is another handle, for a process that begins now;
-/// [`SimDisk::crash`] and [`SimDisk::end_process`] end every process before.
-pub struct SimDisk {
+/// A handle on a disk in memory, which lives as long as one handle does. A clone is another handle, for a
+/// process that begins now: [`MemoryDisk::crash`] and [`MemoryDisk::end_process`] end every process before, and
+/// whatever the old handles still submit fails and changes nothing.
+pub struct MemoryDisk {
     shared: Arc<Mutex<Shared>>,
     life: u64,
     handle: u64,
     completions: VecDeque<Completion>,
+    waker: Option<Waker>,
 }
 
 #[derive(Clone, Default)]
@@ -43,14 +49,14 @@ pub enum Queue {
     Aside,
 }
 
-impl SimDisk {
+impl MemoryDisk {
     /// An empty disk, whose operations run as they are submitted.
     #[must_use]
-    pub fn new() -> SimDisk {
-        SimDisk::attach(Arc::default())
+    pub fn new() -> MemoryDisk {
+        MemoryDisk::attach(Arc::default())
     }
 
-    /// From now on operations run when [`SimDisk::run_next`] is called, or when somebody waits for them.
+    /// From now on operations run when [`MemoryDisk::run_next`] is called, or when somebody waits for them.
     pub fn hold(&self) {
         self.shared().manual = true;
     }
@@ -84,14 +90,19 @@ impl SimDisk {
         shared.image.unsynced()
     }
 
-    /// The power fails. Of the sectors that are not durable, in the order of their files and places, those
-    /// that `keeps` names are there afterwards; and so are the first `names` of the changes of names that
-    /// no sync of their directory covered. Every process ends.
-    pub fn crash(&self, mut keeps: impl FnMut(usize) -> bool, names: usize) {
+    /// The power fails. The sectors that are not durable, in the order of their files and places, meet the
+    /// fate that `fate` names; the first `names` of the changes of names that no sync of their directory
+    /// covered are there afterwards. Every process ends.
+    pub fn crash<F: Into<Fate>>(&self, mut fate: impl FnMut(usize) -> F, names: usize) {
         let mut shared = self.shared();
         shared.run_writes();
-        shared.image.crash(&mut keeps, names);
+        shared.image.crash(&mut |sector| fate(sector).into(), names);
         shared.end_process();
+    }
+
+    /// The power fails, and nothing is there that was not durable.
+    pub fn lose_power(&self) {
+        self.crash(|_| false, 0);
     }
 
     /// The process ends, and the system goes on: what is in its cache stays there.
@@ -103,8 +114,25 @@ impl SimDisk {
 
     /// The same disk once more, in the same state; they share nothing.
     #[must_use]
-    pub fn copy(&self) -> SimDisk {
-        SimDisk::attach(Arc::new(Mutex::new(self.shared().clone())))
+    pub fn copy(&self) -> MemoryDisk {
+        MemoryDisk::attach(Arc::new(Mutex::new(self.shared().clone())))
+    }
+
+    /// A file's content, synced or not.
+    #[must_use]
+    pub fn content(&self, file: &str) -> Option<Vec<u8>> {
+        self.shared().image.content(file)
+    }
+
+    /// Replaces an existing file's content durably, behind the back of whoever uses the disk. Does nothing
+    /// if there is no such file.
+    pub fn overwrite(&self, file: &str, data: Vec<u8>) {
+        self.shared().image.replace(file, data);
+    }
+
+    /// Removes a file durably, behind the back of whoever uses the disk.
+    pub fn lose(&self, file: &str) {
+        self.shared().image.lose(file);
     }
 
     /// What is really on the disk.
@@ -113,13 +141,13 @@ impl SimDisk {
         self.shared().image.durable(file)
     }
 
-    fn attach(shared: Arc<Mutex<Shared>>) -> SimDisk {
+    fn attach(shared: Arc<Mutex<Shared>>) -> MemoryDisk {
         let (life, handle) = {
             let mut shared = lock(&shared);
             shared.handles += 1;
             (shared.life, shared.handles)
         };
-        SimDisk { shared, life, handle, completions: VecDeque::new() }
+        MemoryDisk { shared, life, handle, completions: VecDeque::new(), waker: None }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -127,6 +155,14 @@ impl SimDisk {
     }
 
     fn enqueue(&mut self, queue: Queue, op: Op) -> OpId {
+        let id = self.enqueue_quietly(queue, op);
+        if let Some(waker) = &self.waker {
+            waker();
+        }
+        id
+    }
+
+    fn enqueue_quietly(&mut self, queue: Queue, op: Op) -> OpId {
         let mut shared = lock(&self.shared);
         let id = OpId(shared.next_op);
         shared.next_op += 1;
@@ -177,32 +213,32 @@ impl Shared {
     }
 }
 
-impl Default for SimDisk {
-    fn default() -> SimDisk {
-        SimDisk::new()
+impl Default for MemoryDisk {
+    fn default() -> MemoryDisk {
+        MemoryDisk::new()
     }
 }
 
-impl Clone for SimDisk {
-    fn clone(&self) -> SimDisk {
-        SimDisk::attach(self.shared.clone())
+impl Clone for MemoryDisk {
+    fn clone(&self) -> MemoryDisk {
+        MemoryDisk::attach(self.shared.clone())
     }
 }
 
-impl std::fmt::Debug for SimDisk {
+impl std::fmt::Debug for MemoryDisk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SimDisk").field("life", &self.life).finish_non_exhaustive()
+        f.debug_struct("MemoryDisk").field("life", &self.life).finish_non_exhaustive()
     }
 }
 
-impl Drop for SimDisk {
+impl Drop for MemoryDisk {
     fn drop(&mut self) {
         let handle = self.handle;
         self.shared().image.release(handle);
     }
 }
 
-impl Disk for SimDisk {
+impl Disk for MemoryDisk {
     fn submit(&mut self, op: Op) -> OpId {
         self.enqueue(Queue::Log, op)
     }
@@ -232,15 +268,17 @@ impl Disk for SimDisk {
         }
     }
 
-    /// Nobody needs waking: operations run when a test says so.
-    fn set_waker(&mut self, _: Waker) {}
+    /// Of operations that are held nobody is told when they run: who runs them knows.
+    fn set_waker(&mut self, waker: Waker) {
+        self.waker = Some(waker);
+    }
 
     fn prepares(&self) -> bool {
         self.shared().prepares
     }
 
     fn location(&self) -> String {
-        "the simulated disk".to_owned()
+        "the disk in memory".to_owned()
     }
 }
 

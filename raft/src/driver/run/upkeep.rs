@@ -1,0 +1,97 @@
+//! What a node does besides the protocol: snapshots, room on its disk, reading again what it wrote long ago.
+
+use super::*;
+
+impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
+    /// Carries snapshots on: this node's own, one from the leader, those for peers. True if something
+    /// came of it.
+    pub(super) fn tend_snapshots(&mut self, now: Timestamp) -> Result<bool, StopCause> {
+        if self.server.snapshot_due() {
+            let frozen = self.server.take_snapshot()?;
+            self.snapshots.take(&mut self.outside.storage, frozen);
+        }
+        let mut busy = self.snapshots.carry(&mut self.outside.storage);
+        while let Some(event) = self.outside.storage.next_event() {
+            busy = true;
+            self.snapshot_event(now, event)?;
+        }
+        match self.snapshots.restored() {
+            Some(Ok(installed)) => {
+                tracing::info!(last = %installed.id.last, "a snapshot from the leader takes the log's place");
+                self.server.install(now, installed)?;
+            }
+            Some(Err((snapshot, why))) => {
+                tracing::error!(last = %snapshot.last, why, "a snapshot from the leader cannot be restored");
+                self.server.step(now, Input::SnapshotFailed { snapshot })?;
+            }
+            None => return Ok(busy),
+        }
+        Ok(true)
+    }
+
+    fn snapshot_event(&mut self, now: Timestamp, event: SnapshotEvent) -> Result<(), StopCause> {
+        let input = match event {
+            SnapshotEvent::Stored { id, meta } => {
+                tracing::info!(last = %id.last, bytes = id.length, "snapshot stored");
+                let sending = self.server.raft().progress().filter_map(|(_, peer)| peer.sending.as_ref());
+                let in_use: Vec<_> = sending.map(Transfer::snapshot).collect();
+                self.outside.storage.prune_snapshots(&in_use);
+                Input::SnapshotStored { id, meta }
+            }
+            SnapshotEvent::Failed(why) => {
+                tracing::warn!(why, "no snapshot could be stored");
+                self.server.snapshot_failed();
+                return Ok(());
+            }
+            SnapshotEvent::Written { snapshot, end } => Input::SnapshotWritten { snapshot, end },
+            SnapshotEvent::Received { id, meta } => {
+                self.snapshots.restore(&mut self.outside.storage, id, meta);
+                return Ok(());
+            }
+            SnapshotEvent::Refused { snapshot, why } => {
+                tracing::warn!(last = %snapshot.last, why, "a snapshot from the leader is refused");
+                Input::SnapshotFailed { snapshot }
+            }
+            SnapshotEvent::Piece { tag: RESTORE, snapshot, data, .. } => {
+                self.snapshots.piece(snapshot, data);
+                return Ok(());
+            }
+            SnapshotEvent::Piece { tag, snapshot, offset, data } => {
+                Input::SnapshotChunk { to: NodeId(tag), snapshot, offset, data }
+            }
+        };
+        Ok(self.server.step(now, input)?)
+    }
+
+    /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
+    pub(super) fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
+        if self.disk.retry_at.is_some_and(|at| at <= now) {
+            self.disk.retry_at = Some(now + RETRY);
+            self.outside.storage.retry();
+        }
+        let full = self.outside.storage.is_full();
+        if full && self.disk.retry_at.is_none() {
+            tracing::error!("the disk is full: this node votes, but takes nothing new");
+            self.disk.retry_at = Some(now + RETRY);
+            self.server.step(now, Input::Room(Room::Full))?;
+        } else if self.disk.retry_at.is_some() && self.outside.storage.has_room() {
+            tracing::info!("the disk has room again");
+            self.disk.retry_at = None;
+            self.server.step(now, Input::Room(Room::Ample))?;
+        }
+        Ok(())
+    }
+
+    /// Reads a part of the log again from time to time. What is rotten in it goes with the next snapshot.
+    pub(super) fn scrub(&mut self, now: Timestamp) {
+        if now < self.disk.scrub_at {
+            return;
+        }
+        self.disk.scrub_at = now + SCRUB;
+        let held = self.server.raft().snapshot().map(|id| id.last.index).unwrap_or_default();
+        if self.outside.storage.rotten().is_some_and(|rotten| rotten > held) {
+            self.server.want_snapshot();
+        }
+        self.outside.storage.scrub();
+    }
+}

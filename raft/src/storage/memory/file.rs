@@ -1,0 +1,76 @@
+//! One file, as the cache has it and as the disk has it.
+
+use std::collections::BTreeSet;
+
+use super::fault::SyncFailure;
+
+/// Bytes that a disk writes as one.
+pub const SECTOR: usize = 512;
+
+#[derive(Clone, Default)]
+pub(super) struct File {
+    pub(super) cache: Vec<u8>,
+    pub(super) disk: Vec<u8>,
+    /// Sectors whose cache is not on the disk.
+    pub(super) dirty: BTreeSet<usize>,
+}
+
+impl File {
+    pub(super) fn extend(&mut self, end: usize) {
+        if end > self.cache.len() {
+            self.cache.resize(end, 0);
+        }
+    }
+
+    pub(super) fn put(&mut self, offset: usize, data: &[u8]) {
+        let end = offset + data.len();
+        self.extend(end);
+        self.cache[offset..end].copy_from_slice(data);
+        if !data.is_empty() {
+            self.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
+        }
+    }
+
+    /// What is read where the cache holds only what is still to be written.
+    pub(super) fn on_disk(&self) -> Vec<u8> {
+        let mut content = self.disk.clone();
+        content.resize(self.cache.len(), 0);
+        for sector in &self.dirty {
+            let start = sector * SECTOR;
+            let end = (start + SECTOR).min(content.len());
+            content[start..end].copy_from_slice(&self.cache[start..end]);
+        }
+        content
+    }
+
+    /// Behind the back of the cache.
+    pub(super) fn overwrite(&mut self, offset: usize, data: &[u8]) {
+        let end = offset + data.len();
+        self.disk.resize(self.disk.len().max(end), 0);
+        self.disk[offset..end].copy_from_slice(data);
+    }
+
+    /// Brings the first bytes of a sector to the disk.
+    pub(super) fn persist(&mut self, sector: usize, bytes: usize) {
+        let start = sector * SECTOR;
+        let end = (start + bytes).min(self.cache.len());
+        if self.disk.len() < end {
+            self.disk.resize(end, 0);
+        }
+        self.disk[start..end].copy_from_slice(&self.cache[start..end]);
+    }
+
+    pub(super) fn sync(&mut self) {
+        for sector in std::mem::take(&mut self.dirty) {
+            self.persist(sector, SECTOR);
+        }
+        self.disk.resize(self.cache.len(), 0);
+    }
+
+    pub(super) fn fail(&mut self, failure: SyncFailure) {
+        self.dirty.clear();
+        if failure == SyncFailure::CacheGoesBack {
+            self.cache = self.disk.clone();
+        }
+    }
+}

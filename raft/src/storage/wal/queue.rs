@@ -1,0 +1,104 @@
+//! What was appended and waits to be written, as batches.
+
+use std::collections::VecDeque;
+
+use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::snapshot::Base;
+use crate::consensus::types::{LogIndex, Membership};
+use crate::storage::error::StorageError;
+use crate::storage::record::{Batch, BatchHeader, Place, Seed, Standing};
+
+/// Bytes of one batch, about: more goes into the next, so that a segment holds several.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// The batches that wait, and how the node stands behind them.
+#[derive(Debug)]
+pub(super) struct Queue {
+    /// How the node stands after all that was appended.
+    pub(super) standing: Standing,
+    /// The newest membership in the log, and the view of a blank node: repeated at segment heads.
+    pub(super) membership: Option<Membership>,
+    pub(super) view: Option<Membership>,
+    pub(super) waiting: VecDeque<Waiting>,
+}
+
+/// A batch that is being filled, or waits to be written.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) batch: Batch,
+    pub(super) kept: LogIndex,
+    pub(super) standing: Standing,
+    /// The newest write that is whole once this batch is durable.
+    pub(super) commit: Option<PersistId>,
+}
+
+impl Queue {
+    pub(super) fn new(standing: Standing, membership: Option<Membership>, view: Option<Membership>) -> Queue {
+        Queue { standing, membership, view, waiting: VecDeque::new() }
+    }
+
+    /// Queues a write.
+    pub(super) fn append(&mut self, persist: &Persist) {
+        if let Some(base) = persist.base {
+            self.standing.last = base;
+        }
+        let first = persist.entries.first().map(|entry| entry.id.index.previous());
+        let kept = first.unwrap_or(self.standing.last.id.index);
+        // What a batch holds is one run of entries, put behind those that it keeps.
+        if persist.base.is_some() || kept != self.standing.last.id.index {
+            self.begin_batch(kept);
+        }
+        self.standing.hard_state = persist.hard_state.unwrap_or(self.standing.hard_state);
+        if persist.repaired {
+            self.standing.repair = None;
+        }
+        if first.is_some() {
+            self.standing.last.chain = persist.prev_chain;
+        }
+        let mut end = kept;
+        for entry in &persist.entries {
+            self.standing.last = Base { id: entry.id, chain: self.standing.last.chain.then(entry) };
+            if let Some(membership) = entry.membership() {
+                self.membership = Some(membership);
+            }
+            let standing = self.standing;
+            let waiting = self.open_batch(end);
+            waiting.batch.entry(entry);
+            waiting.standing = standing;
+            end = entry.id.index;
+        }
+        let standing = self.standing;
+        let waiting = self.open_batch(end);
+        waiting.standing = standing;
+        waiting.commit = Some(persist.id);
+    }
+
+    /// Queues the membership that this node binds itself to while it is blank.
+    pub(super) fn append_view(&mut self, id: PersistId, view: &Membership) -> Result<(), StorageError> {
+        self.view = Some(view.clone());
+        let waiting = self.open_batch(self.standing.last.id.index);
+        waiting.commit = Some(id);
+        waiting.batch.view(view).map_err(|error| StorageError::Encode(error.to_string()))
+    }
+
+    /// The batch that takes the next record, of a log that ends at `end`.
+    fn open_batch(&mut self, end: LogIndex) -> &mut Waiting {
+        if self.waiting.back().is_none_or(|waiting| waiting.batch.len() >= BATCH_BYTES) {
+            self.begin_batch(end);
+        }
+        let last = self.waiting.len() - 1;
+        &mut self.waiting[last]
+    }
+
+    fn begin_batch(&mut self, kept: LogIndex) {
+        let standing = self.standing;
+        self.waiting.push_back(Waiting { batch: Batch::new(), kept, standing, commit: None });
+    }
+}
+
+impl Waiting {
+    pub(super) fn seal(self, offset: u64, synced: Place, seed: Seed) -> Vec<u8> {
+        let header = BatchHeader { offset, synced, kept: self.kept, standing: self.standing };
+        self.batch.seal(&header, seed)
+    }
+}
