@@ -8,6 +8,7 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
+use common::load::under_load;
 use common::{Cluster, LIMIT, runtime, wait_for};
 
 /// A cluster whose node 3 is down and has a sealed segment behind it; `keys` were written.
@@ -56,38 +57,40 @@ fn damage(file: &PathBuf) {
 
 #[test]
 fn a_damaged_segment_is_repaired_by_the_others_while_clients_go_on() {
-    let (mut cluster, sealed) = with_a_sealed_segment(0..200);
+    let mut cluster = Cluster::started(3);
     let dir = cluster.data(3);
-    let dir = dir.to_str().unwrap();
-    let verified = cluster.cli(&["debug", "wal", "verify", dir]);
-    assert_eq!(verified.code, Some(0), "{verified:?}");
-    damage(&sealed);
-    let verified = cluster.cli(&["debug", "wal", "verify", dir]);
-    assert_eq!(verified.code, Some(10), "{verified:?}");
-    assert!(verified.stdout.contains("wal/0000000001.log is damaged at byte"), "{verified:?}");
-    let dumped = cluster.cli(&["debug", "wal", "dump", dir]);
-    assert!(dumped.code == Some(0) && dumped.stdout.contains("damaged"), "{dumped:?}");
-    let state = cluster.cli(&["debug", "state", dir]);
-    assert!(state.code == Some(0) && state.stdout.contains("repairing"), "{state:?}");
+    let dir = dir.to_str().unwrap().to_owned();
+    let load = under_load(&mut cluster, |cluster, load| {
+        load.goes_on();
+        // Each life begins a segment of its own.
+        cluster.terminate(3);
+        cluster.start(3);
+        load.goes_on();
+        cluster.terminate(3);
+        let verified = cluster.cli(&["debug", "wal", "verify", &dir]);
+        assert_eq!(verified.code, Some(0), "{verified:?}");
+        damage(&cluster.data(3).join("wal/0000000001.log"));
+        let verified = cluster.cli(&["debug", "wal", "verify", &dir]);
+        assert_eq!(verified.code, Some(10), "{verified:?}");
+        assert!(verified.stdout.contains("wal/0000000001.log is damaged at byte"), "{verified:?}");
+        let dumped = cluster.cli(&["debug", "wal", "dump", &dir]);
+        assert!(dumped.code == Some(0) && dumped.stdout.contains("damaged"), "{dumped:?}");
+        let state = cluster.cli(&["debug", "state", &dir]);
+        assert!(state.code == Some(0) && state.stdout.contains("repairing"), "{state:?}");
 
-    cluster.start(3);
-    put(&cluster, 200..260);
-    wait_for("the repair to be over", || {
-        cluster.statuses().iter().any(|s| s.node == 3 && s.disk.state == "ok").then_some(())
+        load.goes_on();
+        cluster.start(3);
+        wait_for("the repair to be over", || {
+            cluster.statuses().iter().any(|s| s.node == 3 && s.disk.state == "ok").then_some(())
+        });
+        // A majority that needs the repaired node.
+        let other = cluster.nodes().find(|node| *node != 3 && *node != cluster.leader()).unwrap_or(2);
+        cluster.kill(other);
+        load.goes_on();
     });
-    caught_up(&cluster);
-    // All that was acknowledged is read back by a majority that needs the repaired node.
-    let other = cluster.nodes().find(|node| *node != 3 && *node != cluster.leader()).unwrap_or(2);
-    cluster.kill(other);
-    runtime().block_on(async {
-        let client = cluster.client().await;
-        for key in 0..260 {
-            let held = client.get(format!("k{key}"), LIMIT).await.unwrap().unwrap();
-            assert_eq!(held.value, format!("v{key}").as_bytes());
-        }
-    });
+    load.is_linearizable(&cluster);
     cluster.terminate(3);
-    let verified = cluster.cli(&["debug", "wal", "verify", dir]);
+    let verified = cluster.cli(&["debug", "wal", "verify", &dir]);
     assert_eq!(verified.code, Some(0), "{verified:?}");
     assert!(verified.stdout.contains("nothing that counts is missing"), "{verified:?}");
 }

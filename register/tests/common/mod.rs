@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
+pub mod load;
+
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs;
@@ -232,8 +234,11 @@ impl Cluster {
     }
 
     pub async fn client_with(&self, certs: ClientCerts) -> Client {
-        let config = ClientConfig::new(self.pki.cluster.clone(), self.endpoints(), certs);
-        Client::connect(config).await.unwrap()
+        Client::connect(self.client_config(certs)).await.unwrap()
+    }
+
+    pub fn client_config(&self, certs: ClientCerts) -> ClientConfig {
+        ClientConfig::new(self.pki.cluster.clone(), self.endpoints(), certs)
     }
 
     /// What every node that runs says of itself.

@@ -241,7 +241,7 @@ impl Image {
         self.latched = None;
     }
 
-    pub(super) fn release(&mut self, handle: u64) {
+    pub(super) fn unlock_of(&mut self, handle: u64) {
         if self.locked_by == Some(handle) {
             self.locked_by = None;
         }

@@ -6,7 +6,7 @@ mod fault;
 mod file;
 mod image;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
@@ -22,7 +22,6 @@ pub struct MemoryDisk {
     life: u64,
     handle: u64,
     completions: VecDeque<Completion>,
-    waker: Option<Waker>,
 }
 
 #[derive(Clone, Default)]
@@ -33,6 +32,8 @@ struct Shared {
     aside: VecDeque<(u64, OpId, Op)>,
     /// What ran, for the handle that submitted it.
     done: VecDeque<(u64, Completion)>,
+    /// By handle.
+    wakers: BTreeMap<u64, Arc<dyn Fn() + Send + Sync>>,
     manual: bool,
     prepares: bool,
     life: u64,
@@ -59,6 +60,16 @@ impl MemoryDisk {
     /// From now on operations run when [`MemoryDisk::run_next`] is called, or when somebody waits for them.
     pub fn hold(&self) {
         self.shared().manual = true;
+    }
+
+    /// Runs all that was held, and from now on operations as they are submitted.
+    pub fn release(&self) {
+        let mut shared = self.shared();
+        shared.manual = false;
+        while shared.run_next(Queue::Log) || shared.run_next(Queue::Aside) {}
+        let wakers: Vec<_> = shared.wakers.values().cloned().collect();
+        drop(shared);
+        wakers.iter().for_each(|wake| wake());
     }
 
     /// From now on segments are made ahead, as on a real disk.
@@ -115,7 +126,8 @@ impl MemoryDisk {
     /// The same disk once more, in the same state; they share nothing.
     #[must_use]
     pub fn copy(&self) -> MemoryDisk {
-        MemoryDisk::attach(Arc::new(Mutex::new(self.shared().clone())))
+        let copy = Shared { wakers: BTreeMap::new(), ..self.shared().clone() };
+        MemoryDisk::attach(Arc::new(Mutex::new(copy)))
     }
 
     /// A file's content, synced or not.
@@ -147,7 +159,7 @@ impl MemoryDisk {
             shared.handles += 1;
             (shared.life, shared.handles)
         };
-        MemoryDisk { shared, life, handle, completions: VecDeque::new(), waker: None }
+        MemoryDisk { shared, life, handle, completions: VecDeque::new() }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -156,8 +168,9 @@ impl MemoryDisk {
 
     fn enqueue(&mut self, queue: Queue, op: Op) -> OpId {
         let id = self.enqueue_quietly(queue, op);
-        if let Some(waker) = &self.waker {
-            waker();
+        let waker = self.shared().wakers.get(&self.handle).cloned();
+        if let Some(wake) = waker {
+            wake();
         }
         id
     }
@@ -234,7 +247,9 @@ impl std::fmt::Debug for MemoryDisk {
 impl Drop for MemoryDisk {
     fn drop(&mut self) {
         let handle = self.handle;
-        self.shared().image.release(handle);
+        let mut shared = self.shared();
+        shared.image.unlock_of(handle);
+        shared.wakers.remove(&handle);
     }
 }
 
@@ -268,9 +283,9 @@ impl Disk for MemoryDisk {
         }
     }
 
-    /// Of operations that are held nobody is told when they run: who runs them knows.
+    /// Of operations that [`MemoryDisk::run_next`] runs nobody is told: who runs them knows.
     fn set_waker(&mut self, waker: Waker) {
-        self.waker = Some(waker);
+        self.shared().wakers.insert(self.handle, Arc::from(waker));
     }
 
     fn prepares(&self) -> bool {

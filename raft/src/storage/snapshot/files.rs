@@ -73,6 +73,8 @@ pub struct Snapshots {
     cluster: ClusterId,
     /// Oldest first.
     known: Vec<SnapshotId>,
+    /// Files of earlier lives that go with the next one that is stored.
+    stale: Vec<String>,
     own: Option<Landing>,
     theirs: Option<Receiving>,
     /// Given up, and not gone yet.
@@ -101,14 +103,17 @@ impl Snapshots {
             run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
         }
         let (newest, damage) = newest(disk, cluster)?;
-        let known = newest.iter().map(|(id, _)| *id).collect();
-        Ok((Snapshots { known, ..Snapshots::new(cluster) }, newest, damage))
+        let known: Vec<_> = newest.iter().map(|(id, _)| *id).collect();
+        let files = names(disk)?.into_iter().map(|name| format!("{DIRECTORY}/{name}"));
+        let stale = files.filter(|file| known.iter().all(|id| file_of(id.last) != *file)).collect();
+        Ok((Snapshots { known, stale, ..Snapshots::new(cluster) }, newest, damage))
     }
 
     fn new(cluster: &ClusterId) -> Snapshots {
         Snapshots {
             cluster: cluster.clone(),
             known: Vec::new(),
+            stale: Vec::new(),
             own: None,
             theirs: None,
             leaving: Vec::new(),
@@ -174,8 +179,12 @@ impl Snapshots {
         let old = self.known.len().saturating_sub(KEPT);
         let (gone, kept): (Vec<_>, Vec<_>) =
             self.known.iter().enumerate().partition(|(at, id)| *at < old && !in_use.contains(id));
-        for (_, id) in &gone {
-            disk.submit_aside(Op::Remove { file: file_of(id.last) });
+        let gone = gone.iter().map(|(_, id)| file_of(id.last));
+        // A new one may have the name of one that was damaged.
+        let stale = std::mem::take(&mut self.stale).into_iter();
+        let stale = stale.filter(|file| self.known.iter().all(|id| file_of(id.last) != *file));
+        for file in gone.chain(stale) {
+            disk.submit_aside(Op::Remove { file });
         }
         self.known = kept.into_iter().map(|(_, id)| *id).collect();
     }
@@ -229,6 +238,7 @@ impl Snapshots {
             Some(Landed::Durable(id, meta)) => {
                 self.own = None;
                 self.add(id);
+                self.give_up_older(disk, id);
                 Some(Event::Stored { id, meta })
             }
         })
@@ -255,6 +265,14 @@ impl Snapshots {
                 Some(Event::Received { id, meta })
             }
         })
+    }
+
+    /// What comes from the leader and holds no more than this node's own is of no use.
+    fn give_up_older(&mut self, disk: &mut impl Disk, own: SnapshotId) {
+        if let Some(mut theirs) = self.theirs.take_if(|theirs| theirs.snapshot.last.index <= own.last.index) {
+            theirs.landing.give_up(disk, "this node's own is as new".to_owned());
+            self.leaving.push(theirs.landing);
+        }
     }
 
     fn add(&mut self, id: SnapshotId) {

@@ -45,6 +45,8 @@ enum Step {
     Rename,
     SyncDir,
     ReadBack(Box<Decoder>, u64),
+    /// It is not wanted; what is under way must end first.
+    GivenUp(String),
     Remove(String),
 }
 
@@ -84,7 +86,7 @@ impl Landing {
     /// It is not wanted, or no good; `why` comes back once nothing is left of it.
     pub(super) fn give_up(&mut self, disk: &mut impl Disk, why: String) {
         self.queued.clear();
-        self.step = Step::Remove(why);
+        self.step = Step::GivenUp(why);
         self.go_on(disk);
     }
 
@@ -93,26 +95,21 @@ impl Landing {
             return;
         }
         let file = self.temporary.clone();
-        let op = match (&self.step, self.queued.pop_front()) {
-            (Step::Write, Some(data)) => {
+        if let Step::GivenUp(why) = &mut self.step {
+            let why = std::mem::take(why);
+            return self.then(disk, Step::Remove(why), Op::Remove { file });
+        }
+        let Step::Write = self.step else { return };
+        match (self.queued.pop_front(), &self.whole) {
+            (Some(data), _) => {
                 let offset = self.submitted;
                 self.submitted += data.len() as u64;
-                Op::Write { file, offset, data }
+                self.then(disk, Step::Write, Op::Write { file, offset, data });
             }
-            (Step::Write, None) => {
-                let Some((id, _)) = &self.whole else { return };
-                if seeded_bug!("snapshot-renamed-before-sync") {
-                    self.step = Step::Rename;
-                    Op::Rename { from: file, to: file_of(id.last) }
-                } else {
-                    self.step = Step::Sync;
-                    Op::Sync { file }
-                }
-            }
-            (Step::Remove(_), _) => Op::Remove { file },
-            _ => return,
-        };
-        self.op = Some(disk.submit_aside(op));
+            (None, Some((id, _))) if seeded_bug!("snapshot-renamed-before-sync") => self.rename(disk, *id),
+            (None, Some(_)) => self.then(disk, Step::Sync, Op::Sync { file }),
+            (None, None) => {}
+        }
     }
 
     /// Takes the end of an operation of its own.
@@ -146,6 +143,10 @@ impl Landing {
             self.go_on(disk);
             return Ok(Some(Landed::Written(written)));
         }
+        if let Step::GivenUp(_) = self.step {
+            self.go_on(disk);
+            return Ok(None);
+        }
         if let Step::Remove(why) = &self.step {
             return Ok(Some(Landed::Gone(why.clone())));
         }
@@ -164,7 +165,7 @@ impl Landing {
             }
             Step::Rename => self.then(disk, Step::SyncDir, Op::SyncDir { dir: DIRECTORY.to_owned() }),
             Step::SyncDir => return Ok(Some(Landed::Durable(id, meta))),
-            Step::Write | Step::Remove(_) => {}
+            Step::Write | Step::GivenUp(_) | Step::Remove(_) => {}
         }
         Ok(None)
     }

@@ -144,6 +144,46 @@ fn what_a_leader_sends_is_checked_and_then_durable() {
     assert_eq!(opened(&disk).1, Some(id));
 }
 
+fn files(disk: &MemoryDisk) -> Vec<String> {
+    names(&mut disk.clone()).unwrap()
+}
+
+#[test]
+fn what_earlier_lives_left_goes_with_the_next_snapshot() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    for n in 1..=3 {
+        store(&mut snapshots, &mut handle, n, b"x");
+    }
+    disk.fault(Fault::Rot { file: format!("{DIRECTORY}/{}", files(&disk)[2]), offset: 90, bit: 3 });
+    disk.end_process();
+    let (mut snapshots, newest, _) = opened(&disk);
+    assert_eq!((newest.unwrap().last.index.0, files(&disk).len()), (2, 3));
+    let mut handle = disk.clone();
+    let (again, _) = store(&mut snapshots, &mut handle, 3, b"x");
+    snapshots.prune(&mut handle, &[]);
+    assert_eq!((files(&disk).len(), opened(&disk).1), (2, Some(again)));
+}
+
+#[test]
+fn nothing_is_left_of_what_is_given_up() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    disk.hold();
+    let mut handle = disk.clone();
+    let (bytes, id) = file(&meta(7), &[1; 500]);
+    for newer in [id, SnapshotId { length: id.length + 1, ..id }] {
+        snapshots.receive(&mut handle, newer, 0, &Bytes::copy_from_slice(&bytes[..200]));
+    }
+    settle(&mut snapshots, &mut handle);
+    assert_eq!(files(&disk), ["received-2.part"]);
+    let (own, events) = store(&mut snapshots, &mut handle, 8, b"own");
+    assert_eq!(events.last(), Some(&Event::Stored { id: own, meta: meta(8) }));
+    settle(&mut snapshots, &mut handle);
+    assert_eq!(files(&disk).len(), 1, "{:?}", files(&disk));
+}
+
 #[test]
 fn a_full_disk_ends_a_snapshot_and_nothing_else() {
     let disk = MemoryDisk::new();
