@@ -26,7 +26,7 @@ pub struct Config {
     /// Bytes of entries that a snapshot already holds and a leader keeps all the same, for peers in
     /// reach that do not have them yet.
     pub max_kept_log_bytes: u64,
-    /// Bytes of a snapshot in one message, at most; see [`Config::snapshot_piece`].
+    /// Bytes of a snapshot in one message, at most; where the rate is limited, what it allows in a millisecond.
     pub snapshot_chunk_bytes: usize,
     /// Bytes of a snapshot that may be unanswered per peer; but always one message.
     pub snapshot_window_bytes: usize,
@@ -93,8 +93,8 @@ impl Config {
         }
     }
 
-    /// Bytes of a snapshot in the next message: what the rate allows in a millisecond. Commits wait behind
-    /// each message on its way through every processor, 1 MiB for 2 ms and more.
+    /// Bytes of a snapshot in the next message. Commits wait behind each on its way through every processor,
+    /// 1 MiB for 2 ms and more.
     pub(crate) fn snapshot_piece(&self) -> usize {
         let in_a_millisecond = |rate: u64| usize::try_from(rate / 1000).unwrap_or(usize::MAX);
         let paced = self.snapshot_bytes_per_second.map_or(usize::MAX, in_a_millisecond);

@@ -216,7 +216,10 @@ impl Worker {
 
     fn serve(mut self, inbox: &Receiver<(OpId, Op)>, outbox: &Completions) {
         while let Ok((id, op)) = inbox.recv() {
-            outbox.push(Completion { id, result: self.answer(&op) });
+            let result = self.answer(&op);
+            // Whoever submitted it may use its bytes again.
+            drop(op);
+            outbox.push(Completion { id, result });
         }
     }
 

@@ -204,7 +204,14 @@ pub(super) struct Batch {
 impl Batch {
     /// One without records: as it is, a mark.
     pub(super) fn new() -> Batch {
-        Batch { bytes: vec![0; BATCH_HEADER] }
+        Batch::within(Vec::new())
+    }
+
+    /// As [`Batch::new`], in memory that was used before.
+    pub(super) fn within(mut bytes: Vec<u8>) -> Batch {
+        bytes.clear();
+        bytes.resize(BATCH_HEADER, 0);
+        Batch { bytes }
     }
 
     /// Bytes that it takes in the file.

@@ -70,6 +70,7 @@ pub(super) struct Sealed {
 #[derive(Debug)]
 struct InFlight {
     op: OpId,
+    data: Bytes,
     /// Up to where the log is durable with it; none for a mark, which is not synced.
     synced: Option<Place>,
     commit: Option<PersistId>,
@@ -259,31 +260,37 @@ impl Wal {
     }
 
     fn write(&mut self, disk: &mut impl Disk, waiting: Waiting, sync: bool) {
-        let starts = self.current.as_ref().is_some_and(|current| current.end == 0);
-        let head = if starts { Some(self.head()) } else { None };
+        self.begin_segment(disk);
         let Some(current) = &mut self.current else { return };
-        let (offset, seed, synced) = (current.end, current.seed, self.synced);
-        let commit = waiting.commit;
+        let (offset, commit) = (current.end, waiting.commit);
         self.written = waiting.standing;
-        let mut bytes = Vec::new();
-        if let Some(head) = head {
-            bytes = segment_header(current.segment, self.ended, seed);
-            bytes.extend_from_slice(&head.seal(SEGMENT_HEADER as u64, synced, seed));
-            let batch = waiting.seal(bytes.len() as u64, synced, seed);
-            bytes.extend_from_slice(&batch);
-        } else {
-            bytes.append(&mut waiting.seal(offset, synced, seed));
-        }
+        let bytes = waiting.seal(offset, self.synced, current.seed);
         current.end += bytes.len() as u64;
         self.stats.bytes += bytes.len() as u64;
         let end = Place { segment: current.segment, offset: current.end };
         let (file, data) = (current.file.clone(), Bytes::from(bytes));
+        let written = data.clone();
         let op = if sync && !seeded_bug!("sync-skipped") {
             Op::WriteSync { file, offset, data }
         } else {
             Op::Write { file, offset, data }
         };
-        self.in_flight = Some(InFlight { op: disk.submit(op), synced: sync.then_some(end), commit });
+        let synced = sync.then_some(end);
+        self.in_flight = Some(InFlight { op: disk.submit(op), data: written, synced, commit });
+    }
+
+    /// Writes the beginning of a segment that has none. The sync of what follows is its sync.
+    fn begin_segment(&mut self, disk: &mut impl Disk) {
+        if self.current.as_ref().is_none_or(|current| current.end > 0) {
+            return;
+        }
+        let head = self.head();
+        let Some(current) = &mut self.current else { return };
+        let mut bytes = segment_header(current.segment, self.ended, current.seed);
+        bytes.extend_from_slice(&head.seal(SEGMENT_HEADER as u64, self.synced, current.seed));
+        current.end = bytes.len() as u64;
+        self.stats.bytes += current.end;
+        disk.submit(Op::Write { file: current.file.clone(), offset: 0, data: Bytes::from(bytes) });
     }
 
     /// What a segment begins with: all that must be known should every earlier one be gone.
@@ -314,7 +321,8 @@ impl Wal {
         if let Err(error) = completion.result {
             return Err(self.fail(error));
         }
-        if let Some(InFlight { synced: Some(synced), commit, .. }) = write {
+        if let Some(InFlight { data, synced: Some(synced), commit, .. }) = write {
+            self.queue.take_back(data);
             self.stats.syncs += 1;
             self.synced = synced;
             self.unreported = commit.or(self.unreported);

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
+
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
@@ -10,6 +12,8 @@ use crate::storage::record::{Batch, BatchHeader, Place, Seed, Standing};
 
 /// Bytes of one batch, about: more goes into the next, so that a segment holds several.
 const BATCH_BYTES: usize = 4 << 20;
+/// Buffers that wait to be filled again: one is filled while one is written.
+const BUFFERS: usize = 2;
 
 /// The batches that wait, and how the node stands behind them.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub(super) struct Queue {
     pub(super) membership: Option<Membership>,
     pub(super) view: Option<Membership>,
     pub(super) waiting: VecDeque<Waiting>,
+    /// Of batches that were written: fresh memory would cost as much as the copying into it.
+    buffers: Vec<Vec<u8>>,
 }
 
 /// A batch that is being filled, or waits to be written.
@@ -34,7 +40,7 @@ pub(super) struct Waiting {
 
 impl Queue {
     pub(super) fn new(standing: Standing, membership: Option<Membership>, view: Option<Membership>) -> Queue {
-        Queue { standing, membership, view, waiting: VecDeque::new() }
+        Queue { standing, membership, view, waiting: VecDeque::new(), buffers: Vec::new() }
     }
 
     /// Queues a write.
@@ -81,6 +87,13 @@ impl Queue {
         waiting.batch.view(view).map_err(|error| StorageError::Encode(error.to_string()))
     }
 
+    /// A batch was written; where nobody else holds its bytes, their memory is used again.
+    pub(super) fn take_back(&mut self, data: Bytes) {
+        if self.buffers.len() < BUFFERS && data.is_unique() && data.len() <= 2 * BATCH_BYTES {
+            self.buffers.push(Vec::from(data));
+        }
+    }
+
     /// The batch that takes the next record, of a log that ends at `end`.
     fn open_batch(&mut self, end: LogIndex) -> &mut Waiting {
         if self.waiting.back().is_none_or(|waiting| waiting.batch.len() >= BATCH_BYTES) {
@@ -91,8 +104,8 @@ impl Queue {
     }
 
     fn begin_batch(&mut self, kept: LogIndex) {
-        let standing = self.standing;
-        self.waiting.push_back(Waiting { batch: Batch::new(), kept, standing, commit: None });
+        let (standing, buffer) = (self.standing, self.buffers.pop().unwrap_or_default());
+        self.waiting.push_back(Waiting { batch: Batch::within(buffer), kept, standing, commit: None });
     }
 }
 
