@@ -19,9 +19,13 @@ use crate::consensus::types::ClusterId;
 pub(super) const FORMAT: u32 = 1;
 /// Bytes of a chunk's data, at most.
 const CHUNK: usize = 256 << 10;
+/// Bytes of a chunk's data, as they are written: several in what is read or received at once.
+const WRITTEN: usize = 64 << 10;
 /// Bytes of the meta, at most: what a membership of some thousand nodes takes.
 const META: usize = 64 << 10;
 const MAGIC: &[u8; 8] = b"raftsnap";
+/// Bytes of a length.
+const FIELD: usize = 4;
 /// Bytes of the header before the meta.
 const HEAD: usize = 20;
 /// Bytes of a chunk before its data.
@@ -69,7 +73,7 @@ impl Encoder {
 
     /// Adds to the body.
     pub(super) fn push(&mut self, data: &[u8], out: &mut Vec<u8>) {
-        for chunk in data.chunks(CHUNK) {
+        for chunk in data.chunks(WRITTEN) {
             let start = out.len();
             out.put_u32_le(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
             out.put_u32_le(chunk_crc(self.header_crc, self.length, chunk));
@@ -135,13 +139,24 @@ impl Decoder {
 
     fn take(&mut self, mut data: &[u8], mut body: impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
         while !data.is_empty() {
+            // What is there as a whole is not copied.
+            let begins = if self.pending.is_empty() { data } else { &self.pending };
+            let wanted = self.wanted(begins)?;
+            if self.pending.is_empty() && data.len() >= wanted {
+                let (record, later) = data.split_at(wanted);
+                self.take_record(record, &mut body)?;
+                data = later;
+                continue;
+            }
             // Never more than one record, whose length was checked, is kept.
-            let wanted = self.wanted()?.saturating_sub(self.pending.len()).min(data.len());
-            let (now, later) = data.split_at(wanted);
+            let (now, later) = data.split_at(wanted.saturating_sub(self.pending.len()).min(data.len()));
             self.pending.extend_from_slice(now);
             data = later;
-            if self.pending.len() == self.wanted()? {
-                self.take_record(&mut body)?;
+            if self.pending.len() == self.wanted(&self.pending)? {
+                let mut record = std::mem::take(&mut self.pending);
+                self.take_record(&record, &mut body)?;
+                record.clear();
+                self.pending = record;
             }
         }
         Ok(())
@@ -155,10 +170,10 @@ impl Decoder {
         }
     }
 
-    /// Bytes of the record that is being read, as far as its own head says.
-    fn wanted(&self) -> Result<usize, BadSnapshot> {
+    /// Bytes of the record that begins so, as far as its own head says.
+    fn wanted(&self, begins: &[u8]) -> Result<usize, BadSnapshot> {
         let field = |at: usize| {
-            let mut bytes = self.pending.get(at..at + 4)?;
+            let mut bytes = begins.get(at..at + FIELD)?;
             Some(bytes.get_u32_le() as usize)
         };
         if self.id.is_some() {
@@ -172,23 +187,20 @@ impl Decoder {
             };
         }
         match field(0) {
-            None => Ok(4),
+            None => Ok(FIELD),
             Some(0) => Ok(END),
             Some(length) if length > CHUNK => Err(self.bad("a chunk's length is not what was written")),
             Some(length) => Ok(CHUNK_HEAD + length),
         }
     }
 
-    fn take_record(&mut self, body: &mut impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
-        let mut record = std::mem::take(&mut self.pending);
+    fn take_record(&mut self, record: &[u8], body: &mut impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
         match self.meta {
-            None => self.take_header(&record)?,
-            Some((_, crc)) if record.starts_with(&[0; 4]) => self.take_end(&record, crc)?,
-            Some((_, crc)) => self.take_chunk(&record, crc, body)?,
+            None => self.take_header(record)?,
+            Some((_, crc)) if record.starts_with(&[0; FIELD]) => self.take_end(record, crc)?,
+            Some((_, crc)) => self.take_chunk(record, crc, body)?,
         }
         self.offset += record.len() as u64;
-        record.clear();
-        self.pending = record;
         Ok(())
     }
 
