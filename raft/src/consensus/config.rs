@@ -98,7 +98,8 @@ impl Config {
     pub(crate) fn snapshot_piece(&self) -> usize {
         let in_a_millisecond = |rate: u64| usize::try_from(rate / 1000).unwrap_or(usize::MAX);
         let paced = self.snapshot_bytes_per_second.map_or(usize::MAX, in_a_millisecond);
-        self.snapshot_chunk_bytes.min(paced.max(SMALLEST_PIECE))
+        // In whole pages, which a disk takes as they are.
+        self.snapshot_chunk_bytes.min((paced & !4095).max(SMALLEST_PIECE))
     }
 
     /// Refuses settings that contradict each other.
@@ -151,7 +152,7 @@ mod tests {
     fn a_piece_of_a_snapshot_is_what_its_rate_allows_in_a_millisecond() {
         let piece = |rate| Config { snapshot_bytes_per_second: rate, ..Config::lan() }.snapshot_piece();
         assert_eq!(piece(None), Config::lan().snapshot_chunk_bytes);
-        assert_eq!(piece(Some(64_000_000)), 64_000);
+        assert_eq!(piece(Some(64_000_000)), 61_440);
         assert_eq!(piece(Some(1000)), SMALLEST_PIECE);
         assert_eq!(piece(Some(u64::MAX)), Config::lan().snapshot_chunk_bytes);
     }

@@ -1,5 +1,7 @@
 //! A directory of a real file system: a thread for the log, and one for what is done aside.
 
+mod direct;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -15,6 +17,7 @@ use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flo
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 use super::spares::no_room;
+use direct::Direct;
 
 /// Files kept open by each thread; the log writes one, and a snapshot another.
 const OPEN_FILES: usize = 4;
@@ -202,6 +205,7 @@ struct Worker {
     root: PathBuf,
     /// Files open for writing, the one used last at the end.
     open: VecDeque<(String, fs::File)>,
+    direct: Direct,
     /// Held for as long as the thread runs.
     lock: Option<fs::File>,
     latch: Latch,
@@ -211,7 +215,7 @@ struct Worker {
 
 impl Worker {
     fn new(root: PathBuf, latch: Latch, aside: bool) -> Worker {
-        Worker { root, open: VecDeque::new(), lock: None, latch, aside }
+        Worker { root, open: VecDeque::new(), direct: Direct::default(), lock: None, latch, aside }
     }
 
     fn serve(mut self, inbox: &Receiver<(OpId, Op)>, outbox: &Completions) {
@@ -250,6 +254,11 @@ impl Worker {
                 return read(&path, *offset, *length).map(Outcome::Data);
             }
             Op::Write { file, offset, data } => self.file(file)?.write_all_at(data, *offset)?,
+            Op::WriteOnce { file, offset, data } => {
+                let path = self.path(file);
+                let written = self.direct.write(&path, file, *offset, data)?;
+                self.file(file)?.write_all_at(&data[written..], offset + written as u64)?;
+            }
             Op::WriteSync { file, offset, data } => {
                 let file = self.file(file)?;
                 file.write_all_at(data, *offset)?;
@@ -308,6 +317,7 @@ impl Worker {
 
     fn close(&mut self, name: &str) {
         self.open.retain(|(open, _)| open != name);
+        self.direct.close(name);
     }
 
     fn take_lock(&mut self) -> io::Result<()> {

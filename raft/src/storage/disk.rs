@@ -49,6 +49,15 @@ pub enum Op {
         /// What.
         data: Bytes,
     },
+    /// As [`Op::Write`], of what is neither read nor changed soon: a cache would only be in the way.
+    WriteOnce {
+        /// The file.
+        file: String,
+        /// Where they go.
+        offset: u64,
+        /// What.
+        data: Bytes,
+    },
     /// [`Op::Write`], then [`Op::Sync`]: one group commit.
     WriteSync {
         /// The file.
@@ -203,7 +212,7 @@ impl Op {
             Op::List { .. } => "list",
             Op::Read { .. } => "read",
             Op::ReadBack { .. } => "read back",
-            Op::Write { .. } => "write",
+            Op::Write { .. } | Op::WriteOnce { .. } => "write",
             Op::WriteSync { .. } => "write and sync",
             Op::Sync { .. } => "sync",
             Op::Allocate { .. } => "make room for",
@@ -224,6 +233,7 @@ impl Op {
             Op::Read { file, .. }
             | Op::ReadBack { file, .. }
             | Op::Write { file, .. }
+            | Op::WriteOnce { file, .. }
             | Op::WriteSync { file, .. }
             | Op::Sync { file }
             | Op::Allocate { file, .. }
@@ -238,6 +248,7 @@ impl Op {
             Op::Read { offset, .. }
             | Op::ReadBack { offset, .. }
             | Op::Write { offset, .. }
+            | Op::WriteOnce { offset, .. }
             | Op::WriteSync { offset, .. } => *offset,
             Op::Lock
             | Op::List { .. }

@@ -85,6 +85,22 @@ fn operations_take_effect_in_order_and_complete_in_order() {
 }
 
 #[test]
+fn what_is_written_once_is_there_whatever_its_place_and_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    let mut expected = Vec::new();
+    for length in [4096, 10_000, 3, 4096, 1, 2 << 20, 300_000] {
+        let data: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(1..)).take(length).collect();
+        let op =
+            Op::WriteOnce { file: "f".to_owned(), offset: expected.len() as u64, data: data.clone().into() };
+        run(&mut disk, op).unwrap();
+        expected.extend(data);
+    }
+    run(&mut disk, Op::Sync { file: "f".to_owned() }).unwrap();
+    assert_eq!(read_all(&mut disk, "f"), Ok(Some(expected.into())));
+}
+
+#[test]
 fn after_a_failed_write_nothing_succeeds_and_after_a_failed_read_all_does() {
     let dir = tempfile::tempdir().unwrap();
     let mut disk = DirectoryDisk::open(dir.path()).unwrap();

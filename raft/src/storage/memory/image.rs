@@ -50,7 +50,10 @@ impl Image {
 
     /// What of an operation may reach the disk before it is done.
     pub(super) fn write_only(&mut self, op: &Op) {
-        if let Op::Write { file, offset, data } | Op::WriteSync { file, offset, data } = op {
+        if let Op::Write { file, offset, data }
+        | Op::WriteOnce { file, offset, data }
+        | Op::WriteSync { file, offset, data } = op
+        {
             // What fails leaves nothing.
             let _ = self.write(file, *offset, data);
         }
@@ -71,7 +74,9 @@ impl Image {
                 let content = self.readable(file)?.on_disk();
                 return Ok(Outcome::Data(part(&content, *offset, *length)));
             }
-            Op::Write { file, offset, data } => self.write(file, *offset, data)?,
+            Op::Write { file, offset, data } | Op::WriteOnce { file, offset, data } => {
+                self.write(file, *offset, data)?;
+            }
             Op::WriteSync { file, offset, data } => {
                 self.write(file, *offset, data)?;
                 self.sync(file)?;

@@ -44,8 +44,9 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Write for Body<F> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let data = &data[..data.len().min(BLOCK)];
         self.encoder.push(data, &mut self.block);
-        if self.block.len() >= BLOCK {
-            let full = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+        while self.block.len() >= BLOCK {
+            let rest = self.block.split_off(BLOCK);
+            let full = std::mem::replace(&mut self.block, rest);
             (self.sink)(Bytes::from(full))?;
         }
         Ok(data.len())

@@ -104,7 +104,7 @@ impl Landing {
             (Some(data), _) => {
                 let offset = self.submitted;
                 self.submitted += data.len() as u64;
-                self.then(disk, Step::Write, Op::Write { file, offset, data });
+                self.then(disk, Step::Write, Op::WriteOnce { file, offset, data });
             }
             (None, Some((id, _))) if seeded_bug!("snapshot-renamed-before-sync") => self.rename(disk, *id),
             (None, Some(_)) => self.then(disk, Step::Sync, Op::Sync { file }),
