@@ -250,6 +250,9 @@ impl Worker {
             }
             Op::ReadBack { file, offset, length } => {
                 let path = self.path(file);
+                if let Some(data) = self.direct.read(&path, *offset, *length)? {
+                    return Ok(Outcome::Data(data));
+                }
                 forget(&path, *offset, *length)?;
                 return read(&path, *offset, *length).map(Outcome::Data);
             }

@@ -19,12 +19,20 @@ pub(super) struct Scrub {
     /// Read last.
     last: Segment,
     reading: Option<(OpId, Sealed)>,
+    /// The last attempt to read them failed.
+    unreadable: BTreeSet<Segment>,
     rotten: BTreeSet<Segment>,
 }
 
 impl Scrub {
     pub(super) fn new(identity: Identity) -> Scrub {
-        Scrub { identity, last: Segment(0), reading: None, rotten: BTreeSet::new() }
+        Scrub {
+            identity,
+            last: Segment(0),
+            reading: None,
+            unreadable: BTreeSet::new(),
+            rotten: BTreeSet::new(),
+        }
     }
 
     /// Begins to read the next of these segments, unless one is being read.
@@ -53,11 +61,15 @@ impl Scrub {
     pub(super) fn complete(&mut self, completion: &Completion) {
         let Some((_, Sealed { segment, end, .. })) = self.reading.take() else { return };
         let rotten = match &completion.result {
-            Ok(Outcome::Data(bytes)) => rotten(bytes, segment, end, &self.identity),
+            Ok(Outcome::Data(bytes)) => {
+                self.unreadable.remove(&segment);
+                rotten(bytes, segment, end, &self.identity)
+            }
             Ok(Outcome::Done | Outcome::Names(_)) => None,
             Err(error) => {
-                tracing::warn!(%error, "a segment of the log could not be read again");
-                None
+                tracing::warn!(%error, "a segment of the log cannot be read");
+                // Once may be a whim of the bus.
+                (!self.unreadable.insert(segment)).then_some(0)
             }
         };
         if let Some(offset) = rotten

@@ -1,16 +1,17 @@
-//! Writing past the page cache what is written once and not read soon: the copy into fresh pages is what a
-//! large file costs most, and it drives out what others need.
+//! Past the page cache (`O_DIRECT`): what is written once and not read soon, since the copy into fresh pages is
+//! what a large file costs most; and what is read to see whether the medium still has it.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use bytes::Bytes;
 use rustix::fs::OFlags;
 
 /// Of memory, place in the file and length: enough for every device.
 const ALIGNMENT: usize = 4096;
-/// Bytes written at once.
+/// Bytes written or read at once.
 const BUFFER: usize = 1 << 20;
 
 /// One file at a time.
@@ -30,11 +31,9 @@ impl Direct {
             return Ok(0);
         }
         let Some((_, file)) = &self.file else { return Ok(0) };
-        self.buffer.resize(BUFFER + ALIGNMENT, 0);
-        let start = self.buffer.as_ptr().align_offset(ALIGNMENT);
         let mut at = offset;
         for part in data[..whole].chunks(BUFFER) {
-            let aligned = &mut self.buffer[start..start + part.len()];
+            let aligned = aligned(&mut self.buffer, part.len());
             aligned.copy_from_slice(part);
             match file.write_all_at(aligned, at) {
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -53,17 +52,60 @@ impl Direct {
         if self.unsupported || self.file.as_ref().is_some_and(|(open, _)| open == name) {
             return Ok(!self.unsupported);
         }
-        let direct = i32::try_from(OFlags::DIRECT.bits()).map_err(io::Error::other)?;
-        match fs::OpenOptions::new().write(true).create(true).custom_flags(direct).open(path) {
-            Ok(file) => self.file = Some((name.to_owned(), file)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.unsupported = true,
-            Err(error) => return Err(error),
-        }
+        let file = self.supported(direct(fs::OpenOptions::new().write(true).create(true)).open(path))?;
+        self.file = file.map(|file| (name.to_owned(), file));
         Ok(!self.unsupported)
+    }
+
+    /// Reads from the medium; what the cache holds stays there. None where there is no such way.
+    pub(super) fn read(&mut self, path: &Path, offset: u64, length: u64) -> io::Result<Option<Bytes>> {
+        if self.unsupported || !offset.is_multiple_of(ALIGNMENT as u64) {
+            return Ok(None);
+        }
+        let Some(file) = self.supported(direct(fs::OpenOptions::new().read(true)).open(path))? else {
+            return Ok(None);
+        };
+        let there = file.metadata()?.len().saturating_sub(offset).min(length);
+        let there = usize::try_from(there).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut data = Vec::with_capacity(there);
+        while data.len() < there {
+            let left = there - data.len();
+            let part = aligned(&mut self.buffer, left.min(BUFFER).next_multiple_of(ALIGNMENT));
+            let read = file.read_at(part, offset + data.len() as u64);
+            match read {
+                Ok(0) => break,
+                Ok(read) => data.extend_from_slice(&part[..read.min(left)]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return self.supported(Err(error)),
+            }
+        }
+        Ok(Some(Bytes::from(data)))
+    }
+
+    /// None, and never tried again, where the file system or the device refuses.
+    fn supported<T>(&mut self, result: io::Result<T>) -> io::Result<Option<T>> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.unsupported = true;
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
     }
 
     /// The file is to have another name, or none.
     pub(super) fn close(&mut self, name: &str) {
         self.file.take_if(|(open, _)| open == name);
     }
+}
+
+fn direct(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    options.custom_flags(OFlags::DIRECT.bits().cast_signed())
+}
+
+/// So many bytes of the buffer, at a place in memory that a device can use.
+fn aligned(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    buffer.resize(BUFFER + ALIGNMENT, 0);
+    let start = buffer.as_ptr().align_offset(ALIGNMENT);
+    &mut buffer[start..start + length]
 }

@@ -97,7 +97,14 @@ fn what_is_written_once_is_there_whatever_its_place_and_length() {
         expected.extend(data);
     }
     run(&mut disk, Op::Sync { file: "f".to_owned() }).unwrap();
-    assert_eq!(read_all(&mut disk, "f"), Ok(Some(expected.into())));
+    assert_eq!(read_all(&mut disk, "f"), Ok(Some(Bytes::from(expected.clone()))));
+    for (offset, length) in [(0, u64::MAX), (4096, 10_000), (1 << 20, 3 << 20), (5, 100)] {
+        let op = Op::ReadBack { file: "f".to_owned(), offset, length };
+        let start = usize::try_from(offset).unwrap();
+        let end = expected.len().min(start.saturating_add(usize::try_from(length).unwrap()));
+        let part = Bytes::copy_from_slice(&expected[start..end]);
+        assert_eq!(run(&mut disk, op), Ok(Outcome::Data(part)), "{offset}");
+    }
 }
 
 #[test]

@@ -84,3 +84,16 @@ fn what_cannot_be_read_this_once_is_read_the_next_time() {
     walk(&mut storage);
     assert!(storage.rotten().is_some());
 }
+
+#[test]
+fn what_cannot_be_read_twice_is_rotten() {
+    let disk = MemoryDisk::new();
+    let mut storage = several(&disk);
+    let all = storage.stats().segments;
+    disk.fault(Fault::Reads(all));
+    walk(&mut storage);
+    disk.fault(Fault::Reads(all));
+    walk(&mut storage);
+    assert!(storage.rotten().is_some());
+    assert!(storage.pump().is_ok(), "a node that only looked goes on");
+}
