@@ -92,7 +92,9 @@ fn a_damaged_segment_is_repaired_by_the_others_while_clients_go_on() {
     cluster.terminate(3);
     let verified = cluster.cli(&["debug", "wal", "verify", &dir]);
     assert_eq!(verified.code, Some(0), "{verified:?}");
-    assert!(verified.stdout.contains("nothing that counts is missing"), "{verified:?}");
+    // The scrub may have found the damage, too, and a snapshot have taken its place.
+    let told = ["nothing that counts is missing", "the log is intact"];
+    assert!(told.iter().any(|told| verified.stdout.contains(told)), "{verified:?}");
 }
 
 #[test]
