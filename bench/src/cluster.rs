@@ -239,10 +239,13 @@ mod tests {
 
     fn node(script: &str) -> (tempfile::TempDir, Node) {
         let dir = tempfile::tempdir().unwrap();
-        let program = dir.path().join("program");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let file = |name: &str| dir.path().join(name);
+        let (script_file, program) = (file("script"), file("program"));
+        fs::write(&script_file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // A process of its own writes the program: were it open for writing here, a child that
+        // another test forks meanwhile would inherit that, and to run it would be ETXTBSY.
+        let installed = Command::new("install").args([&script_file, &program]).status().unwrap();
+        assert!(installed.success());
         let node = Node {
             id: 1,
             endpoint: String::new(),
