@@ -67,19 +67,19 @@ impl Direct {
         };
         let there = file.metadata()?.len().saturating_sub(offset).min(length);
         let there = usize::try_from(there).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let mut data = Vec::with_capacity(there);
-        while data.len() < there {
-            let left = there - data.len();
-            let part = aligned(&mut self.buffer, left.min(BUFFER).next_multiple_of(ALIGNMENT));
-            let read = file.read_at(part, offset + data.len() as u64);
-            match read {
+        let mut data = vec![0; there.next_multiple_of(ALIGNMENT) + ALIGNMENT];
+        let start = data.as_ptr().align_offset(ALIGNMENT);
+        let mut filled = 0;
+        while filled < there {
+            let part = start + filled..start + there.next_multiple_of(ALIGNMENT);
+            match file.read_at(&mut data[part], offset + filled as u64) {
                 Ok(0) => break,
-                Ok(read) => data.extend_from_slice(&part[..read.min(left)]),
+                Ok(read) => filled += read.min(there - filled),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return self.supported(Err(error)),
             }
         }
-        Ok(Some(Bytes::from(data)))
+        Ok(Some(Bytes::from(data).slice(start..start + filled)))
     }
 
     /// None, and never tried again, where the file system or the device refuses.

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read, Write};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::format::{Decoder, Encoder};
+use super::decoder::Decoder;
+use super::format::Encoder;
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
 use crate::state_machine::Snapshot;
@@ -65,17 +66,21 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Body<F> {
     }
 }
 
-/// The body of a snapshot whose file comes in pieces; everything is checked once more on the way.
+/// The body of a snapshot whose file comes in pieces; everything is checked once more before it is handed on.
 pub struct Reader<F> {
     decoder: Option<Decoder>,
-    ready: BytesMut,
+    body: Vec<u8>,
+    /// Handed on.
+    taken: usize,
+    /// Known to be intact.
+    intact: usize,
     next: F,
 }
 
 impl<F: FnMut() -> io::Result<Option<Bytes>>> Reader<F> {
     /// `next` gives the next piece of the file, none at its end.
     pub fn new(cluster: &ClusterId, next: F) -> Reader<F> {
-        Reader { decoder: Some(Decoder::new(cluster)), ready: BytesMut::new(), next }
+        Reader { decoder: Some(Decoder::new(cluster)), body: Vec::new(), taken: 0, intact: 0, next }
     }
 
     /// The encoded sessions, with which the body begins.
@@ -99,22 +104,25 @@ impl<F: FnMut() -> io::Result<Option<Bytes>>> Reader<F> {
 
 impl<F: FnMut() -> io::Result<Option<Bytes>>> Read for Reader<F> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.ready.is_empty() {
+        while self.taken == self.intact {
             let Some(decoder) = &mut self.decoder else { return Ok(0) };
             let bad = |bad: super::BadSnapshot| io::Error::new(io::ErrorKind::InvalidData, bad);
+            self.body.drain(..self.taken);
+            (self.taken, self.intact) = (0, 0);
             match (self.next)()? {
                 Some(piece) => {
-                    let mut body = Vec::new();
-                    decoder.push(&piece, &mut body).map_err(bad)?;
-                    self.ready = BytesMut::from(&body[..]);
+                    decoder.push(&piece, &mut self.body).map_err(bad)?;
+                    self.intact = self.body.len() - decoder.unproven();
                 }
                 None => {
                     self.decoder.take().map(Decoder::finish).transpose().map_err(bad)?;
                 }
             }
         }
-        let length = into.len().min(self.ready.len());
-        into[..length].copy_from_slice(&self.ready.split_to(length));
+        let part = &self.body[self.taken..self.intact];
+        let length = into.len().min(part.len());
+        into[..length].copy_from_slice(&part[..length]);
+        self.taken += length;
         Ok(length)
     }
 }
@@ -139,6 +147,26 @@ mod tests {
         let mut rest = Vec::new();
         reader.read_to_end(&mut rest).unwrap();
         assert_eq!(rest, state);
+    }
+
+    #[test]
+    fn of_a_damaged_chunk_nothing_is_handed_on() {
+        let mut file = Vec::new();
+        write(&cluster(), meta(5), b"", &Bytes::from(vec![3; 150 << 10]), |block| {
+            file.extend_from_slice(&block);
+            Ok(())
+        })
+        .unwrap();
+        // In the second chunk of 64 KiB, near its end.
+        file[120 << 10] ^= 1;
+        let mut pieces = file.chunks(1000);
+        let mut reader = Reader::new(&cluster(), || Ok(pieces.next().map(Bytes::copy_from_slice)));
+        reader.sessions().unwrap();
+        let mut body = Vec::new();
+        reader.read_to_end(&mut body).unwrap_err();
+        assert_eq!(body.len(), 64 << 10);
+        reader.read_to_end(&mut body).unwrap_err();
+        assert_eq!(body.len(), 64 << 10);
     }
 
     #[test]

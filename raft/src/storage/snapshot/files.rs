@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::format::Decoder;
+use super::decoder::Decoder;
 use super::landing::{Landed, Landing};
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
@@ -170,7 +170,7 @@ impl Snapshots {
     pub fn read(&mut self, disk: &mut impl Disk, tag: u64, snapshot: SnapshotId, offset: u64, length: u64) {
         let known = self.known.contains(&snapshot);
         let file = if known { file_of(snapshot.last) } else { format!("{DIRECTORY}/none") };
-        let op = disk.submit_aside(Op::Read { file, offset, length });
+        let op = disk.submit_aside(Op::ReadBack { file, offset, length });
         self.reading.push((op, tag, snapshot, offset));
     }
 

@@ -10,7 +10,7 @@
 //! A chunk's checksum starts from the header's and the chunk's offset, so that a chunk of another
 //! snapshot, or at another place, is not intact.
 
-use bytes::{Buf, BufMut};
+use bytes::BufMut;
 
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
@@ -18,19 +18,19 @@ use crate::consensus::types::ClusterId;
 /// The newest format that is known here.
 pub(super) const FORMAT: u32 = 1;
 /// Bytes of a chunk's data, at most.
-const CHUNK: usize = 256 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 /// Bytes of a chunk's data, as they are written: several in what is read or received at once.
 const WRITTEN: usize = 64 << 10;
 /// Bytes of the meta, at most: what a membership of some thousand nodes takes.
-const META: usize = 64 << 10;
-const MAGIC: &[u8; 8] = b"raftsnap";
+pub(super) const META: usize = 64 << 10;
+pub(super) const MAGIC: &[u8; 8] = b"raftsnap";
 /// Bytes of a length.
-const FIELD: usize = 4;
+pub(super) const FIELD: usize = 4;
 /// Bytes of the header before the meta.
-const HEAD: usize = 20;
+pub(super) const HEAD: usize = 20;
 /// Bytes of a chunk before its data.
-const CHUNK_HEAD: usize = 8;
-const END: usize = 48;
+pub(super) const CHUNK_HEAD: usize = 8;
+pub(super) const END: usize = 48;
 
 /// Bytes that are not what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +76,7 @@ impl Encoder {
         for chunk in data.chunks(WRITTEN) {
             let start = out.len();
             out.put_u32_le(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
-            out.put_u32_le(chunk_crc(self.header_crc, self.length, chunk));
+            out.put_u32_le(crc32c::crc32c_append(chunk_seed(self.header_crc, self.length), chunk));
             out.put_slice(chunk);
             self.hasher.update(&out[start..]);
             self.length += (out.len() - start) as u64;
@@ -96,171 +96,14 @@ impl Encoder {
     }
 }
 
-fn chunk_crc(header_crc: u32, offset: u64, data: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c_append(header_crc, &offset.to_le_bytes()), data)
-}
-
-/// Checks a file's bytes as they come, in pieces of any size, and hands out its body.
-pub(super) struct Decoder {
-    cluster_crc: u32,
-    hasher: blake3::Hasher,
-    /// Of the header, once that was read.
-    meta: Option<(SnapshotMeta, u32)>,
-    /// Begun and not whole.
-    pending: Vec<u8>,
-    /// Where `pending` begins in the file.
-    offset: u64,
-    body: u64,
-    id: Option<SnapshotId>,
-}
-
-impl Decoder {
-    pub(super) fn new(cluster: &ClusterId) -> Decoder {
-        Decoder {
-            cluster_crc: crc32c::crc32c(cluster.as_str().as_bytes()),
-            hasher: blake3::Hasher::new(),
-            meta: None,
-            pending: Vec::new(),
-            offset: 0,
-            body: 0,
-            id: None,
-        }
-    }
-
-    /// Takes the next bytes, to be checked only.
-    pub(super) fn check(&mut self, data: &[u8]) -> Result<(), BadSnapshot> {
-        self.take(data, |_| {})
-    }
-
-    /// Takes the next bytes; those of the body that are known to be intact go to `body`.
-    pub(super) fn push(&mut self, data: &[u8], body: &mut Vec<u8>) -> Result<(), BadSnapshot> {
-        self.take(data, |intact| body.extend_from_slice(intact))
-    }
-
-    fn take(&mut self, mut data: &[u8], mut body: impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
-        while !data.is_empty() {
-            // What is there as a whole is not copied.
-            let begins = if self.pending.is_empty() { data } else { &self.pending };
-            let wanted = self.wanted(begins)?;
-            if self.pending.is_empty() && data.len() >= wanted {
-                let (record, later) = data.split_at(wanted);
-                self.take_record(record, &mut body)?;
-                data = later;
-                continue;
-            }
-            // Never more than one record, whose length was checked, is kept.
-            let (now, later) = data.split_at(wanted.saturating_sub(self.pending.len()).min(data.len()));
-            self.pending.extend_from_slice(now);
-            data = later;
-            if self.pending.len() == self.wanted(&self.pending)? {
-                let mut record = std::mem::take(&mut self.pending);
-                self.take_record(&record, &mut body)?;
-                record.clear();
-                self.pending = record;
-            }
-        }
-        Ok(())
-    }
-
-    /// The file has ended.
-    pub(super) fn finish(self) -> Result<(SnapshotId, SnapshotMeta), BadSnapshot> {
-        match (self.id, self.meta) {
-            (Some(id), Some((meta, _))) => Ok((id, meta)),
-            _ => Err(BadSnapshot { offset: self.offset, what: "it ends before its end" }),
-        }
-    }
-
-    /// Bytes of the record that begins so, as far as its own head says.
-    fn wanted(&self, begins: &[u8]) -> Result<usize, BadSnapshot> {
-        let field = |at: usize| {
-            let mut bytes = begins.get(at..at + FIELD)?;
-            Some(bytes.get_u32_le() as usize)
-        };
-        if self.id.is_some() {
-            return Err(self.bad("bytes follow its end"));
-        }
-        if self.meta.is_none() {
-            return match field(HEAD - 4) {
-                None => Ok(HEAD),
-                Some(meta) if meta > META => Err(self.bad("its header is not what was written")),
-                Some(meta) => Ok(HEAD + meta + 4),
-            };
-        }
-        match field(0) {
-            None => Ok(FIELD),
-            Some(0) => Ok(END),
-            Some(length) if length > CHUNK => Err(self.bad("a chunk's length is not what was written")),
-            Some(length) => Ok(CHUNK_HEAD + length),
-        }
-    }
-
-    fn take_record(&mut self, record: &[u8], body: &mut impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
-        match self.meta {
-            None => self.take_header(record)?,
-            Some((_, crc)) if record.starts_with(&[0; FIELD]) => self.take_end(record, crc)?,
-            Some((_, crc)) => self.take_chunk(record, crc, body)?,
-        }
-        self.offset += record.len() as u64;
-        Ok(())
-    }
-
-    fn take_header(&mut self, record: &[u8]) -> Result<(), BadSnapshot> {
-        let (covered, mut crc) = record.split_at(record.len() - 4);
-        let crc = crc.get_u32_le();
-        if !covered.starts_with(MAGIC) || crc32c::crc32c(covered) != crc {
-            return Err(self.bad("its header is not what was written"));
-        }
-        let mut fields = &covered[MAGIC.len()..];
-        if fields.get_u32_le() != FORMAT {
-            return Err(self.bad("this version of the software does not know its format"));
-        }
-        if fields.get_u32_le() != self.cluster_crc {
-            return Err(self.bad("it belongs to another cluster"));
-        }
-        let meta: Option<SnapshotMeta> = postcard::from_bytes(&covered[HEAD..]).ok();
-        let meta = meta.ok_or_else(|| self.bad("its header makes no sense"))?;
-        self.hasher.update(record);
-        self.meta = Some((meta, crc));
-        Ok(())
-    }
-
-    fn take_chunk(
-        &mut self,
-        record: &[u8],
-        header_crc: u32,
-        body: &mut impl FnMut(&[u8]),
-    ) -> Result<(), BadSnapshot> {
-        let (mut head, data) = record.split_at(CHUNK_HEAD);
-        head.advance(4);
-        if chunk_crc(header_crc, self.offset, data) != head.get_u32_le() {
-            return Err(self.bad("a chunk is not what was written"));
-        }
-        self.hasher.update(record);
-        self.body += data.len() as u64;
-        body(data);
-        Ok(())
-    }
-
-    fn take_end(&mut self, record: &[u8], header_crc: u32) -> Result<(), BadSnapshot> {
-        let (covered, mut crc) = record.split_at(END - 4);
-        let hash = *self.hasher.finalize().as_bytes();
-        let mut fields = &covered[4..];
-        let whole = fields.get_u64_le() == self.body && fields == hash;
-        if !whole || crc32c::crc32c_append(header_crc, covered) != crc.get_u32_le() {
-            return Err(self.bad("its end does not fit what stands before"));
-        }
-        let last = self.meta.as_ref().map(|(meta, _)| meta.base.id).unwrap_or_default();
-        self.id = Some(SnapshotId { last, length: self.offset + END as u64, hash });
-        Ok(())
-    }
-
-    fn bad(&self, what: &'static str) -> BadSnapshot {
-        BadSnapshot { offset: self.offset, what }
-    }
+/// Where a chunk's checksum starts from.
+pub(super) fn chunk_seed(header_crc: u32, offset: u64) -> u32 {
+    crc32c::crc32c_append(header_crc, &offset.to_le_bytes())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::decoder::Decoder;
     use super::*;
     use crate::consensus::entry::Chain;
     use crate::consensus::snapshot::Base;

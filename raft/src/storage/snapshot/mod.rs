@@ -4,11 +4,13 @@
 //! | file | what |
 //! |---|---|
 //! | `format` | how a snapshot looks in its file |
+//! | `decoder` | checks that it is whole, as its bytes come |
 //! | `body` | the sessions and the state machine's own bytes, in and out |
 //! | `landing` | from bytes that come to a durable file |
 //! | `files` | which files there are, and who reads them |
 
 pub mod body;
+mod decoder;
 mod files;
 mod format;
 #[cfg(test)]
