@@ -7,9 +7,12 @@ use crate::engine::replay::replay;
 use crate::engine::search::{Budget, Search, linearize};
 use crate::engine::unique::{self, Decision};
 use crate::explain::Explainer;
-use crate::history::{Action, History, Outcome};
+use crate::history::{Action, Answer, History, Operation, Outcome};
+use crate::model::Model;
+use crate::objects;
 use crate::register_history::RegisterHistory;
 use crate::report::{Counts, Engine, KeyReport, Report, Unexplained, Verdict};
+use crate::timeline::Timeline;
 use crate::value::{Key, Value};
 
 /// Which service the history is of.
@@ -21,6 +24,12 @@ pub enum ModelKind {
     CasRegister,
     /// A register with compare-and-set for each key; operations without a key share one.
     Map,
+    /// A counter for each key: add, and read. It begins at 0, or at [`Options::initial`].
+    Counter,
+    /// A set for each key: add, remove, and read of all elements.
+    Set,
+    /// A queue for each key, first in, first out: enqueue, and dequeue, which answers null where it is empty.
+    Queue,
 }
 
 /// What a CAS that is recorded as `fail` says. A CAS that answered `ok` without swapping needs no choice: it was
@@ -72,11 +81,15 @@ pub enum CheckError {
         /// The model.
         model: ModelKind,
     },
-    /// The plain register knows no CAS.
-    #[error("line {line}: a cas, which the register model does not have; use cas-register")]
-    CasOnRegister {
-        /// Of the CAS.
+    /// The model knows no such operation, or no such answer to it.
+    #[error("line {line}: the {model} model does not have {op}")]
+    WrongOp {
+        /// Of the operation.
         line: usize,
+        /// The operation, in words.
+        op: String,
+        /// The model.
+        model: ModelKind,
     },
 }
 
@@ -92,18 +105,18 @@ pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<R
     for (index, operation) in history.operations().iter().enumerate() {
         by_key.entry(operation.key.as_ref()).or_default().push(index);
     }
-    let keys = by_key.into_iter().map(|(key, indices)| check_key(history, key, &indices, options)).collect();
+    let keys =
+        by_key.into_iter().map(|(key, indices)| check_key(history, key, &indices, model, options)).collect();
     Ok(Report { model, failed_cas: options.failed_cas, keys })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
     let operations = history.operations();
-    if model == ModelKind::Register
-        && let Some(cas) = operations.iter().find(|operation| matches!(operation.action, Action::Cas { .. }))
-    {
-        return Err(CheckError::CasOnRegister { line: cas.invoked.line });
+    if let Some(wrong) = operations.iter().find(|operation| !model.has(operation)) {
+        let op = wrong.to_string();
+        return Err(CheckError::WrongOp { line: wrong.invoked.line, op, model });
     }
-    if model != ModelKind::Map
+    if matches!(model, ModelKind::Register | ModelKind::CasRegister)
         && let Some(other) = operations.iter().find(|operation| operation.key != operations[0].key)
     {
         let (key, earlier) = (in_words(other.key.as_ref()), in_words(operations[0].key.as_ref()));
@@ -116,23 +129,31 @@ fn in_words(key: Option<&Key>) -> String {
     key.map_or_else(|| "no key".to_owned(), |key| format!("key `{key}`"))
 }
 
-fn check_key(history: &History, key: Option<&Key>, indices: &[usize], options: &Options) -> KeyReport {
-    let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
-    let (engine, verdict) = decide(&register, options);
-    KeyReport {
-        key: key.cloned(),
-        verdict: judged(&register, verdict),
-        engine,
-        counts: count(history, indices),
-    }
+fn check_key(
+    history: &History,
+    key: Option<&Key>,
+    indices: &[usize],
+    model: ModelKind,
+    options: &Options,
+) -> KeyReport {
+    let (engine, verdict) = match model {
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+            decide(&RegisterHistory::new(history, indices, &options.initial, options.failed_cas), options)
+        }
+        ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
+            objects::decide(history, indices, model, options)
+        }
+    };
+    KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices) }
 }
 
 fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {
     let explainer = Explainer::new(register);
+    let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
     let because = match options.method {
         Method::SearchOnly => "as asked".to_owned(),
         Method::Auto => match unique::decide(&register.timeline, register.model.initial) {
-            Decision::Linearizable { order } => return (Engine::Zones, Verdict::Linearizable { order }),
+            Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
             Decision::NotLinearizable(clash) => {
                 return (Engine::Zones, Verdict::NotLinearizable(explainer.clash(&clash)));
             }
@@ -141,7 +162,7 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
     };
     let search = linearize(&register.model, &register.timeline, options.budget);
     let (verdict, configurations) = match search {
-        Search::Found { order, configurations } => (Verdict::Linearizable { order }, configurations),
+        Search::Found { order, configurations } => (believe(order), configurations),
         Search::Impossible { frontier, configurations } => {
             (Verdict::NotLinearizable(explainer.dead_end(&frontier)), configurations)
         }
@@ -153,12 +174,14 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
 }
 
 /// An order is believed only after its replay, and then told in the history's indices.
-fn judged(register: &RegisterHistory<'_>, verdict: Verdict) -> Verdict {
-    let Verdict::Linearizable { order } = verdict else { return verdict };
-    match replay(&register.model, &register.timeline, &order) {
-        Ok(()) => {
-            Verdict::Linearizable { order: order.into_iter().map(|entry| register.source(entry)).collect() }
-        }
+pub(crate) fn judged<M: Model>(
+    model: &M,
+    timeline: &Timeline<M::Op>,
+    source: impl Fn(usize) -> usize,
+    order: Vec<usize>,
+) -> Verdict {
+    match replay(model, timeline, &order) {
+        Ok(()) => Verdict::Linearizable { order: order.into_iter().map(source).collect() },
         Err(flaw) => Verdict::Unknown(Unexplained {
             sentence: format!("this checker has a bug: the order that it found does not replay ({flaw})"),
             explained: 0,
@@ -179,12 +202,42 @@ fn count(history: &History, indices: &[usize]) -> Counts {
     counts
 }
 
+impl ModelKind {
+    fn has(self, operation: &Operation) -> bool {
+        use ModelKind::{CasRegister, Counter, Map, Queue, Register, Set};
+        let asked = match &operation.action {
+            Action::Read => self != Queue,
+            Action::Write(_) => matches!(self, Register | CasRegister | Map),
+            Action::Cas { .. } => matches!(self, CasRegister | Map),
+            Action::Add(value) => self == Set || self == Counter && objects::integer(value).is_some(),
+            Action::Remove(_) => self == Set,
+            Action::Enqueue(_) | Action::Dequeue => self == Queue,
+        };
+        asked && self.answers(&operation.outcome)
+    }
+
+    fn answers(self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Ok { answer: Answer::Read(value), .. } => match self {
+                ModelKind::Counter => objects::integer(value).is_some(),
+                ModelKind::Set => *value == Value::Null,
+                _ => true,
+            },
+            Outcome::Ok { answer: Answer::Elements(_), .. } => self == ModelKind::Set,
+            _ => true,
+        }
+    }
+}
+
 impl fmt::Display for ModelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ModelKind::Register => "register",
             ModelKind::CasRegister => "cas-register",
             ModelKind::Map => "map",
+            ModelKind::Counter => "counter",
+            ModelKind::Set => "set",
+            ModelKind::Queue => "queue",
         })
     }
 }

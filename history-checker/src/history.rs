@@ -37,10 +37,10 @@ pub struct Mark {
     pub time: u64,
 }
 
-/// What a client asks of a register.
+/// What a client asks of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Return the value.
+    /// Return the value; of a set, all its elements.
     Read,
     /// Set the value; `Null` deletes it.
     Write(Value),
@@ -51,6 +51,14 @@ pub enum Action {
         /// The new value.
         to: Value,
     },
+    /// Add to a counter, or an element to a set.
+    Add(Value),
+    /// Remove an element from a set.
+    Remove(Value),
+    /// Put an element at a queue's end.
+    Enqueue(Value),
+    /// Take the element at a queue's front.
+    Dequeue,
 }
 
 /// What became of an operation.
@@ -80,10 +88,12 @@ pub enum Outcome {
 /// The answer of an operation that was carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// A read's value.
+    /// A read's value; a dequeue's, where `Null` says that the queue was empty.
     Read(Value),
-    /// A write is done.
-    Written,
+    /// A set's elements, in any order.
+    Elements(Vec<Value>),
+    /// It is done, and there is nothing to say: a write, an add, a remove, an enqueue.
+    Done,
     /// A CAS found what it expected and swapped.
     Swapped,
     /// A CAS was evaluated and did not swap.
@@ -181,12 +191,32 @@ impl fmt::Display for Operation {
     }
 }
 
+impl Action {
+    /// What the formats call it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Read => "read",
+            Action::Write(_) => "write",
+            Action::Cas { .. } => "cas",
+            Action::Add(_) => "add",
+            Action::Remove(_) => "remove",
+            Action::Enqueue(_) => "enqueue",
+            Action::Dequeue => "dequeue",
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Read => f.write_str("read"),
             Action::Write(value) => write!(f, "write of {value}"),
             Action::Cas { from, to } => write!(f, "cas {from}→{to}"),
+            Action::Add(value) => write!(f, "add of {value}"),
+            Action::Remove(value) => write!(f, "removal of {value}"),
+            Action::Enqueue(value) => write!(f, "enqueue of {value}"),
+            Action::Dequeue => f.write_str("dequeue"),
         }
     }
 }
@@ -196,7 +226,11 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Answer::Read(value) => write!(f, " that saw {value}"),
-            Answer::Written | Answer::Swapped => Ok(()),
+            Answer::Elements(values) => {
+                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                write!(f, " that saw {{{}}}", values.join(", "))
+            }
+            Answer::Done | Answer::Swapped => Ok(()),
             Answer::NotSwapped { seen: Some(value) } => write!(f, " that did not swap and saw {value}"),
             Answer::NotSwapped { seen: None } => f.write_str(" that did not swap"),
         }

@@ -36,6 +36,7 @@ pub mod format;
 pub mod history;
 pub mod model;
 pub mod models;
+mod objects;
 mod recorder;
 mod register_history;
 pub mod report;

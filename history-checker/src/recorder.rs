@@ -202,7 +202,7 @@ impl Open<Written> {
     /// The write is acknowledged.
     #[must_use = "the process can go on"]
     pub fn ok(self, time: u64) -> Process {
-        self.answered(Answer::Written, time)
+        self.answered(Answer::Done, time)
     }
 }
 

@@ -1,12 +1,10 @@
 //! One register's operations out of a history, in the engines' terms.
 
-use std::collections::HashMap;
-
 use crate::check::FailedCas;
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::models::{CasRegister, RegisterOp, ValueId};
 use crate::timeline::{Entry, Moment, Timeline};
-use crate::value::Value;
+use crate::value::{Interner, Value};
 
 /// A timeline of one register, and the way back to the history.
 pub(crate) struct RegisterHistory<'a> {
@@ -36,7 +34,13 @@ impl<'a> RegisterHistory<'a> {
                 sources.push(index);
             }
         }
-        RegisterHistory { history, timeline: Timeline::new(entries), model, sources, values: interner.values }
+        RegisterHistory {
+            history,
+            timeline: Timeline::new(entries),
+            model,
+            sources,
+            values: interner.into_values(),
+        }
     }
 
     /// The index of an entry's operation in the history.
@@ -69,7 +73,7 @@ fn entry(operation: &Operation, failed_cas: FailedCas, values: &mut Interner) ->
         Outcome::Unknown { .. } => match &operation.action {
             Action::Write(value) => (RegisterOp::Put(values.id(value)), None),
             Action::Cas { from, to } if from != to => (swap(from, to, values), None),
-            Action::Read | Action::Cas { .. } => return None,
+            _ => return None,
         },
     };
     Some(Entry { op, invoked, returned })
@@ -88,8 +92,8 @@ fn completed(action: &Action, answer: &Answer, values: &mut Interner) -> Registe
             RegisterOp::ObserveNot(values.id(from))
         }
         (Action::Cas { from, to }, _) => swap(from, to, values),
-        // Reader and recorder pair every read with its own kind of answer.
-        (Action::Read, _) => RegisterOp::Absurd,
+        // Reader and recorder pair every read with its own kind of answer, and `check` lets only registers come here.
+        _ => RegisterOp::Absurd,
     }
 }
 
@@ -103,21 +107,4 @@ fn swap(from: &Value, to: &Value, values: &mut Interner) -> RegisterOp {
 
 fn moment(line: usize) -> Moment {
     line as Moment
-}
-
-#[derive(Default)]
-struct Interner {
-    ids: HashMap<Value, ValueId>,
-    values: Vec<Value>,
-}
-
-impl Interner {
-    fn id(&mut self, value: &Value) -> ValueId {
-        if let Some(&id) = self.ids.get(value) {
-            return id;
-        }
-        self.ids.insert(value.clone(), self.values.len());
-        self.values.push(value.clone());
-        self.values.len() - 1
-    }
 }

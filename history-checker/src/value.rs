@@ -1,5 +1,6 @@
 //! What a register holds and a key is called: JSON scalars, compared as written.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -158,6 +159,29 @@ impl fmt::Display for Key {
 
 fn as_str<S: Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name)
+}
+
+/// Numbers for values, so that an engine compares numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Interner {
+    ids: HashMap<Value, usize>,
+    values: Vec<Value>,
+}
+
+impl Interner {
+    pub(crate) fn id(&mut self, value: &Value) -> usize {
+        if let Some(&id) = self.ids.get(value) {
+            return id;
+        }
+        self.ids.insert(value.clone(), self.values.len());
+        self.values.push(value.clone());
+        self.values.len() - 1
+    }
+
+    /// By their numbers.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.values
+    }
 }
 
 #[cfg(test)]

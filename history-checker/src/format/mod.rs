@@ -1,8 +1,11 @@
 //! How histories are stored: one module per format.
 
+mod event;
 pub mod jsonl;
 
 use std::io;
+
+pub use event::{Completion, End, Event, Joiner};
 
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +41,7 @@ pub enum LineError {
         expected: &'static str,
     },
     /// `op` is not one of the format's.
-    #[error("unknown op `{0}` (expected read, write or cas)")]
+    #[error("unknown op `{0}` (expected read, write, cas, add, remove, enqueue or dequeue)")]
     UnknownOp(String),
     /// The value does not fit the operation.
     #[error("`value` of a {op} must be {expected}")]

@@ -40,11 +40,11 @@ fn a_field_of_the_wrong_type() {
     ));
     assert!(matches!(
         error(r#"{"process":1,"kind":"ok","op":"cas","value":[1],"time":1}"#),
-        LineError::Malformed(_)
+        LineError::WrongValue { op: "cas", .. }
     ));
     assert!(matches!(
         error(r#"{"process":1,"kind":"ok","op":"cas","value":[1,2,3],"time":1}"#),
-        LineError::Malformed(_)
+        LineError::WrongValue { op: "cas", .. }
     ));
 }
 
@@ -91,7 +91,10 @@ fn a_value_that_does_not_fit() {
     assert_eq!(error(r#"{"process":2,"kind":"invoke","op":"write","value":[1,2],"time":1}"#), scalar);
     let null = wrong("read's invocation", "null");
     assert_eq!(error(r#"{"process":2,"kind":"invoke","op":"read","value":1,"time":1}"#), null);
-    assert_eq!(error(r#"{"process":1,"kind":"ok","op":"read","time":1}"#), wrong("read", "a scalar"));
+    assert_eq!(
+        error(r#"{"process":1,"kind":"ok","op":"read","time":1}"#),
+        wrong("read", "a scalar, or an array of them")
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod cli;
 mod explanations;
 mod format_errors;
 mod generator;
+mod objects;
 mod planted;
 mod recorded;
 mod recorder;

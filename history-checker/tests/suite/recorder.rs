@@ -120,6 +120,6 @@ fn many_threads_share_one_log() {
     });
     let history: History = recorder.history();
     assert_eq!(history.operations().len(), 2000);
-    let answered = |outcome: &Outcome| matches!(outcome, Outcome::Ok { answer: Answer::Written, .. });
+    let answered = |outcome: &Outcome| matches!(outcome, Outcome::Ok { answer: Answer::Done, .. });
     assert!(history.operations().iter().all(|operation| answered(&operation.outcome)));
 }

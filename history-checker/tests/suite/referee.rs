@@ -60,9 +60,11 @@ fn after(operation: &Operation, failed_cas: FailedCas, state: &Value) -> Option<
         (Action::Cas { from, .. }, _) => from == state,
         (Action::Read, Outcome::Ok { answer: Answer::Read(value), .. }) => value == state,
         (Action::Read | Action::Write(_), _) => true,
+        (other, _) => unreachable!("{other} of a register"),
     };
     legal.then(|| match &operation.action {
         Action::Read => state.clone(),
         Action::Write(value) | Action::Cas { to: value, .. } => value.clone(),
+        other => unreachable!("{other} of a register"),
     })
 }

@@ -6,44 +6,15 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::format::LineError;
+use crate::format::{Completion, End, Event, LineError};
 use crate::history::{Action, Answer, FaultEdge};
 use crate::value::{Key, ScalarVisitor, Value};
 
-pub(super) enum Event {
-    Invoke { process: u64, key: Option<Key>, action: Action, time: u64 },
-    Complete(Completion),
-    Fault { name: String, edge: FaultEdge, time: u64 },
-}
-
-pub(super) struct Completion {
-    pub(super) process: u64,
-    pub(super) op: &'static str,
-    pub(super) key: Option<Key>,
-    pub(super) end: End,
-    pub(super) time: u64,
-}
-
-pub(super) enum End {
-    Ok {
-        answer: Answer,
-        /// What was asked, where the answer says it again.
-        repeated: Option<Action>,
-        version: Option<u64>,
-    },
-    Fail,
-    Info,
-}
-
-pub(super) fn op_name(action: &Action) -> &'static str {
-    match action {
-        Action::Read => "read",
-        Action::Write(_) => "write",
-        Action::Cas { .. } => "cas",
-    }
-}
-
-pub(super) fn parse(text: &[u8]) -> Result<Event, LineError> {
+/// What a line says.
+///
+/// # Errors
+/// It is not one of the format's.
+pub fn parse(text: &[u8]) -> Result<Event, LineError> {
     let raw: Raw<'_> =
         serde_json::from_slice(text).map_err(|error| LineError::Malformed(error.to_string()))?;
     match raw.fault {
@@ -89,24 +60,16 @@ fn fault(raw: Raw<'_>) -> Result<Event, LineError> {
 }
 
 fn operation(raw: Raw<'_>) -> Result<Event, LineError> {
-    let kind = raw.kind.ok_or(LineError::Missing("kind"))?;
-    let op = Op::parse(&raw.op.ok_or(LineError::Missing("op"))?)?;
+    let kind = raw.kind.as_deref().ok_or(LineError::Missing("kind"))?;
+    let op = Op::parse(raw.op.as_deref().ok_or(LineError::Missing("op"))?)?;
     let process = raw.process.ok_or(LineError::Missing("process"))?;
     let time = raw.time.ok_or(LineError::Missing("time"))?;
-    let key = raw.key.map(|key| Key::from(&*key));
-    let end = match &*kind {
+    let key = raw.key.as_deref().map(Key::from);
+    let end = match kind {
         "invoke" => return Ok(Event::Invoke { process, key, action: op.action(raw.value)?, time }),
-        "ok" if op == Op::Read => {
-            let Some(Payload::Scalar(value)) = raw.value else { return Err(wrong_value("read", "a scalar")) };
-            End::Ok { answer: Answer::Read(value), repeated: None, version: raw.version }
-        }
         "ok" => {
-            let answer = match op {
-                Op::Cas if raw.swapped == Some(false) => Answer::NotSwapped { seen: raw.seen },
-                Op::Cas => Answer::Swapped,
-                Op::Write | Op::Read => Answer::Written,
-            };
-            let given = raw.value.filter(|value| !matches!(value, Payload::Scalar(Value::Null)));
+            let (answer, repeats) = answer(op, &raw)?;
+            let given = raw.value.filter(|value| repeats && !matches!(value, Payload::Scalar(Value::Null)));
             let repeated = given.map(|value| op.action(Some(value))).transpose()?;
             End::Ok { answer, repeated, version: raw.version }
         }
@@ -117,21 +80,42 @@ fn operation(raw: Raw<'_>) -> Result<Event, LineError> {
     Ok(Event::Complete(Completion { process, op: op.name(), key, end, time }))
 }
 
+/// The answer, and whether `value` is what was asked.
+fn answer(op: Op, raw: &Raw<'_>) -> Result<(Answer, bool), LineError> {
+    Ok(match (op, &raw.value) {
+        (Op::Read | Op::Dequeue, Some(Payload::Scalar(value))) => (Answer::Read(value.clone()), false),
+        (Op::Read, Some(Payload::List(values))) => (Answer::Elements(values.clone()), false),
+        (Op::Read, None) => return Err(wrong_value("read", "a scalar, or an array of them")),
+        (Op::Dequeue, _) => return Err(wrong_value("dequeue", "a scalar")),
+        (Op::Cas, _) if raw.swapped == Some(false) => (Answer::NotSwapped { seen: raw.seen.clone() }, true),
+        (Op::Cas, _) => (Answer::Swapped, true),
+        (Op::Write | Op::Add | Op::Remove | Op::Enqueue, _) => (Answer::Done, true),
+    })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Op {
     Read,
     Write,
     Cas,
+    Add,
+    Remove,
+    Enqueue,
+    Dequeue,
 }
 
 impl Op {
     fn parse(name: &str) -> Result<Op, LineError> {
-        match name {
-            "read" => Ok(Op::Read),
-            "write" => Ok(Op::Write),
-            "cas" => Ok(Op::Cas),
-            other => Err(LineError::UnknownOp(other.to_owned())),
-        }
+        Ok(match name {
+            "read" => Op::Read,
+            "write" => Op::Write,
+            "cas" => Op::Cas,
+            "add" => Op::Add,
+            "remove" => Op::Remove,
+            "enqueue" => Op::Enqueue,
+            "dequeue" => Op::Dequeue,
+            other => return Err(LineError::UnknownOp(other.to_owned())),
+        })
     }
 
     fn name(self) -> &'static str {
@@ -139,6 +123,10 @@ impl Op {
             Op::Read => "read",
             Op::Write => "write",
             Op::Cas => "cas",
+            Op::Add => "add",
+            Op::Remove => "remove",
+            Op::Enqueue => "enqueue",
+            Op::Dequeue => "dequeue",
         }
     }
 
@@ -146,10 +134,18 @@ impl Op {
         match (self, value) {
             (Op::Read, None | Some(Payload::Scalar(Value::Null))) => Ok(Action::Read),
             (Op::Read, Some(_)) => Err(wrong_value("read's invocation", "null")),
-            (Op::Write, Some(Payload::Scalar(value))) => Ok(Action::Write(value)),
-            (Op::Write, _) => Err(wrong_value("write", "a scalar")),
-            (Op::Cas, Some(Payload::Pair(from, to))) => Ok(Action::Cas { from, to }),
+            (Op::Dequeue, None | Some(Payload::Scalar(Value::Null))) => Ok(Action::Dequeue),
+            (Op::Dequeue, Some(_)) => Err(wrong_value("dequeue's invocation", "null")),
+            (Op::Cas, Some(Payload::List(pair))) => match <[Value; 2]>::try_from(pair) {
+                Ok([from, to]) => Ok(Action::Cas { from, to }),
+                Err(_) => Err(wrong_value("cas", "a pair [from,to] of scalars")),
+            },
             (Op::Cas, _) => Err(wrong_value("cas", "a pair [from,to] of scalars")),
+            (Op::Write, Some(Payload::Scalar(value))) => Ok(Action::Write(value)),
+            (Op::Add, Some(Payload::Scalar(value))) => Ok(Action::Add(value)),
+            (Op::Remove, Some(Payload::Scalar(value))) => Ok(Action::Remove(value)),
+            (Op::Enqueue, Some(Payload::Scalar(value))) => Ok(Action::Enqueue(value)),
+            (op, _) => Err(wrong_value(op.name(), "a scalar")),
         }
     }
 }
@@ -165,7 +161,7 @@ fn unknown_kind(kind: &str, expected: &'static str) -> LineError {
 /// What `value` may hold.
 enum Payload {
     Scalar(Value),
-    Pair(Value, Value),
+    List(Vec<Value>),
 }
 
 impl<'de> Deserialize<'de> for Payload {
@@ -180,16 +176,15 @@ impl<'de> Visitor<'de> for PayloadVisitor {
     type Value = Payload;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON scalar or a pair of them")
+        f.write_str("a JSON scalar or an array of them")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Payload, A::Error> {
-        let from = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-        let to = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(1, &self))?;
-        match seq.next_element::<Value>()? {
-            None => Ok(Payload::Pair(from, to)),
-            Some(_) => Err(de::Error::invalid_length(3, &self)),
+        let mut values = Vec::new();
+        while let Some(value) = seq.next_element()? {
+            values.push(value);
         }
+        Ok(Payload::List(values))
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Payload, E> {

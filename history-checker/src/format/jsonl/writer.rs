@@ -60,7 +60,8 @@ pub fn write_completion(sink: impl Write, operation: &Operation) -> io::Result<(
             let line = Line { version: *version, ..Line::new(operation, "ok", mark.time) };
             match answer {
                 Answer::Read(value) => Line { value: Some(Payload::Scalar(value)), ..line },
-                Answer::Written => Line { value: Some(asked(&operation.action)), ..line },
+                Answer::Elements(values) => Line { value: Some(Payload::List(values)), ..line },
+                Answer::Done => Line { value: Some(asked(&operation.action)), ..line },
                 Answer::Swapped => {
                     Line { value: Some(asked(&operation.action)), swapped: Some(true), ..line }
                 }
@@ -110,7 +111,7 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(operation: &'a Operation, kind: &'static str, time: u64) -> Line<'a> {
-        let op = super::line::op_name(&operation.action);
+        let op = operation.action.name();
         let (process, key) = (operation.process, operation.key.as_ref());
         Line { process, kind, op, key, value: None, swapped: None, seen: None, version: None, time }
     }
@@ -128,12 +129,15 @@ struct FaultLine<'a> {
 enum Payload<'a> {
     Scalar(&'a Value),
     Pair([&'a Value; 2]),
+    List(&'a [Value]),
 }
 
 fn asked(action: &Action) -> Payload<'_> {
     match action {
-        Action::Read => Payload::Scalar(&Value::Null),
-        Action::Write(value) => Payload::Scalar(value),
+        Action::Read | Action::Dequeue => Payload::Scalar(&Value::Null),
+        Action::Write(value) | Action::Add(value) | Action::Remove(value) | Action::Enqueue(value) => {
+            Payload::Scalar(value)
+        }
         Action::Cas { from, to } => Payload::Pair([from, to]),
     }
 }

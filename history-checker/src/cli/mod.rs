@@ -1,0 +1,106 @@
+//! The command line: one module per subcommand.
+
+mod check;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use history_checker::{FailedCas, ModelKind};
+
+/// Decides whether recorded histories are linearizable.
+#[derive(Parser)]
+#[command(name = "history-checker", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check histories in JSON lines. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
+    Check(check::Args),
+}
+
+/// What a history is of.
+#[derive(Clone, Copy, ValueEnum)]
+enum ModelArg {
+    /// One register: read, write.
+    Register,
+    /// One register: read, write, cas.
+    CasRegister,
+    /// A register for each key: read, write, cas.
+    Map,
+    /// A counter for each key: add, read.
+    Counter,
+    /// A set for each key: add, remove, read.
+    Set,
+    /// A first-in-first-out queue for each key: enqueue, dequeue.
+    Queue,
+}
+
+/// What a cas that is recorded as `fail` says.
+#[derive(Clone, Copy, ValueEnum)]
+enum FailedCasArg {
+    /// The register did not hold what was expected.
+    Observe,
+    /// Nothing.
+    Drop,
+}
+
+/// What became of a file, from good to bad: another order than that of the codes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    Linearizable,
+    Unknown,
+    NotLinearizable,
+    BadFile,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Clap's own code for a wrong command line would read as "unknown".
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::BadFile } else { Exit::Linearizable };
+            let _printed = error.print();
+            return exit.code();
+        }
+    };
+    let exit = match cli.command {
+        Command::Check(args) => check::run(&args),
+    };
+    exit.code()
+}
+
+impl Exit {
+    fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Linearizable => 0,
+            Exit::NotLinearizable => 1,
+            Exit::Unknown => 2,
+            Exit::BadFile => 3,
+        })
+    }
+}
+
+impl From<ModelArg> for ModelKind {
+    fn from(model: ModelArg) -> ModelKind {
+        match model {
+            ModelArg::Register => ModelKind::Register,
+            ModelArg::CasRegister => ModelKind::CasRegister,
+            ModelArg::Map => ModelKind::Map,
+            ModelArg::Counter => ModelKind::Counter,
+            ModelArg::Set => ModelKind::Set,
+            ModelArg::Queue => ModelKind::Queue,
+        }
+    }
+}
+
+impl From<FailedCasArg> for FailedCas {
+    fn from(failed_cas: FailedCasArg) -> FailedCas {
+        match failed_cas {
+            FailedCasArg::Observe => FailedCas::Observe,
+            FailedCasArg::Drop => FailedCas::Drop,
+        }
+    }
+}

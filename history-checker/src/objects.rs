@@ -1,0 +1,162 @@
+//! Objects other than registers: counters, sets and queues, each decided by the search.
+
+use crate::check::{ModelKind, Options, judged};
+use crate::engine::search::{Frontier, Search, linearize};
+use crate::history::{Action, Answer, History, Operation, Outcome};
+use crate::model::Model;
+use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
+use crate::report::{Engine, Unexplained, Verdict, Violation};
+use crate::timeline::{Entry, Moment, Timeline};
+use crate::value::{Interner, Value};
+
+/// Decides the operations of one object.
+pub(crate) fn decide(
+    history: &History,
+    indices: &[usize],
+    kind: ModelKind,
+    options: &Options,
+) -> (Engine, Verdict) {
+    match kind {
+        ModelKind::Queue => {
+            let object = Object::new(history, indices, queue_op);
+            object.decide(&Queue, options, |state, values| list(state.iter(), values, ["<", ">"]))
+        }
+        ModelKind::Set => {
+            let object = Object::new(history, indices, set_op);
+            object.decide(&Set, options, |state, values| list(state.iter(), values, ["{", "}"]))
+        }
+        _ => {
+            let object = Object::new(history, indices, counter_op);
+            let initial = integer(&options.initial).unwrap_or(0);
+            object.decide(&Counter { initial }, options, |state, _| state.to_string())
+        }
+    }
+}
+
+/// The number that a counter holds or is given; `Null` is none.
+pub(crate) fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        _ => None,
+    }
+}
+
+struct Object<'a, Op> {
+    history: &'a History,
+    timeline: Timeline<Op>,
+    /// The operation of each entry.
+    sources: Vec<usize>,
+    values: Vec<Value>,
+}
+
+impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
+    fn new(
+        history: &'a History,
+        indices: &[usize],
+        op: impl Fn(&Action, Option<&Answer>, &mut Interner) -> Option<Op>,
+    ) -> Self {
+        let mut interner = Interner::default();
+        let (mut entries, mut sources) = (Vec::new(), Vec::new());
+        for &index in indices {
+            let operation = &history.operations()[index];
+            let (answer, returned) = match &operation.outcome {
+                Outcome::Ok { returned, answer, .. } => (Some(answer), Some(returned.line as Moment)),
+                Outcome::NotApplied { .. } => continue,
+                Outcome::Unknown { .. } => (None, None),
+            };
+            if let Some(op) = op(&operation.action, answer, &mut interner) {
+                entries.push(Entry { op, invoked: operation.invoked.line as Moment, returned });
+                sources.push(index);
+            }
+        }
+        Object { history, timeline: Timeline::new(entries), sources, values: interner.into_values() }
+    }
+
+    fn decide<M: Model<Op = Op>>(
+        &self,
+        model: &M,
+        options: &Options,
+        show: impl Fn(&M::State, &[Value]) -> String,
+    ) -> (Engine, Verdict) {
+        let (verdict, configurations) = match linearize(model, &self.timeline, options.budget) {
+            Search::Found { order, configurations } => {
+                let source = |entry: usize| self.sources[entry];
+                (judged(model, &self.timeline, source, order), configurations)
+            }
+            Search::Impossible { frontier, configurations } => {
+                (Verdict::NotLinearizable(self.dead_end(&frontier, show)), configurations)
+            }
+            Search::GaveUp { frontier, configurations } => {
+                (Verdict::Unknown(self.spent(&frontier, configurations)), configurations)
+            }
+        };
+        (Engine::Search { because: "the model is not a register".to_owned(), configurations }, verdict)
+    }
+
+    fn dead_end<S>(&self, frontier: &Frontier<S>, show: impl Fn(&S, &[Value]) -> String) -> Violation {
+        let mut states: Vec<String> =
+            frontier.states.iter().map(|(state, _)| show(state, &self.values)).collect();
+        if states.len() == Frontier::<S>::STATES {
+            states.push("something else".to_owned());
+        }
+        let sentence = format!(
+            "{} fits nowhere: every order that explains what returned before it leaves {}.",
+            self.operation(frontier.entry),
+            states.join(" or ")
+        );
+        let writers = frontier.states.iter().filter_map(|(_, by)| *by);
+        let mut operations: Vec<usize> =
+            writers.chain([frontier.entry]).map(|entry| self.sources[entry]).collect();
+        operations.sort_unstable();
+        operations.dedup();
+        Violation { sentence, operations }
+    }
+
+    fn spent<S>(&self, frontier: &Frontier<S>, configurations: u64) -> Unexplained {
+        let (explained, total) = (frontier.explained, self.timeline.completed());
+        let sentence = format!(
+            "gave up after {configurations} configurations: {explained} of {total} completed operations are explained, but not yet {}",
+            self.operation(frontier.entry)
+        );
+        Unexplained { sentence, explained, next: Some(self.sources[frontier.entry]) }
+    }
+
+    fn operation(&self, entry: usize) -> &'a Operation {
+        &self.history.operations()[self.sources[entry]]
+    }
+}
+
+fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[Value], [open, close]: [&str; 2]) -> String {
+    let values: Vec<String> = state.map(|&id| values[id].to_string()).collect();
+    format!("{open}{}{close}", values.join(", "))
+}
+
+/// What an operation says about a counter; `None` if nothing.
+fn counter_op(action: &Action, answer: Option<&Answer>, _: &mut Interner) -> Option<CounterOp> {
+    match (action, answer) {
+        (Action::Add(amount), _) => integer(amount).map(CounterOp::Add),
+        (_, Some(Answer::Read(value))) => integer(value).map(CounterOp::Observe),
+        _ => None,
+    }
+}
+
+fn set_op(action: &Action, answer: Option<&Answer>, values: &mut Interner) -> Option<SetOp> {
+    match (action, answer) {
+        (Action::Add(value), _) => Some(SetOp::Add(values.id(value))),
+        (Action::Remove(value), _) => Some(SetOp::Remove(values.id(value))),
+        (_, Some(Answer::Elements(elements))) => {
+            Some(SetOp::Observe(elements.iter().map(|value| values.id(value)).collect()))
+        }
+        (_, Some(Answer::Read(Value::Null))) => Some(SetOp::Observe(Default::default())),
+        _ => None,
+    }
+}
+
+fn queue_op(action: &Action, answer: Option<&Answer>, values: &mut Interner) -> Option<QueueOp> {
+    Some(match (action, answer) {
+        (Action::Enqueue(value), _) => QueueOp::Enqueue(values.id(value)),
+        (_, Some(Answer::Read(Value::Null))) => QueueOp::FoundEmpty,
+        (_, Some(Answer::Read(value))) => QueueOp::Took(values.id(value)),
+        _ => QueueOp::TookUnseen,
+    })
+}
