@@ -40,6 +40,7 @@ mod objects;
 mod recorder;
 mod register_history;
 pub mod report;
+pub mod stream;
 pub mod timeline;
 mod value;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::LineError;
-use crate::history::{Action, Answer, FaultEdge, History, Outcome};
+use crate::history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 use crate::value::Key;
 
 /// One line.
@@ -107,27 +107,41 @@ impl Joiner {
     fn complete(&mut self, line: usize, completion: Completion) -> Result<(), LineError> {
         let process = completion.process;
         let &index = self.open.get(&process).ok_or(LineError::NotInvoked { process })?;
-        let operation = &self.history.operations()[index];
-        let differs = |what| Err(LineError::Differs { what, line: operation.invoked.line });
-        if completion.op != operation.action.name() {
-            return differs("op");
-        }
-        if completion.key.is_some() && completion.key != operation.key {
-            return differs("key");
-        }
-        if let End::Ok { repeated: Some(repeated), .. } = &completion.end
-            && *repeated != operation.action
-        {
-            return differs("value");
-        }
+        completion.fits(&self.history.operations()[index])?;
         self.open.remove(&process);
         let mark = self.history.advance(line, completion.time);
-        let outcome = match completion.end {
+        self.history.complete(index, completion.end.outcome(mark));
+        Ok(())
+    }
+}
+
+impl Completion {
+    /// Whether it may complete this operation.
+    ///
+    /// # Errors
+    /// It is of another one.
+    pub(crate) fn fits(&self, operation: &Operation) -> Result<(), LineError> {
+        let differs = |what| Err(LineError::Differs { what, line: operation.invoked.line });
+        if self.op != operation.action.name() {
+            return differs("op");
+        }
+        if self.key.is_some() && self.key != operation.key {
+            return differs("key");
+        }
+        match &self.end {
+            End::Ok { repeated: Some(repeated), .. } if *repeated != operation.action => differs("value"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl End {
+    /// What it says of an operation.
+    pub(crate) fn outcome(self, mark: Mark) -> Outcome {
+        match self {
             End::Ok { answer, version, .. } => Outcome::Ok { returned: mark, answer, version },
             End::Fail => Outcome::NotApplied { returned: mark },
             End::Info => Outcome::Unknown { gave_up: Some(mark) },
-        };
-        self.history.complete(index, outcome);
-        Ok(())
+        }
     }
 }

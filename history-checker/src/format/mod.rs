@@ -65,6 +65,12 @@ pub enum LineError {
         /// Of the open invocation.
         line: usize,
     },
+    /// Only registers are checked while they are read.
+    #[error("a {op} is no operation of a register")]
+    NoRegister {
+        /// Its name.
+        op: &'static str,
+    },
     /// The answer is to another question.
     #[error("the completion is of another {what} than its invocation (line {line})")]
     Differs {

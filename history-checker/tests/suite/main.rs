@@ -15,3 +15,4 @@ mod recorder;
 mod referee;
 mod script;
 mod speed;
+mod stream;

@@ -1,0 +1,202 @@
+//! Checking while it happens: registers, with memory for what is in flight and no more.
+//!
+//! Engine B, event by event (`register`). What can only lead to a contradiction if it is seen again is forgotten
+//! (`settle`), so that a value that turns up again later is one that nobody could have read. Values need not be
+//! unique: a verdict is exact as long as everything that was observed had one possible writer at that time. Where it
+//! had two the key is [undecided](Undecided), from there on; checking the recorded history may still decide it.
+
+mod chaining;
+mod cluster;
+mod register;
+mod settle;
+
+use std::collections::HashMap;
+
+use register::{Ended, Register};
+
+use crate::check::FailedCas;
+use crate::format::{Completion, Event, LineError};
+use crate::history::{Action, Mark, Operation, Outcome};
+use crate::value::{Key, Value};
+
+/// Checks registers, one for each key, while they are used, or while their history is read.
+///
+/// ```
+/// use history_checker::format::jsonl;
+/// use history_checker::stream::Checker;
+///
+/// let lines = [
+///     r#"{"process":0,"kind":"invoke","op":"write","value":1,"time":1}"#,
+///     r#"{"process":0,"kind":"ok","op":"write","time":2}"#,
+///     r#"{"process":1,"kind":"invoke","op":"read","time":3}"#,
+///     r#"{"process":1,"kind":"ok","op":"read","value":null,"time":4}"#,
+/// ];
+/// let mut checker = Checker::default();
+/// let found = lines.iter().zip(1..).find_map(|(text, line)| {
+///     let event = jsonl::parse(text.as_bytes()).unwrap();
+///     checker.observe(line, event).unwrap().cloned()
+/// });
+/// assert!(found.unwrap().sentence.contains("read that saw null"));
+/// ```
+#[derive(Debug, Default)]
+pub struct Checker {
+    initial: Value,
+    failed_cas: FailedCas,
+    /// By process. One that never completes, and of which no `info` says so, keeps all that comes after it.
+    in_flight: HashMap<u64, InFlight>,
+    keys: HashMap<Option<Key>, State>,
+    completed: u64,
+    most_remembered: usize,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    operation: Operation,
+    /// What it writes, in its register.
+    cluster: Option<u64>,
+}
+
+#[derive(Debug)]
+enum State {
+    Fine(Register),
+    Violated(Violation),
+    Undecided(Undecided),
+}
+
+/// A contradiction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Of which register.
+    pub key: Option<Key>,
+    /// Where it became certain.
+    pub line: usize,
+    /// Which operation cannot be explained, and what makes it impossible, with line numbers.
+    pub sentence: String,
+}
+
+/// Something that only the whole history may decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// Of which register.
+    pub key: Option<Key>,
+    /// Where.
+    pub line: usize,
+    /// Why.
+    pub sentence: String,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamReport {
+    /// The first contradiction of each key that has one, in the order of lines.
+    pub violations: Vec<Violation>,
+    /// Keys that were not checked to the end, in the order of lines.
+    pub undecided: Vec<Undecided>,
+    /// How many keys there were.
+    pub keys: usize,
+    /// Operations that completed.
+    pub completed: u64,
+    /// Operations that never did.
+    pub open: usize,
+    /// The most writes that any one key had to remember at once.
+    pub most_remembered: usize,
+}
+
+impl Checker {
+    /// Registers that hold `initial` at first.
+    #[must_use]
+    pub fn new(initial: Value, failed_cas: FailedCas) -> Checker {
+        Checker { initial, failed_cas, ..Checker::default() }
+    }
+
+    /// Takes the next line. Says so where it makes a contradiction certain: the first of its key, once.
+    ///
+    /// # Errors
+    /// It does not fit what came before, or is of no register; the line counts for nothing.
+    pub fn observe(&mut self, line: usize, event: Event) -> Result<Option<&Violation>, LineError> {
+        match event {
+            Event::Fault { .. } => Ok(None),
+            Event::Invoke { process, key, action, time } => {
+                self.invoke(Mark { line, time }, process, key, action)?;
+                Ok(None)
+            }
+            Event::Complete(completion) => self.complete(line, completion),
+        }
+    }
+
+    /// What was found until now.
+    #[must_use]
+    pub fn report(&self) -> StreamReport {
+        let mut report = StreamReport {
+            keys: self.keys.len(),
+            completed: self.completed,
+            open: self.in_flight.len(),
+            most_remembered: self.most_remembered,
+            ..StreamReport::default()
+        };
+        for state in self.keys.values() {
+            match state {
+                State::Fine(register) => report.open += register.unknown(),
+                State::Violated(violation) => report.violations.push(violation.clone()),
+                State::Undecided(undecided) => report.undecided.push(undecided.clone()),
+            }
+        }
+        report.violations.sort_by_key(|violation| violation.line);
+        report.undecided.sort_by_key(|undecided| undecided.line);
+        report
+    }
+
+    fn invoke(
+        &mut self,
+        invoked: Mark,
+        process: u64,
+        key: Option<Key>,
+        action: Action,
+    ) -> Result<(), LineError> {
+        if let Some(earlier) = self.in_flight.get(&process) {
+            let line = earlier.operation.invoked.line;
+            return Err(LineError::AlreadyOpen { process, line });
+        }
+        if !matches!(action, Action::Read | Action::Write(_) | Action::Cas { .. }) {
+            return Err(LineError::NoRegister { op: action.name() });
+        }
+        let operation =
+            Operation { process, key, action, invoked, outcome: Outcome::Unknown { gave_up: None } };
+        let initial = &self.initial;
+        let state = self.keys.entry(operation.key.clone());
+        let cluster = match state.or_insert_with(|| State::Fine(Register::new(initial.clone()))) {
+            State::Fine(register) => register.invoke(&operation),
+            State::Violated(_) | State::Undecided(_) => None,
+        };
+        self.in_flight.insert(process, InFlight { operation, cluster });
+        Ok(())
+    }
+
+    fn complete(&mut self, line: usize, completion: Completion) -> Result<Option<&Violation>, LineError> {
+        let process = completion.process;
+        let Some(InFlight { operation, .. }) = self.in_flight.get(&process) else {
+            return Err(LineError::NotInvoked { process });
+        };
+        completion.fits(operation)?;
+        let Some(InFlight { mut operation, cluster }) = self.in_flight.remove(&process) else {
+            return Ok(None);
+        };
+        let returned = Mark { line, time: completion.time };
+        operation.outcome = completion.end.outcome(returned);
+        self.completed += 1;
+        let key = operation.key.clone();
+        let Some(state) = self.keys.get_mut(&key) else { return Ok(None) };
+        let State::Fine(register) = state else { return Ok(None) };
+        let ended = register.complete(operation, cluster, self.failed_cas);
+        self.most_remembered = self.most_remembered.max(register.remembered());
+        match ended {
+            Ok(()) => return Ok(None),
+            Err(Ended::Impossible(sentence)) => *state = State::Violated(Violation { key, line, sentence }),
+            Err(Ended::Undecided(sentence)) => *state = State::Undecided(Undecided { key, line, sentence }),
+        }
+        Ok(match state {
+            State::Violated(violation) => Some(violation),
+            _ => None,
+        })
+    }
+}
