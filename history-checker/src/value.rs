@@ -52,6 +52,13 @@ impl From<&str> for Value {
     }
 }
 
+/// `None` is the absence of a value.
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
 impl From<String> for Value {
     fn from(text: String) -> Value {
         Value::Text(text.into())

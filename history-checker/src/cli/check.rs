@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use history_checker::format::jsonl;
-use history_checker::{Budget, Method, Options, Report, Summary, Value, check};
+use history_checker::{Budget, Checker, Method, Options, Report, Summary, Value, check};
 
-use super::{Exit, FailedCasArg, ModelArg};
+use super::{Exit, FailedCasArg, ModelArg, stream};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -29,10 +29,17 @@ pub(super) struct Args {
     /// Use the search even where the faster engine is exact.
     #[arg(long)]
     search_only: bool,
+    /// Check while reading, with memory for what is in flight only: for histories longer than memory, and for pipes
+    /// (`-`). Every key is a register of its own; where an answer has two possible writers the verdict is unknown.
+    #[arg(long, conflicts_with_all = ["search_only", "budget"])]
+    stream: bool,
 }
 
 /// Checks every file, and says what the worst verdict was.
 pub(super) fn run(args: &Args) -> Exit {
+    if args.stream {
+        return args.files.iter().map(|file| stream_file(file, args)).max().unwrap_or(Exit::BadFile);
+    }
     let outcomes: Vec<anyhow::Result<Report>> =
         args.files.iter().map(|file| check_file(file, args)).collect();
     if let [Ok(report)] = &outcomes[..] {
@@ -44,6 +51,19 @@ pub(super) fn run(args: &Args) -> Exit {
         eprintln!("error: {error:#}");
     }
     outcomes.iter().map(exit).max().unwrap_or(Exit::BadFile)
+}
+
+fn stream_file(file: &Path, args: &Args) -> Exit {
+    let checker = Checker::new(args.initial.clone(), args.failed_cas.into());
+    let registers = matches!(args.model, ModelArg::Register | ModelArg::CasRegister | ModelArg::Map);
+    let checked = match registers {
+        true => stream::run(file, checker).with_context(|| file.display().to_string()),
+        false => Err(anyhow::anyhow!("--stream checks registers only")),
+    };
+    checked.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        Exit::BadFile
+    })
 }
 
 fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {

@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod stream;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cluster::{Chain, Cluster, Witness};
+use super::cluster::{Chain, Cluster};
 use super::register::{Ended, Register, moment};
 use crate::history::Operation;
 use crate::timeline::Moment;
@@ -112,14 +112,11 @@ impl Register {
         let Some(other) = others.filter(clashes).min_by_key(|other| other.first_return.0) else {
             return Ok(());
         };
-        let say = |before: &Chain, after: &Chain| {
-            format!(
-                "{} was over before {} was invoked",
-                words(&before.first_return.1),
-                words(&after.last_invocation.1)
-            )
+        let (old, new) = match this.last_invocation.0 > other.last_invocation.0 {
+            true => (this, other),
+            false => (other, this),
         };
-        Err(Ended::Impossible(format!("{}; but {}.", say(other, this), say(this, other))))
+        Err(Ended::Impossible(format!("{}; but {}.", follows(old, new), follows(new, old))))
     }
 
     /// A write, in words.
@@ -132,8 +129,13 @@ impl Register {
     }
 }
 
-fn words(witness: &Witness) -> String {
-    witness.as_ref().map_or_else(|| "the initial value".to_owned(), ToString::to_string)
+/// Why something of the one chain comes after the other, in words.
+fn follows(this: &Chain, other: &Chain) -> String {
+    let late = this.last_invocation.1.as_ref().map_or_else(String::new, ToString::to_string);
+    match &other.first_return.1 {
+        Some(early) => format!("{late} was invoked after {early} was over"),
+        None => format!("{late} comes after the initial value, which was there before everything"),
+    }
 }
 
 fn returned(operation: &Operation) -> Moment {

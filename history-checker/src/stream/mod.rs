@@ -11,12 +11,14 @@ mod register;
 mod settle;
 
 use std::collections::HashMap;
+use std::fmt;
 
 use register::{Ended, Register};
 
 use crate::check::FailedCas;
 use crate::format::{Completion, Event, LineError};
 use crate::history::{Action, Mark, Operation, Outcome};
+use crate::report::Summary;
 use crate::value::{Key, Value};
 
 /// Checks registers, one for each key, while they are used, or while their history is read.
@@ -47,6 +49,31 @@ pub struct Checker {
     keys: HashMap<Option<Key>, State>,
     completed: u64,
     most_remembered: usize,
+}
+
+/// In one line for each key of which there is something to say.
+impl fmt::Display for StreamReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match (self.violations.is_empty(), self.undecided.is_empty()) {
+            (false, _) => Summary::NotLinearizable,
+            (true, false) => Summary::Unknown,
+            (true, true) => Summary::Linearizable,
+        };
+        let StreamReport { keys, completed, open, most_remembered, .. } = self;
+        write!(
+            f,
+            "{verdict}: {completed} operations completed, {open} open, {keys} keys; checked while read, \
+             at most {most_remembered} writes of a key remembered"
+        )?;
+        let key = |key: &Option<Key>| key.as_ref().map_or_else(String::new, |key| format!("key {key}, "));
+        for Violation { key: of, line, sentence } in &self.violations {
+            write!(f, "\n  {}line {line}: {sentence}", key(of))?;
+        }
+        for Undecided { key: of, line, sentence } in &self.undecided {
+            write!(f, "\n  {}line {line}: not decided: {sentence}; check it without --stream", key(of))?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

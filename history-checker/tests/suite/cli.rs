@@ -143,3 +143,18 @@ fn the_report_names_verdict_engine_and_choice() {
         assert!(stdout.contains(expected), "{stdout}");
     }
 }
+
+#[test]
+fn a_stream_is_checked_while_it_is_read() {
+    let files = Files::new();
+    let run = |name: &str| files.run(&[name], &["--model", "map", "--stream"]);
+    for (name, code) in [("good", 0), ("bad", 1), ("keys", 0), ("hard", 2), ("broken", 3), ("missing", 3)] {
+        assert_eq!(run(name).status.code(), Some(code), "{name}: {:?}", run(name));
+    }
+    let stdout = String::from_utf8(run("bad").stdout).unwrap();
+    assert!(stdout.starts_with("line 4: process 0's read that saw null (lines 3–4)"), "{stdout}");
+    assert!(stdout.contains("checked while read") && stdout.contains("remembered"), "{stdout}");
+    let stderr = String::from_utf8(run("broken").stderr).unwrap();
+    assert!(stderr.contains("line 3: process 0 completes an operation that it did not invoke"), "{stderr}");
+    assert_eq!(files.code(&["good"], &["--model", "set", "--stream"]), 3);
+}

@@ -107,8 +107,8 @@ fn a_violation_is_told_at_the_line_that_makes_it_certain() {
     assert_eq!(violation.line, 6);
     assert_eq!(
         violation.sentence,
-        "process 1's write of 2 (lines 3–4) was over before process 2's read that saw 1 (lines 5–6) was invoked; \
-         but process 0's write of 1 (lines 1–2) was over before process 1's write of 2 (lines 3–4) was invoked."
+        "process 2's read that saw 1 (lines 5–6) was invoked after process 1's write of 2 (lines 3–4) was over; \
+         but process 1's write of 2 (lines 3–4) was invoked after process 0's write of 1 (lines 1–2) was over."
     );
 }
 

@@ -1,11 +1,16 @@
 //! Writing a history down while it happens, with types that cannot file a timeout as a failure.
 
+mod client;
+
 use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::format::jsonl;
-use crate::history::{Action, Answer, FaultEdge, History, Mark, Outcome};
+pub use client::{Client, Swap};
+
+use crate::format::{Completion, End, Event, jsonl};
+use crate::history::{Action, Answer, FaultEdge, History};
+use crate::stream::{Checker, Violation};
 use crate::value::{Key, Value};
 
 /// Records the operations of many concurrent clients, in memory and as JSON lines. Clones share one log.
@@ -66,6 +71,13 @@ struct Log {
     processes: u64,
     sink: Option<Box<dyn Write + Send>>,
     failure: Option<io::Error>,
+    watch: Option<Watch>,
+}
+
+/// A checker that sees every operation, and who hears of what it finds.
+struct Watch {
+    checker: Checker,
+    tell: Box<dyn FnMut(&Violation) + Send>,
 }
 
 impl Recorder {
@@ -81,7 +93,7 @@ impl Recorder {
     }
 
     fn with(sink: Option<Box<dyn Write + Send>>) -> Recorder {
-        let log = Log { history: History::default(), processes: 0, sink, failure: None };
+        let log = Log { history: History::default(), processes: 0, sink, failure: None, watch: None };
         Recorder { log: Arc::new(Mutex::new(log)) }
     }
 
@@ -101,6 +113,12 @@ impl Recorder {
         let at = log.history.advance(line, time);
         log.history.add_fault(name.to_owned(), edge, at);
         log.stream(|sink, _| jsonl::write_fault(sink, name, edge, time));
+    }
+
+    /// Has everything that is invoked from now on checked while it happens; `tell` hears of each violation at once,
+    /// on the thread of the client whose answer shows it.
+    pub fn watch(&self, checker: Checker, tell: impl FnMut(&Violation) + Send + 'static) {
+        lock(&self.log).watch = Some(Watch { checker, tell: Box::new(tell) });
     }
 
     /// A copy of everything recorded so far. Operations under way are open in it.
@@ -149,6 +167,7 @@ impl Process {
         let mut log = lock(&self.log);
         let line = log.history.next_line();
         let invoked = log.history.advance(line, time);
+        log.show(line, || Event::Invoke { process: self.id, key: key.clone(), action: action.clone(), time });
         let operation = log.history.invoke(self.id, key, action, invoked);
         log.stream(|sink, history| jsonl::write_invocation(sink, &history.operations()[operation]));
         drop(log);
@@ -166,24 +185,27 @@ impl<A> Open<A> {
     /// timeout, a lost connection — use [`Open::unknown`].
     #[must_use = "the process can go on"]
     pub fn not_applied(self, time: u64) -> Process {
-        self.complete(time, |returned| Outcome::NotApplied { returned })
+        self.complete(time, End::Fail)
     }
 
     /// Nobody knows. The process ends here; take a fresh one from [`Recorder::process`].
     pub fn unknown(self, time: u64) {
-        let _ended = self.complete(time, |mark| Outcome::Unknown { gave_up: Some(mark) });
+        let _ended = self.complete(time, End::Info);
     }
 
     fn answered(self, answer: Answer, time: u64) -> Process {
         let version = self.version;
-        self.complete(time, |returned| Outcome::Ok { returned, answer, version })
+        self.complete(time, End::Ok { answer, repeated: None, version })
     }
 
-    fn complete(self, time: u64, outcome: impl FnOnce(Mark) -> Outcome) -> Process {
+    fn complete(self, time: u64, end: End) -> Process {
         let mut log = lock(&self.process.log);
         let line = log.history.next_line();
         let mark = log.history.advance(line, time);
-        log.history.complete(self.operation, outcome(mark));
+        let op = log.history.operations()[self.operation].action.name();
+        let process = self.process.id;
+        log.show(line, || Event::Complete(Completion { process, op, key: None, end: end.clone(), time }));
+        log.history.complete(self.operation, end.outcome(mark));
         log.stream(|sink, history| jsonl::write_completion(sink, &history.operations()[self.operation]));
         drop(log);
         self.process
@@ -221,6 +243,14 @@ impl Open<Cas> {
 }
 
 impl Log {
+    /// The checker has not seen what was invoked before it came, and says so; that is no violation.
+    fn show(&mut self, line: usize, event: impl FnOnce() -> Event) {
+        let Some(Watch { checker, tell }) = &mut self.watch else { return };
+        if let Ok(Some(violation)) = checker.observe(line, event()) {
+            tell(violation);
+        }
+    }
+
     /// After its first error the sink gets nothing more: a gap in a history would be a lie.
     fn stream(&mut self, line: impl FnOnce(&mut dyn Write, &History) -> io::Result<()>) {
         let Some(sink) = self.sink.as_mut() else { return };

@@ -1,0 +1,89 @@
+//! Any client, recorded: what is written down of each call, and what is found while it happens.
+
+use std::future::{Future, pending, ready};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use history_checker::{Action, Answer, Checker, Client, Outcome, Recorder, Swap, Value};
+
+#[derive(Debug, PartialEq)]
+enum Error {
+    Refused,
+    Timeout,
+}
+
+fn client(recorder: &Recorder) -> Client<Error> {
+    let clock = AtomicU64::new(0);
+    Client::new(recorder, move || clock.fetch_add(1, Ordering::Relaxed), |error| *error == Error::Refused)
+}
+
+/// Runs what is never really pending.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+#[test]
+fn what_came_of_a_call_is_what_it_says() {
+    let recorder = Recorder::in_memory();
+    let mut client = client(&recorder);
+    now(client.write("k", 1_u64, ready(Ok(())))).unwrap();
+    assert_eq!(now(client.read("k", ready(Ok(Some(1_u64))))), Ok(Some(1)));
+    assert_eq!(now(client.cas("k", 1_u64, 2_u64, ready(Ok(true)))), Ok(true));
+    let seen = Swap::NotSwapped(Some(Value::from(2_u64)));
+    now(client.cas("k", 1_u64, 3_u64, ready(Ok(seen.clone())))).unwrap();
+    now(client.write("k", 4_u64, ready(Err::<(), _>(Error::Refused)))).unwrap_err();
+    now(client.write("k", 5_u64, ready(Err::<(), _>(Error::Timeout)))).unwrap_err();
+    now(client.read("k", ready(Ok(None::<u64>)))).unwrap();
+
+    let history = recorder.history();
+    let [write, read, swapped, not_swapped, refused, unknown, empty] = history.operations() else {
+        panic!("{history:?}")
+    };
+    let answer = |operation: &history_checker::Operation| match &operation.outcome {
+        Outcome::Ok { answer, .. } => answer.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((answer(write), answer(read)), (Answer::Done, Answer::Read(Value::from(1_u64))));
+    assert_eq!(swapped.action, Action::Cas { from: Value::from(1_u64), to: Value::from(2_u64) });
+    assert_eq!(answer(swapped), Answer::Swapped);
+    assert_eq!(answer(not_swapped), Answer::NotSwapped { seen: Some(Value::from(2_u64)) });
+    assert!(matches!(refused.outcome, Outcome::NotApplied { .. }));
+    assert!(matches!(unknown.outcome, Outcome::Unknown { gave_up: Some(_) }));
+    assert_eq!(answer(empty), Answer::Read(Value::Null));
+    // Nobody knows whether the process before is still at it.
+    assert!(refused.process == unknown.process && unknown.process != empty.process);
+}
+
+#[test]
+fn a_call_that_is_dropped_stays_open() {
+    let recorder = Recorder::in_memory();
+    let mut client = client(&recorder);
+    {
+        let mut call = pin!(client.write("k", 1_u64, pending::<Result<(), Error>>()));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    now(client.read("k", ready(Ok(Some(1_u64))))).unwrap();
+    let history = recorder.history();
+    let [dropped, next] = history.operations() else { panic!("{history:?}") };
+    assert_eq!(dropped.outcome, Outcome::Unknown { gave_up: None });
+    assert_ne!(dropped.process, next.process);
+}
+
+#[test]
+fn a_violation_is_told_when_it_happens() {
+    let recorder = Recorder::in_memory();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let ear = told.clone();
+    recorder.watch(Checker::default(), move |violation| ear.lock().unwrap().push(violation.line));
+    let mut client = client(&recorder);
+    now(client.write("k", 1_u64, ready(Ok(())))).unwrap();
+    now(client.read("k", ready(Ok(None::<u64>)))).unwrap();
+    assert_eq!(*told.lock().unwrap(), [4]);
+    now(client.read("k", ready(Ok(None::<u64>)))).unwrap();
+    assert_eq!(*told.lock().unwrap(), [4]);
+}
