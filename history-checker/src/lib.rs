@@ -9,6 +9,7 @@
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
 //! - [`check()`] all of it together; [`report`] what it found, in words too
+//! - [`degree`](mod@degree) how wrong a register is that is not linearizable
 //!
 //! ```
 //! use history_checker::{ModelKind, Options, check, format::jsonl};
@@ -30,6 +31,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod degree;
 pub mod engine;
 mod explain;
 pub mod format;
@@ -44,6 +46,7 @@ pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
+pub use degree::Degree;
 pub use engine::search::{Budget, Search, linearize};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 pub use model::Model;

@@ -5,6 +5,8 @@
 
 mod against_referee;
 mod cli;
+mod degree;
+mod degree_referee;
 mod explanations;
 mod format_errors;
 mod generator;
