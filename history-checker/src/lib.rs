@@ -9,7 +9,8 @@
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
 //! - [`check()`] all of it together; [`report`] what it found, in words too
-//! - [`degree`](mod@degree) how wrong a register is that is not linearizable
+//! - [`degree`](mod@degree) how wrong a register is that is not linearizable; [`lint`](mod@lint) what a history is worth
+//!   as a test
 //!
 //! ```
 //! use history_checker::{ModelKind, Options, check, format::jsonl};
@@ -36,6 +37,7 @@ pub mod engine;
 mod explain;
 pub mod format;
 pub mod history;
+pub mod lint;
 pub mod model;
 pub mod models;
 mod objects;
@@ -49,6 +51,7 @@ pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
 pub use degree::Degree;
 pub use engine::search::{Budget, Search, linearize};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
+pub use lint::{Lint, lint};
 pub use model::Model;
 pub use recorder::{Cas, Open, Process, Read, Recorder, Written};
 pub use report::{KeyReport, Report, Summary, Verdict, Violation};

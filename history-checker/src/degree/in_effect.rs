@@ -1,20 +1,18 @@
 //! The writes that are in effect, by the place of their latest invocation: how many lie from a place on, and which of
 //! them came into effect first, in logarithmic time.
 
-use crate::timeline::Moment;
-
-/// Since when a write is in effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Effect {
-    pub(super) moment: Moment,
-    /// The access that returned.
-    pub(super) by: usize,
-    /// The first place whose invocation is later.
-    pub(super) place: usize,
+/// What lies below a node: how many writes, and the least rank among them. Ranks are given in the order of coming into
+/// effect. Narrow numbers, as there are four nodes to an access; `u32::MAX` accesses fit into no memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sum {
+    pub(super) count: u32,
+    /// [`NOBODY`] if there is none.
+    pub(super) first: u32,
 }
 
-/// What lies below a node: how many writes, and the first of them to come into effect.
-type Sum = (usize, Option<Effect>);
+const NOBODY: u32 = u32::MAX;
+
+const NOTHING: Sum = Sum { count: 0, first: NOBODY };
 
 pub(super) struct InEffect {
     leaves: usize,
@@ -24,14 +22,14 @@ pub(super) struct InEffect {
 
 impl InEffect {
     pub(super) fn new(leaves: usize) -> InEffect {
-        InEffect { leaves, tree: vec![(0, None); 2 * leaves] }
+        InEffect { leaves, tree: vec![NOTHING; 2 * leaves] }
     }
 
-    /// Puts a write at its place, or takes the one there away. No place: nothing happens.
-    pub(super) fn set(&mut self, place: Option<usize>, effect: Option<Effect>) {
+    /// Puts the write of this rank at a place, or takes the one there away. No place: nothing happens.
+    pub(super) fn set(&mut self, place: Option<usize>, rank: Option<u32>) {
         let Some(place) = place else { return };
         let mut node = self.leaves + place;
-        self.tree[node] = (usize::from(effect.is_some()), effect);
+        self.tree[node] = rank.map_or(NOTHING, |first| Sum { count: 1, first });
         while node > 1 {
             node /= 2;
             self.tree[node] = both(self.tree[2 * node], self.tree[2 * node + 1]);
@@ -48,7 +46,7 @@ impl InEffect {
 
     fn between(&self, start: usize, end: usize) -> Sum {
         let (mut low, mut high) = (self.leaves + start, self.leaves + end);
-        let mut sum = (0, None);
+        let mut sum = NOTHING;
         while low < high {
             if low % 2 == 1 {
                 sum = both(sum, self.tree[low]);
@@ -66,9 +64,5 @@ impl InEffect {
 }
 
 fn both(one: Sum, other: Sum) -> Sum {
-    let first = match (one.1, other.1) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    };
-    (one.0 + other.0, first)
+    Sum { count: one.count + other.count, first: one.first.min(other.first) }
 }

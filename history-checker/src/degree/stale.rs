@@ -2,7 +2,7 @@
 //! invoked. The definitions stand at [`Staleness`].
 
 use super::accesses::Accesses;
-use super::in_effect::{Effect, InEffect};
+use super::in_effect::InEffect;
 use super::{StaleRead, Staleness};
 use crate::models::ValueId;
 use crate::register_history::RegisterHistory;
@@ -56,13 +56,23 @@ struct Walk<'a> {
     writes: Vec<Write>,
     trusted: Vec<bool>,
     in_effect: InEffect,
+    /// How writes came into effect, one after the other.
+    effects: Vec<Effect>,
     found: Staleness,
     stale: Vec<Stale>,
 }
 
+struct Effect {
+    /// The access that returned.
+    by: usize,
+    /// The first place that is invoked later.
+    place: usize,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Write {
-    effect: Option<Effect>,
+    /// The number of its effect.
+    effect: Option<u32>,
     /// Where the latest invocation of the write or of a trusted observation of it is; `None`: it is the initial
     /// value's, and nobody has seen it.
     latest: Option<usize>,
@@ -86,13 +96,14 @@ impl<'a> Walk<'a> {
         returns.sort_unstable_by(|one, other| other.cmp(one));
         let mut writes = vec![Write::default(); count + 1];
         // The initial value is there before everything.
-        writes[count].effect = Some(Effect { moment: 0, by: 0, place: 0 });
+        writes[count].effect = Some(0);
         Walk {
             accesses,
             returns,
             writes,
             trusted: vec![false; count],
             in_effect: InEffect::new(2 * count),
+            effects: vec![Effect { by: 0, place: 0 }],
             found: Staleness::default(),
             stale: Vec::new(),
         }
@@ -101,7 +112,7 @@ impl<'a> Walk<'a> {
     /// What returns puts writes into effect: its own, and the one that it observed.
     fn return_what_ends_before(&mut self, next: usize) {
         let now = self.accesses.list[next].invoked;
-        while let Some(&(moment, by)) = self.returns.last().filter(|(moment, _)| *moment < now) {
+        while let Some(&(_, by)) = self.returns.last().filter(|(moment, _)| *moment < now) {
             self.returns.pop();
             let access = &self.accesses.list[by];
             let observed = access.observed().filter(|_| self.trusted[by]);
@@ -109,9 +120,10 @@ impl<'a> Walk<'a> {
             let written = access.written().map(|_| by);
             for write in observed.into_iter().chain(written) {
                 if self.writes[write].effect.is_none() {
-                    let effect = Effect { moment, by, place: place_of_observation(next) };
-                    self.writes[write].effect = Some(effect);
-                    self.in_effect.set(self.writes[write].latest, Some(effect));
+                    let effect = u32::try_from(self.effects.len()).ok();
+                    self.effects.push(Effect { by, place: place_of_observation(next) });
+                    self.writes[write].effect = effect;
+                    self.in_effect.set(self.writes[write].latest, effect);
                 }
             }
         }
@@ -158,15 +170,15 @@ impl<'a> Walk<'a> {
         let (place, own) = match self.only_writer(value) {
             Some(write) => match self.writes[write].effect {
                 None => return true,
-                Some(effect) => (effect.place, self.writes[write].latest),
+                Some(effect) => (self.effects[effect as usize].place, self.writes[write].latest),
             },
             // The least stale is the one that ended last.
             None if latest_end >= access.invoked => return true,
             None => (self.first_place_after(latest_end), None),
         };
-        let (versions, first) = self.in_effect.from(place, own);
-        let Some(first) = first else { return true };
-        self.stale.push(Stale { number, versions, replaced_by: first.by });
+        let replaced = self.in_effect.from(place, own);
+        let Some(first) = self.effects.get(replaced.first as usize) else { return true };
+        self.stale.push(Stale { number, versions: replaced.count as usize, replaced_by: first.by });
         false
     }
 
