@@ -138,7 +138,10 @@ impl fmt::Display for Degree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let regular = if self.regular { "yes" } else { "no" };
         let Degree { stale, sequentially_consistent, .. } = self;
-        write!(f, "{stale}; sequentially consistent: {sequentially_consistent}; regular: {regular}")
+        write!(f, "{stale}; sequentially consistent: {sequentially_consistent}; regular: {regular}")?;
+        let worst: Vec<String> = stale.worst.iter().map(ToString::to_string).collect();
+        let more = if stale.stale > worst.len() { "; …" } else { "" };
+        if worst.is_empty() { Ok(()) } else { write!(f, "\n      {}{more}", worst.join("; ")) }
     }
 }
 
@@ -147,8 +150,7 @@ impl fmt::Display for Staleness {
         let reads = if self.stale == 1 { "read" } else { "reads" };
         write!(f, "{} stale {reads}", self.stale)?;
         if self.stale > 0 {
-            let versions = if self.most_versions == 1 { "version" } else { "versions" };
-            write!(f, ", worst {} {versions} and {}", self.most_versions, Duration(self.longest_ns))?;
+            write!(f, ", worst {} and {}", versions(self.most_versions), Duration(self.longest_ns))?;
         }
         if self.from_the_future > 0 {
             write!(f, ", {} from the future", self.from_the_future)?;
@@ -158,6 +160,17 @@ impl fmt::Display for Staleness {
         }
         Ok(())
     }
+}
+
+impl fmt::Display for StaleRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, last] = self.lines;
+        write!(f, "lines {first}–{last}: {}, {}", versions(self.versions), Duration(self.age_ns))
+    }
+}
+
+fn versions(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "version" } else { "versions" })
 }
 
 impl fmt::Display for Holds {

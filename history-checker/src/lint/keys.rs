@@ -100,7 +100,7 @@ impl Keys {
         for (place, operation) in effective.iter().enumerate().rev() {
             next[place] = following;
             following.0 = operation.invoked.line;
-            if changes(&operation.action) {
+            if changes(operation) {
                 following.1 = operation.invoked.line;
             }
         }
@@ -117,7 +117,7 @@ impl Keys {
                 self.reads_beside_writes += usize::from(latest_end_of_change > start || next_change < end);
             }
             latest_end = latest_end.max(end);
-            if changes(&operation.action) {
+            if changes(operation) {
                 self.writes += 1;
                 latest_end_of_change = latest_end_of_change.max(end);
             }
@@ -134,6 +134,8 @@ pub(super) fn observes(operation: &Operation) -> bool {
     )
 }
 
-fn changes(action: &Action) -> bool {
-    !matches!(action, Action::Read)
+/// Whether it changes the object, if it took effect: a CAS that did not swap only observes.
+fn changes(operation: &Operation) -> bool {
+    let refused = matches!(&operation.outcome, Outcome::Ok { answer: Answer::NotSwapped { .. }, .. });
+    !matches!(operation.action, Action::Read) && !refused
 }

@@ -5,11 +5,13 @@
 
 mod against_referee;
 mod cli;
+mod cli_lint;
 mod degree;
 mod degree_referee;
 mod explanations;
 mod format_errors;
 mod generator;
+mod lint;
 mod objects;
 mod planted;
 mod recorded;
