@@ -106,9 +106,9 @@ impl Chains {
     fn new(clusters: &Clusters) -> Option<Chains> {
         let mut child: Vec<Option<usize>> = vec![None; clusters.list.len()];
         for (number, cluster) in clusters.list.iter().enumerate() {
-            let Some(parent) = cluster.parent else { continue };
-            if child[parent].replace(number).is_some() {
-                return None;
+            if let Some(parent) = cluster.parent {
+                // Of two CAS that replaced one value, the first now stands in no chain.
+                child[parent] = Some(number);
             }
         }
         let mut of_cluster = vec![None; clusters.list.len()];

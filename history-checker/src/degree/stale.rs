@@ -172,8 +172,7 @@ impl<'a> Walk<'a> {
                 None => return true,
                 Some(effect) => (self.effects[effect as usize].place, self.writes[write].latest),
             },
-            // The least stale is the one that ended last.
-            None if latest_end >= access.invoked => return true,
+            // The least stale is the one that ended last; if that is not over yet, no place comes after its end.
             None => (self.first_place_after(latest_end), None),
         };
         let replaced = self.in_effect.from(place, own);
