@@ -56,6 +56,21 @@ pub struct Power {
 }
 
 /// How strong one side of a test is.
+///
+/// | side | fair from | strong from | because |
+/// |---|---|---|---|
+/// | operations in flight | 2 | 4 | below two, most operations run alone; from four on there are many orders to choose from |
+/// | operations that overlap another on their key | 5 % | 20 % | real time dictates the order of the rest: only plain staleness shows in it |
+/// | reads that overlap a write of their key | 30 | 300 | none bad of n chances means no more than 3 in n, with 95 % confidence |
+/// | acknowledged writes that were seen | 20 % | 40 % | a write that nobody saw may be lost without a trace; of half reads and half writes about half is seen |
+/// | different values per key | 5 | 20 | of d values drawn at random, a wrong one looks right once in d times |
+/// | known outcomes | 80 % | 95 % | each unknown outcome may explain what is wrong |
+/// | operations per key, in the middle | 10 | 100 | each key is judged by its own operations alone |
+/// | reads near faults | 30 | 300 | as above; without faults a test is fair at most |
+/// | answers under faults | 10 % | 50 % | a store that only waits for the end of a fault cannot be caught in it |
+///
+/// The numbers of chances follow the rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): 30 exclude errors that
+/// are more frequent than 1 in 10, 300 those more frequent than 1 in 100. What is rarer takes more tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
@@ -114,9 +129,7 @@ pub struct FaultBand {
     pub reads: usize,
 }
 
-/// The rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): if none of n chances went wrong, then with 95 %
-/// confidence no more than 3 in n do. So 30 chances exclude errors more frequent than 1 in 10, and 300 those more
-/// frequent than 1 in 100; what is rarer takes more tests, not a longer word for this one.
+/// The rule of three: see [`Grade`].
 fn by_chances(chances: usize) -> Grade {
     by_figure(chances as f64, 30.0, 300.0)
 }
