@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::degree::{self, Degree};
 use crate::engine::replay::replay;
 use crate::engine::search::{Budget, Search, linearize};
 use crate::engine::unique::{self, Decision};
@@ -136,15 +137,24 @@ fn check_key(
     model: ModelKind,
     options: &Options,
 ) -> KeyReport {
-    let (engine, verdict) = match model {
+    let (engine, verdict, degree) = match model {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-            decide(&RegisterHistory::new(history, indices, &options.initial, options.failed_cas), options)
+            let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
+            let (engine, verdict) = decide(&register, options);
+            let degree = degree_of(&register, &verdict, options);
+            (engine, verdict, degree)
         }
         ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
-            objects::decide(history, indices, model, options)
+            let (engine, verdict) = objects::decide(history, indices, model, options);
+            (engine, verdict, None)
         }
     };
-    KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices) }
+    KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices), degree }
+}
+
+fn degree_of(register: &RegisterHistory<'_>, verdict: &Verdict, options: &Options) -> Option<Degree> {
+    let wrong = matches!(verdict, Verdict::NotLinearizable(_));
+    wrong.then(|| degree::measure(register, options.budget))
 }
 
 fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {

@@ -9,6 +9,8 @@
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
 //! - [`check()`] all of it together; [`report`] what it found, in words too
+//! - [`degree`](mod@degree) how wrong a register is that is not linearizable; [`lint`](mod@lint) what a history is worth
+//!   as a test
 //!
 //! ```
 //! use history_checker::{ModelKind, Options, check, format::jsonl};
@@ -30,10 +32,12 @@
 #![forbid(unsafe_code)]
 
 mod check;
+pub mod degree;
 pub mod engine;
 mod explain;
 pub mod format;
 pub mod history;
+pub mod lint;
 pub mod model;
 pub mod models;
 mod objects;
@@ -45,8 +49,10 @@ pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
+pub use degree::Degree;
 pub use engine::search::{Budget, Search, linearize};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
+pub use lint::{Lint, lint};
 pub use model::Model;
 pub use recorder::{Cas, Client, Open, Process, Read, Recorder, Swap, Written};
 pub use report::{KeyReport, Report, Summary, Verdict, Violation};

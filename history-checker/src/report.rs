@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::check::{FailedCas, ModelKind};
+use crate::degree::Degree;
 use crate::value::Key;
 
 /// The outcome of a check, key by key.
@@ -27,6 +28,8 @@ pub struct KeyReport {
     pub engine: Engine,
     /// How many operations there were.
     pub counts: Counts,
+    /// How wrong it is; of registers that are not linearizable.
+    pub degree: Option<Degree>,
 }
 
 /// Whether one sequential order explains the operations. Indices are those of [`History::operations`](crate::History::operations).
@@ -175,7 +178,8 @@ impl fmt::Display for KeyReport {
             | Verdict::Unknown(Unexplained { sentence, .. }) => {
                 write!(f, "\n    {sentence}")
             }
-        }
+        }?;
+        self.degree.iter().try_for_each(|degree| write!(f, "\n    degree: {degree}"))
     }
 }
 

@@ -68,7 +68,10 @@ fn stream_file(file: &Path, args: &Args) -> Exit {
 
 fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
     let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
-    check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())
+    let report =
+        check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
+    super::lint::warn(file, &history, &args.initial, &report);
+    Ok(report)
 }
 
 fn print_table(files: &[PathBuf], outcomes: &[anyhow::Result<Report>]) {

@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod lint;
 mod stream;
 
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ struct Cli {
 enum Command {
     /// Check histories in JSON lines. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
     Check(check::Args),
+    /// Say what histories are worth as tests. Exit code: 0, 1 if something is serious, 3 bad file.
+    Lint(lint::Args),
 }
 
 /// What a history is of.
@@ -69,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let exit = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Lint(args) => lint::run(&args),
     };
     exit.code()
 }

@@ -5,10 +5,14 @@
 
 mod against_referee;
 mod cli;
+mod cli_lint;
 mod clients;
+mod degree;
+mod degree_referee;
 mod explanations;
 mod format_errors;
 mod generator;
+mod lint;
 mod objects;
 mod planted;
 mod recorded;

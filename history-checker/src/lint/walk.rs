@@ -1,0 +1,190 @@
+//! One walk through the history in the order of its lines: clocks, processes, faults, and what is in flight.
+
+use std::collections::HashMap;
+
+use super::power::FaultBand;
+use super::rules::{Findings, Rule};
+use crate::history::{FaultEdge, History, Operation, Outcome};
+
+/// What the walk counts.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Operations in flight at an invocation, itself included: summed over all invocations, and at most.
+    pub(super) in_flight_sum: usize,
+    pub(super) in_flight_peak: usize,
+    pub(super) processes: usize,
+    /// Nanoseconds between the earliest and the latest time.
+    pub(super) duration_ns: u64,
+    pub(super) bands: Vec<FaultBand>,
+}
+
+/// What stands in a line.
+#[derive(Clone, Copy)]
+enum Line {
+    Nothing,
+    Invocation(usize),
+    Completion(usize),
+    Fault(usize),
+}
+
+#[derive(Default)]
+struct Walker {
+    walk: Walk,
+    /// The last operation of each process.
+    last_of: HashMap<u64, usize>,
+    invoked: usize,
+    ended: usize,
+    answered: usize,
+    /// The line and time before.
+    before: Option<(usize, u64)>,
+    earliest: Option<u64>,
+    latest: u64,
+    /// Bands in force, with how many operations had been invoked and answered when they began.
+    in_force: Vec<(usize, usize, usize)>,
+    /// Ended bands, and until which time what follows counts as theirs.
+    following: Vec<(usize, u64)>,
+}
+
+pub(super) fn walk(history: &History, findings: &mut Findings) -> Walk {
+    let operations = history.operations();
+    let mut walker = Walker::default();
+    for (line, what) in lines(history).into_iter().enumerate() {
+        match what {
+            Line::Nothing => {}
+            Line::Invocation(index) => {
+                walker.tick(line, operations[index].invoked.time, findings);
+                walker.invoke(operations, index, findings);
+            }
+            Line::Completion(index) => {
+                let time = operations[index].completed_at().map_or(0, |mark| mark.time);
+                walker.tick(line, time, findings);
+                walker.ended += 1;
+                walker.answered += usize::from(matches!(operations[index].outcome, Outcome::Ok { .. }));
+            }
+            Line::Fault(number) => {
+                let fault = &history.faults()[number];
+                walker.tick(line, fault.at.time, findings);
+                match fault.edge {
+                    FaultEdge::Begin => walker.begin(&fault.name, line, fault.at.time),
+                    FaultEdge::End => walker.end(&fault.name, line, fault.at.time, findings),
+                }
+            }
+        }
+    }
+    walker.finish(findings)
+}
+
+/// By line number: a file has at least as many bytes as lines, so this is no more than what was read.
+fn lines(history: &History) -> Vec<Line> {
+    let ends =
+        history.operations().iter().map(|operation| operation.completed_at().unwrap_or(operation.invoked));
+    let last = ends.chain(history.faults().iter().map(|fault| fault.at)).map(|mark| mark.line).max();
+    let mut lines = vec![Line::Nothing; last.map_or(0, |last| last + 1)];
+    for (index, operation) in history.operations().iter().enumerate() {
+        lines[operation.invoked.line] = Line::Invocation(index);
+        if let Some(mark) = operation.completed_at() {
+            lines[mark.line] = Line::Completion(index);
+        }
+    }
+    for (number, fault) in history.faults().iter().enumerate() {
+        lines[fault.at.line] = Line::Fault(number);
+    }
+    lines
+}
+
+impl Walker {
+    fn tick(&mut self, line: usize, time: u64, findings: &mut Findings) {
+        if let Some((before, earlier)) = self.before {
+            if time < earlier {
+                findings.add(Rule::ClockBackwards, &[before, line], || {
+                    format!("from {earlier} ns (line {before}) to {time} ns (line {line})")
+                });
+            } else if time == earlier {
+                findings.add(Rule::ClockTie, &[before, line], || {
+                    format!("{time} ns at lines {before} and {line}")
+                });
+            }
+        }
+        self.before = Some((line, time));
+        self.earliest = Some(self.earliest.map_or(time, |earliest| earliest.min(time)));
+        self.latest = self.latest.max(time);
+        let bands = &mut self.walk.bands;
+        self.following.retain(|&(band, until)| {
+            let follows = time <= until;
+            if follows {
+                bands[band].followed_until = line;
+            }
+            follows
+        });
+    }
+
+    fn invoke(&mut self, operations: &[Operation], index: usize, findings: &mut Findings) {
+        let operation = &operations[index];
+        if let Some(before) = self.last_of.insert(operation.process, index) {
+            let before = &operations[before];
+            if matches!(before.outcome, Outcome::Unknown { .. }) {
+                let lines = [before.invoked.line, operation.invoked.line];
+                findings.add(Rule::ProcessReused, &lines, || format!("{before}, then {}", operation.action));
+            }
+        }
+        // What has no completion is in flight at its own invocation only: nobody knows for how long.
+        let silent = operation.completed_at().is_none();
+        let in_flight = self.invoked + 1 - self.ended;
+        self.invoked += usize::from(!silent);
+        self.walk.in_flight_sum += in_flight;
+        self.walk.in_flight_peak = self.walk.in_flight_peak.max(in_flight);
+        for &(band, ..) in self.in_force.iter().filter(|_| silent) {
+            self.walk.bands[band].operations += 1;
+        }
+    }
+
+    fn begin(&mut self, name: &str, line: usize, time: u64) {
+        self.following.clear();
+        self.in_force.push((self.walk.bands.len(), self.invoked, self.answered));
+        self.walk.bands.push(FaultBand {
+            name: name.to_owned(),
+            lines: [line, line],
+            times: [time, time],
+            followed_until: line,
+            // In flight when it begins; the others are added when it ends.
+            operations: self.invoked - self.ended,
+            answered: 0,
+            reads: 0,
+        });
+    }
+
+    fn end(&mut self, name: &str, line: usize, time: u64, findings: &mut Findings) {
+        let place = self.in_force.iter().position(|&(band, ..)| self.walk.bands[band].name == name);
+        let Some(place) = place else {
+            findings
+                .add(Rule::FaultUnpaired, &[line], || format!("{name} ends at line {line} and never began"));
+            return;
+        };
+        let (band, ..) = self.in_force[place];
+        self.close(place, line, time);
+        let FaultBand { times: [began, ended], .. } = self.walk.bands[band];
+        self.following.push((band, ended.saturating_add(ended.saturating_sub(began))));
+    }
+
+    fn close(&mut self, place: usize, line: usize, time: u64) {
+        let (band, invoked, answered) = self.in_force.remove(place);
+        let band = &mut self.walk.bands[band];
+        (band.lines[1], band.times[1], band.followed_until) = (line, time, line);
+        band.operations += self.invoked - invoked;
+        band.answered = self.answered - answered;
+    }
+
+    fn finish(mut self, findings: &mut Findings) -> Walk {
+        let (line, time) = self.before.unwrap_or_default();
+        while let Some(&(band, ..)) = self.in_force.first() {
+            let FaultBand { name, lines: [began, _], .. } = &self.walk.bands[band];
+            findings.add(Rule::FaultUnpaired, &[*began], || {
+                format!("{name} begins at line {began} and never ends")
+            });
+            self.close(0, line + 1, time);
+        }
+        self.walk.processes = self.last_of.len();
+        self.walk.duration_ns = self.latest - self.earliest.unwrap_or(self.latest);
+        self.walk
+    }
+}
