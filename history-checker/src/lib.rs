@@ -40,11 +40,13 @@ mod objects;
 mod recorder;
 mod register_history;
 pub mod report;
+#[doc(hidden)]
+pub mod seeded_bugs;
 pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
-pub use engine::search::{Budget, Search, linearize};
+pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 pub use model::Model;
 pub use recorder::{Cas, Open, Process, Read, Recorder, Written};

@@ -10,6 +10,7 @@ mod format_errors;
 mod generator;
 mod objects;
 mod planted;
+mod prunings;
 mod recorded;
 mod recorder;
 mod referee;

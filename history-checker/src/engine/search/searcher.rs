@@ -1,0 +1,385 @@
+//! The search itself: forward by what fits, back where nothing does.
+
+use super::Frontier;
+use super::configuration::Configuration;
+use super::difficulty::{Difficulty, Limit};
+use super::layout::{self, Layout, NONE, Size, small};
+use super::memory::{Insert, Memory, Shape};
+use super::options::SearchOptions;
+use super::states::States;
+use super::stranding::Stranding;
+use crate::model::Model;
+use crate::seeded_bug;
+
+pub(super) enum End {
+    Found,
+    Impossible,
+    GaveUp(Limit),
+}
+
+pub(super) struct Searcher<'a, M: Model> {
+    model: &'a M,
+    layout: &'a Layout<'a, M::Op>,
+    options: SearchOptions,
+    states: States<M::State>,
+    stranding: Option<Stranding>,
+    memory: Memory,
+    key: Vec<u64>,
+    now: Configuration,
+    /// The number in `trail` of the step that led to the current state, plus one; 0 is the initial state.
+    last_change: u32,
+    /// Its room is part of the layout's bytes.
+    trail: Vec<Step>,
+    /// The highest `first` so far, and the states seen there with the entries that led to them.
+    furthest: usize,
+    seen_there: Vec<(u32, Option<usize>)>,
+}
+
+/// One step of an attempt, with what is needed to take it back.
+struct Step {
+    choice: Choice,
+    first: u32,
+    state: u32,
+    unproven: u32,
+    last_change: u32,
+    /// The choice to try next if this one leads nowhere; `None` where there is no alternative.
+    next: Option<u32>,
+}
+
+/// What the trail takes for each entry.
+pub(super) const STEP_BYTES: usize = size_of::<Step>();
+
+#[derive(Clone, Copy)]
+enum Choice {
+    /// The completed entry of this rank.
+    Completed(u32),
+    /// The earliest unused entry of this class, being the class's member of this number.
+    Open { class: u32, member: u32 },
+}
+
+impl<'a, M: Model> Searcher<'a, M> {
+    pub(super) fn new(
+        model: &'a M,
+        layout: &'a Layout<'a, M::Op>,
+        mut states: States<M::State>,
+        stranding: Option<Stranding>,
+        options: SearchOptions,
+    ) -> Searcher<'a, M> {
+        let initial = states.number(model, &model.initial());
+        let most =
+            layout.completed.len() + layout.open.iter().map(|class| class.members.len()).sum::<usize>();
+        Searcher {
+            model,
+            layout,
+            options,
+            states,
+            stranding,
+            memory: Memory::new(shape(layout, &options)),
+            key: Vec::new(),
+            now: Configuration::new(layout, initial),
+            last_change: 0,
+            trail: Vec::with_capacity(most),
+            furthest: 0,
+            seen_there: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(&mut self) -> End {
+        let configurations = self.options.budget.configurations;
+        loop {
+            if self.options.prunings.eager_no_ops {
+                self.observe();
+            }
+            if self.now.first == self.layout.completed.len() {
+                return End::Found;
+            }
+            self.note_progress();
+            if self.memory.tried() >= configurations {
+                return End::GaveUp(Limit::Configurations(configurations));
+            }
+            let mut next = match self.remember() {
+                Insert::New => Some(0),
+                Insert::Known => None,
+                Insert::Full => return End::GaveUp(Limit::Bytes(self.options.budget.bytes)),
+            };
+            while !next.is_some_and(|next| self.take_from(next)) {
+                let Some(step) = self.trail.pop() else { return End::Impossible };
+                self.take_back(&step);
+                next = step.next;
+            }
+        }
+    }
+
+    /// How many configurations were tried.
+    pub(super) fn tried(&self) -> u64 {
+        self.memory.tried()
+    }
+
+    /// Takes every operation that only observes and fits: wherever it could stand later, it could as well stand here.
+    fn observe(&mut self) {
+        while self.now.first < self.layout.completed.len() {
+            let state = self.states.get(self.now.state);
+            let fits = |&&rank: &&u32| {
+                let ranked = &self.layout.completed[rank as usize];
+                let harmless = ranked.step.only_observes
+                    || seeded_bug!("eager-write-of-the-current-value")
+                        && self.model.step(state, ranked.step.op).as_ref() == Some(state);
+                harmless
+                    && !self.now.is_ahead(ranked.slot)
+                    && self.model.step(state, ranked.step.op).is_some()
+            };
+            let Some(&rank) = self.layout.candidates(self.now.first).iter().find(fits) else { return };
+            self.step(Choice::Completed(rank), self.now.state, None);
+        }
+    }
+
+    /// Whether this configuration is new.
+    fn remember(&mut self) -> Insert {
+        self.now.write_key(&mut self.key);
+        if !self.options.prunings.compact_key {
+            self.write_full_key();
+        }
+        let bytes = self.options.budget.bytes.saturating_sub(self.layout.bytes + self.states.bytes());
+        if self.options.prunings.dominance {
+            return self.memory.insert(&self.key, &self.now.used, bytes);
+        }
+        self.key.extend_from_slice(&self.now.used);
+        self.memory.insert(&self.key, &[], bytes)
+    }
+
+    /// Replaces `key` by one with a bit for every completed entry, straight from the trail.
+    fn write_full_key(&mut self) {
+        self.key.clear();
+        self.key.push(self.now.state.into());
+        self.key.resize(full_key_width(self.layout), 0);
+        for step in &self.trail {
+            if let Choice::Completed(rank) = step.choice {
+                self.key[1 + rank as usize / 64] |= 1 << (rank % 64);
+            }
+        }
+    }
+
+    /// Takes the first choice that is legal and worth it, from number `next` on; false if there is none.
+    fn take_from(&mut self, next: u32) -> bool {
+        let layout = self.layout;
+        let candidates = layout.candidates(self.now.first);
+        for number in next as usize..candidates.len() + layout.open.len() {
+            let choice = match number.checked_sub(candidates.len()) {
+                None => Choice::Completed(candidates[number]),
+                Some(class) => Choice::Open { class: small(class), member: self.now.used(layout, class) },
+            };
+            if let Some(state) = self.outcome(choice) {
+                self.step(choice, state, Some(small(number + 1)));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The state after `choice`, if it may be taken now and is worth it.
+    fn outcome(&mut self, choice: Choice) -> Option<u32> {
+        let step = self.available(choice)?;
+        let next = self.after(self.now.state, step)?;
+        if self.now.unproven != NONE && !self.proves(choice, step, self.now.unproven) {
+            return None;
+        }
+        let open = matches!(choice, Choice::Open { .. });
+        // An open operation that changes nothing now is better kept for later.
+        if open && next == self.now.state && self.options.prunings.dominance {
+            return None;
+        }
+        if open && self.waits() && !self.is_asked_for(next) {
+            return None;
+        }
+        if next != self.now.state && self.strands(choice) {
+            return None;
+        }
+        Some(next)
+    }
+
+    /// What `choice` does, if nothing that is not taken precedes it.
+    fn available(&self, choice: Choice) -> Option<&'a layout::Step<'a, M::Op>> {
+        let layout = self.layout;
+        match choice {
+            Choice::Completed(rank) => {
+                let ranked = &layout.completed[rank as usize];
+                (!self.now.is_ahead(ranked.slot)).then_some(&ranked.step)
+            }
+            Choice::Open { class, member } => {
+                let class = &layout.open[class as usize];
+                let (invoked, _) = class.member(member)?;
+                (invoked <= layout.completed[self.now.first].returned).then_some(&class.step)
+            }
+        }
+    }
+
+    /// The state after an operation in `state`, if it is legal there.
+    fn after(&mut self, state: u32, step: &layout::Step<'_, M::Op>) -> Option<u32> {
+        let next = self.model.step(self.states.get(state), step.op)?;
+        Some(match step {
+            _ if step.only_observes => state,
+            _ if step.leaves != NONE => step.leaves,
+            _ => self.states.number(self.model, &next),
+        })
+    }
+
+    fn is_legal(&self, state: u32, step: &layout::Step<'_, M::Op>) -> bool {
+        self.model.step(self.states.get(state), step.op).is_some()
+    }
+
+    fn waits(&self) -> bool {
+        self.options.prunings.lazy_opens && self.model.open_can_wait()
+    }
+
+    /// Whether an operation shows that an open one was needed: without that, in the state `before`, it is illegal.
+    fn proves(&self, choice: Choice, step: &layout::Step<'_, M::Op>, before: u32) -> bool {
+        if seeded_bug!("lazy-ignores-differences") && step.only_observes && step.requires == NONE {
+            return false;
+        }
+        if seeded_bug!("lazy-cuts-chains") && matches!(choice, Choice::Open { .. }) {
+            return false;
+        }
+        !self.is_legal(before, step)
+    }
+
+    /// Whether some operation that may come next would be illegal now and legal in `next`.
+    fn is_asked_for(&self, next: u32) -> bool {
+        let layout = self.layout;
+        let completed = layout.candidates(self.now.first).iter().map(|&rank| Choice::Completed(rank));
+        let open = (0..layout.open.len())
+            .map(|class| Choice::Open { class: small(class), member: self.now.used(layout, class) });
+        completed.chain(open).any(|choice| {
+            self.available(choice).is_some_and(|step| {
+                (step.requires == NONE || step.requires == next)
+                    && self.is_legal(next, step)
+                    && self.proves(choice, step, self.now.state)
+            })
+        })
+    }
+
+    fn strands(&mut self, choice: Choice) -> bool {
+        let taken = match choice {
+            Choice::Completed(rank) => Some(rank as usize),
+            Choice::Open { .. } => None,
+        };
+        self.stranding.as_mut().is_some_and(|stranding| stranding.strands(self.layout, &self.now, taken))
+    }
+
+    fn step(&mut self, choice: Choice, state: u32, next: Option<u32>) {
+        let waits = self.waits();
+        let now = &mut self.now;
+        let (first, unproven, last_change) = (small(now.first), now.unproven, self.last_change);
+        self.trail.push(Step { choice, first, state: now.state, unproven, last_change, next });
+        match choice {
+            Choice::Completed(rank) => {
+                now.take(self.layout, rank as usize);
+                now.unproven = NONE;
+            }
+            Choice::Open { class, .. } => {
+                now.use_open(self.layout, class as usize);
+                now.unproven = if waits { now.state } else { NONE };
+            }
+        }
+        if state != now.state {
+            now.state = state;
+            self.last_change = small(self.trail.len());
+        }
+    }
+
+    fn take_back(&mut self, step: &Step) {
+        match step.choice {
+            Choice::Completed(rank) => self.now.put_back(self.layout, rank as usize, step.first as usize),
+            Choice::Open { class, .. } => self.now.unuse_open(self.layout, class as usize),
+        }
+        self.now.state = step.state;
+        self.now.unproven = step.unproven;
+        self.last_change = step.last_change;
+    }
+
+    fn note_progress(&mut self) {
+        if self.now.first < self.furthest {
+            return;
+        }
+        if self.now.first > self.furthest {
+            self.furthest = self.now.first;
+            self.seen_there.clear();
+        }
+        let known = self.seen_there.iter().any(|&(state, _)| state == self.now.state);
+        if !known && self.seen_there.len() < Frontier::<M::State>::STATES {
+            let writer = self.last_change.checked_sub(1).map(|step| self.entry(&self.trail[step as usize]));
+            self.seen_there.push((self.now.state, writer));
+        }
+    }
+
+    fn entry(&self, step: &Step) -> usize {
+        match step.choice {
+            Choice::Completed(rank) => self.layout.completed[rank as usize].entry,
+            // A member that was taken is there.
+            Choice::Open { class, member } => {
+                self.layout.open[class as usize].member(member).map_or(0, |(_, entry)| entry)
+            }
+        }
+    }
+
+    pub(super) fn order(&self) -> Vec<usize> {
+        self.trail.iter().map(|step| self.entry(step)).collect()
+    }
+
+    pub(super) fn frontier(&self, exact: bool) -> Frontier<M::State> {
+        let states =
+            self.seen_there.iter().map(|&(state, by)| (self.states.get(state).clone(), by)).collect();
+        Frontier {
+            entry: self.layout.completed[self.furthest].entry,
+            explained: self.furthest,
+            states,
+            exact,
+        }
+    }
+
+    /// After an exhausted search: the frontier, and how many configurations it took to find it.
+    ///
+    /// What was not tried because it would have stranded an entry might have come as far as to that entry. It has come
+    /// further than what was tried only if that entry is beyond. Then the search is made once more, and looks only at
+    /// needs that are not beyond: those stop no attempt before it has come as far.
+    pub(super) fn exact_frontier(self) -> (Frontier<M::State>, u64) {
+        let furthest = self.furthest;
+        let beyond = |stranding: &Stranding| stranding.latest() >= Some(furthest);
+        if !self.stranding.as_ref().is_some_and(beyond) {
+            return (self.frontier(true), 0);
+        }
+        let frontier = self.frontier(false);
+        let Searcher { model, layout, mut options, states, stranding, memory, .. } = self;
+        options.budget.configurations -= memory.tried();
+        drop(memory);
+        let stranding = stranding.map(|stranding| stranding.with_horizon(furthest));
+        let mut again = Searcher::new(model, layout, states, stranding, options);
+        match again.run() {
+            End::Impossible => (again.frontier(true), again.tried()),
+            End::Found | End::GaveUp(_) => (frontier, again.tried()),
+        }
+    }
+
+    pub(super) fn difficulty(&self, limit: Limit, size: Size) -> Difficulty {
+        let members = |class: &layout::OpenClass<'_, M::Op>| class.members.len();
+        let mut kinds: Vec<(usize, usize)> =
+            self.layout.open.iter().map(|class| (class.members[0].1, members(class))).collect();
+        kinds.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        let open = kinds.iter().map(|&(_, count)| count).sum();
+        Difficulty { limit, peak: size.peak, open, kinds, states: self.states.len() }
+    }
+}
+
+fn shape<Op>(layout: &Layout<'_, Op>, options: &SearchOptions) -> Shape {
+    let key = match options.prunings.compact_key {
+        true => Configuration::key_width(layout),
+        false => full_key_width(layout),
+    };
+    match options.prunings.dominance {
+        true => Shape { key, guards: layout.guards.clone() },
+        false => Shape { key: key + layout.guards.len(), guards: Vec::new() },
+    }
+}
+
+fn full_key_width<Op>(layout: &Layout<'_, Op>) -> usize {
+    1 + layout.completed.len().div_ceil(64)
+}

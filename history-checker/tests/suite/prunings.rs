@@ -1,0 +1,132 @@
+//! Equal verdicts of the referee and of the search with each of its shortcuts alone, all of them and none, on random
+//! small timelines. `CHECKER_HISTORIES` sets how many verdicts are compared (default 40 000).
+
+use fastrand::Rng;
+use history_checker::engine::replay::replay;
+use history_checker::engine::unique::{Decision, decide};
+use history_checker::models::{CasRegister, RegisterOp};
+use history_checker::{
+    Budget, Entry, Model, Moment, Prunings, Search, SearchOptions, Timeline, linearize_with,
+};
+
+/// Straight from the definition: whether some order of the completed entries and some open ones is legal, and puts no
+/// entry before one that had returned before it was invoked.
+pub(crate) fn is_linearizable<M: Model>(model: &M, timeline: &Timeline<M::Op>) -> bool {
+    try_every_order(model, timeline.entries(), &mut vec![false; timeline.entries().len()], &model.initial())
+}
+
+fn try_every_order<M: Model>(
+    model: &M,
+    entries: &[Entry<M::Op>],
+    taken: &mut [bool],
+    state: &M::State,
+) -> bool {
+    let left: Vec<usize> = (0..entries.len()).filter(|&index| !taken[index]).collect();
+    let Some(deadline) = left.iter().filter_map(|&index| entries[index].returned).min() else { return true };
+    left.into_iter().filter(|&index| entries[index].invoked <= deadline).any(|index| {
+        let Some(next) = model.step(state, &entries[index].op) else { return false };
+        taken[index] = true;
+        let found = try_every_order(model, entries, taken, &next);
+        taken[index] = false;
+        found
+    })
+}
+
+/// Clients of a register that answers rightly, most of the time: random answers would fit almost never.
+fn random_timeline(rng: &mut Rng, differences: bool) -> Timeline<RegisterOp> {
+    let values = if rng.u32(..4) == 0 { 40 } else { rng.usize(2..=4) };
+    let (clients, open) = (rng.usize(2..=5), rng.u32(..40));
+    let wrong = [0, 10, 30, 100][rng.usize(..4)];
+    // Coinciding moments put neither entry before the other.
+    let coinciding = rng.u32(..3) == 0;
+    let mut state = 0;
+    let mut entries: Vec<Entry<RegisterOp>> = Vec::new();
+    let mut busy_until = vec![0; clients];
+    for _ in 0..rng.usize(4..=9) {
+        let client = rng.usize(..clients);
+        let invoked: Moment = busy_until[client] + rng.u64(1..=3);
+        let returned = invoked + rng.u64(1..=6);
+        busy_until[client] = returned;
+        let mut value = |rng: &mut Rng| rng.usize(..values);
+        let seen = if rng.u32(..100) < wrong { value(rng) } else { state };
+        let op = match rng.u32(..10) {
+            0..3 => RegisterOp::Observe(seen),
+            3 if differences => RegisterOp::ObserveNot(value(rng)),
+            3..6 => RegisterOp::Swap { from: seen, to: (seen + rng.usize(1..values)) % values },
+            _ => RegisterOp::Put(value(rng)),
+        };
+        let took_effect = rng.u32(..100) >= open || rng.bool();
+        if took_effect {
+            state = CasRegister { initial: 0 }.step(&state, &op).unwrap_or(state);
+        }
+        let returned = (rng.u32(..100) >= open && took_effect).then_some(returned);
+        entries.push(Entry { op, invoked, returned });
+    }
+    rng.shuffle(&mut entries);
+    let spread = |moment: Moment, number: usize| match coinciding {
+        true => moment,
+        false => moment * 32 + number as u64,
+    };
+    let entries = entries.into_iter().enumerate().map(|(number, entry)| Entry {
+        op: entry.op,
+        invoked: spread(entry.invoked, 2 * number),
+        returned: entry.returned.map(|returned| spread(returned, 2 * number + 1)),
+    });
+    Timeline::new(entries.collect())
+}
+
+const MODEL: CasRegister = CasRegister { initial: 0 };
+
+#[test]
+fn every_pruning_agrees_with_every_order_tried() {
+    let verdicts = std::env::var("CHECKER_HISTORIES").map_or(40_000, |count| count.parse().unwrap());
+    let prunings: Vec<Prunings> =
+        Prunings::each_alone().into_iter().chain([Prunings::ALL, Prunings::NONE]).collect();
+    let mut tally = [0_u64; 2];
+    for seed in 0..verdicts / prunings.len() as u64 {
+        let mut rng = Rng::with_seed(seed);
+        let differences = rng.bool();
+        let timeline = random_timeline(&mut rng, differences);
+        let truth = is_linearizable(&MODEL, &timeline);
+        tally[usize::from(truth)] += 1;
+        for &prunings in &prunings {
+            let options = SearchOptions { budget: Budget::default(), prunings };
+            let found = match linearize_with(&MODEL, &timeline, &options) {
+                Search::Found { order, .. } => {
+                    assert_eq!(replay(&MODEL, &timeline, &order), Ok(()), "seed {seed}, {prunings:?}");
+                    true
+                }
+                Search::Impossible { frontier, .. } => {
+                    assert!(frontier.exact, "seed {seed}, {prunings:?}");
+                    false
+                }
+                Search::GaveUp { difficulty, .. } => panic!("seed {seed}: {difficulty}"),
+            };
+            assert_eq!(found, truth, "seed {seed}, {prunings:?}: {timeline:?}");
+        }
+    }
+    let all = tally[0] + tally[1];
+    assert!(tally.into_iter().all(|count| count * 5 >= all), "one side is hardly there: {tally:?}");
+}
+
+/// Coinciding moments, which no history has, and chains of open CAS included.
+#[test]
+fn zones_agree_with_every_order_tried() {
+    let verdicts = std::env::var("CHECKER_HISTORIES").map_or(40_000, |count| count.parse().unwrap());
+    let mut tally = [0_u64; 2];
+    for seed in 0..verdicts / 2 {
+        let timeline = random_timeline(&mut Rng::with_seed(seed), false);
+        let truth = is_linearizable(&MODEL, &timeline);
+        let found = match decide(&timeline, 0) {
+            Decision::Linearizable { order } => {
+                assert_eq!(replay(&MODEL, &timeline, &order), Ok(()), "seed {seed}: {timeline:?}");
+                true
+            }
+            Decision::NotLinearizable(_) => false,
+            Decision::NotApplicable(_) => continue,
+        };
+        assert_eq!(found, truth, "seed {seed}: {timeline:?}");
+        tally[usize::from(truth)] += 1;
+    }
+    assert!(tally.into_iter().all(|count| count * 50 >= verdicts), "one side is hardly there: {tally:?}");
+}
