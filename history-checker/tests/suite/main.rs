@@ -8,6 +8,8 @@ mod cli;
 mod explanations;
 mod format_errors;
 mod generator;
+mod hard;
+mod nondeterministic;
 mod objects;
 mod planted;
 mod prunings;

@@ -4,10 +4,8 @@
 use fastrand::Rng;
 use history_checker::engine::replay::replay;
 use history_checker::engine::unique::{Decision, decide};
-use history_checker::models::{CasRegister, RegisterOp};
-use history_checker::{
-    Budget, Entry, Model, Moment, Prunings, Search, SearchOptions, Timeline, linearize_with,
-};
+use history_checker::models::{CasRegister, Counter, CounterOp, Queue, QueueOp, RegisterOp, Set, SetOp};
+use history_checker::{Entry, Model, Moment, Prunings, Search, SearchOptions, Timeline, linearize_with};
 
 /// Straight from the definition: whether some order of the completed entries and some open ones is legal, and puts no
 /// entry before one that had returned before it was invoked.
@@ -47,7 +45,7 @@ fn random_timeline(rng: &mut Rng, differences: bool) -> Timeline<RegisterOp> {
         let invoked: Moment = busy_until[client] + rng.u64(1..=3);
         let returned = invoked + rng.u64(1..=6);
         busy_until[client] = returned;
-        let mut value = |rng: &mut Rng| rng.usize(..values);
+        let value = |rng: &mut Rng| rng.usize(..values);
         let seen = if rng.u32(..100) < wrong { value(rng) } else { state };
         let op = match rng.u32(..10) {
             0..3 => RegisterOp::Observe(seen),
@@ -75,13 +73,32 @@ fn random_timeline(rng: &mut Rng, differences: bool) -> Timeline<RegisterOp> {
     Timeline::new(entries.collect())
 }
 
+/// Each alone, all, none.
+fn all_prunings() -> Vec<Prunings> {
+    Prunings::each_alone().into_iter().chain([Prunings::ALL, Prunings::NONE]).collect()
+}
+
+/// What the search says; its order is replayed.
+fn verdict<M: Model<Op: std::fmt::Debug>>(model: &M, timeline: &Timeline<M::Op>, prunings: Prunings) -> bool {
+    match linearize_with(model, timeline, &SearchOptions { prunings, ..SearchOptions::default() }) {
+        Search::Found { order, .. } => {
+            assert_eq!(replay(model, timeline, &order), Ok(()), "{prunings:?}: {timeline:?}");
+            true
+        }
+        Search::Impossible { frontier, .. } => {
+            assert!(frontier.exact, "{prunings:?}: {timeline:?}");
+            false
+        }
+        Search::GaveUp { difficulty, .. } => panic!("{difficulty}"),
+    }
+}
+
 const MODEL: CasRegister = CasRegister { initial: 0 };
 
 #[test]
 fn every_pruning_agrees_with_every_order_tried() {
     let verdicts = std::env::var("CHECKER_HISTORIES").map_or(40_000, |count| count.parse().unwrap());
-    let prunings: Vec<Prunings> =
-        Prunings::each_alone().into_iter().chain([Prunings::ALL, Prunings::NONE]).collect();
+    let prunings = all_prunings();
     let mut tally = [0_u64; 2];
     for seed in 0..verdicts / prunings.len() as u64 {
         let mut rng = Rng::with_seed(seed);
@@ -90,18 +107,7 @@ fn every_pruning_agrees_with_every_order_tried() {
         let truth = is_linearizable(&MODEL, &timeline);
         tally[usize::from(truth)] += 1;
         for &prunings in &prunings {
-            let options = SearchOptions { budget: Budget::default(), prunings };
-            let found = match linearize_with(&MODEL, &timeline, &options) {
-                Search::Found { order, .. } => {
-                    assert_eq!(replay(&MODEL, &timeline, &order), Ok(()), "seed {seed}, {prunings:?}");
-                    true
-                }
-                Search::Impossible { frontier, .. } => {
-                    assert!(frontier.exact, "seed {seed}, {prunings:?}");
-                    false
-                }
-                Search::GaveUp { difficulty, .. } => panic!("seed {seed}: {difficulty}"),
-            };
+            let found = verdict(&MODEL, &timeline, prunings);
             assert_eq!(found, truth, "seed {seed}, {prunings:?}: {timeline:?}");
         }
     }
@@ -129,4 +135,74 @@ fn zones_agree_with_every_order_tried() {
         tally[usize::from(truth)] += 1;
     }
     assert!(tally.into_iter().all(|count| count * 50 >= verdicts), "one side is hardly there: {tally:?}");
+}
+
+/// What was not tried for the sake of a later entry must not be told as the end of the explained part.
+#[test]
+fn the_frontier_is_the_same_where_nothing_is_stranded() {
+    let frontier = |timeline: &Timeline<RegisterOp>, stranding| {
+        let options =
+            SearchOptions { prunings: Prunings { stranding, ..Prunings::ALL }, ..Default::default() };
+        let Search::Impossible { frontier, .. } = linearize_with(&MODEL, timeline, &options) else {
+            return None;
+        };
+        let mut states: Vec<usize> = frontier.states.into_iter().map(|(state, _)| state).collect();
+        states.sort_unstable();
+        Some((frontier.entry, frontier.explained, states, frontier.exact))
+    };
+    let mut bad = 0;
+    for seed in 0..5_000 {
+        let timeline = random_timeline(&mut Rng::with_seed(seed), true);
+        let with = frontier(&timeline, true);
+        assert_eq!(with, frontier(&timeline, false), "seed {seed}: {timeline:?}");
+        bad += usize::from(with.is_some());
+    }
+    assert!(bad > 1_000, "{bad}");
+}
+
+/// For models that offer fewer shortcuts.
+#[test]
+fn every_pruning_agrees_on_counters_sets_and_queues() {
+    let mut tally = [0; 2];
+    for seed in 0..600 {
+        let mut rng = Rng::with_seed(seed);
+        let counter = |rng: &mut Rng| match rng.u32(..3) {
+            0 => CounterOp::Observe(rng.i64(..4)),
+            _ => CounterOp::Add(rng.i64(0..3)),
+        };
+        agree(&Counter { initial: 0 }, &any_timeline(&mut rng, counter), &mut tally);
+        let set = |rng: &mut Rng| match rng.u32(..5) {
+            0 | 1 => SetOp::Add(rng.usize(..2)),
+            2 => SetOp::Remove(rng.usize(..2)),
+            _ => SetOp::Observe((0..rng.usize(..3)).collect()),
+        };
+        agree(&Set, &any_timeline(&mut rng, set), &mut tally);
+        let queue = |rng: &mut Rng| match rng.u32(..6) {
+            0..3 => QueueOp::Enqueue(rng.usize(..2)),
+            3 => QueueOp::FoundEmpty,
+            4 => QueueOp::TookUnseen,
+            _ => QueueOp::Took(rng.usize(..2)),
+        };
+        agree(&Queue, &any_timeline(&mut rng, queue), &mut tally);
+    }
+    assert!(tally.into_iter().all(|count| count > 200), "{tally:?}");
+}
+
+fn any_timeline<Op>(rng: &mut Rng, op: impl Fn(&mut Rng) -> Op) -> Timeline<Op> {
+    let mut moment = 0;
+    let entries = (0..rng.usize(3..8)).map(|_| {
+        moment += rng.u64(1..4);
+        let returned = (rng.u32(..6) > 0).then_some(moment + rng.u64(1..10));
+        Entry { op: op(rng), invoked: moment, returned }
+    });
+    Timeline::new(entries.collect())
+}
+
+fn agree<M: Model<Op: std::fmt::Debug>>(model: &M, timeline: &Timeline<M::Op>, tally: &mut [usize; 2]) {
+    let truth = is_linearizable(model, timeline);
+    tally[usize::from(truth)] += 1;
+    for prunings in all_prunings() {
+        let found = verdict(model, timeline, prunings);
+        assert_eq!(found, truth, "{prunings:?}: {timeline:?}");
+    }
 }

@@ -71,6 +71,8 @@ pub(super) struct OpenClass<'a, Op> {
 pub(super) struct Size {
     /// Completed entries in flight at once, at most.
     pub(super) peak: usize,
+    /// Pairs of an entry and one that may come before it while it is the first one missing, itself included.
+    pairs: usize,
     /// What a layout of it occupies.
     pub(super) bytes: u64,
 }
@@ -90,18 +92,18 @@ impl Size {
         let entries = timeline.entries();
         let mut invoked: Vec<Moment> = by_return.iter().map(|&(_, entry)| entries[entry].invoked).collect();
         invoked.sort_unstable();
-        let (mut begun, mut peak, mut pairs) = (0, 0, 0);
+        let (mut begun, mut peak, mut pairs) = (0, 0, 0_usize);
         for (rank, &(returned, _)) in by_return.iter().enumerate() {
             while invoked.get(begun).is_some_and(|&moment| moment <= returned) {
                 begun += 1;
             }
             peak = peak.max(begun - rank);
-            pairs += (begun - rank) as u64;
+            pairs += begun - rank;
         }
         // Besides what is kept for an entry: its places in the orders by return and by invocation, its start, and its
         // shares of the tables of needs and of classes.
         let linear = entries.len() as u64 * (size_of::<Ranked<'_, Op>>() + step + 128) as u64;
-        Size { peak, bytes: linear + 4 * pairs }
+        Size { peak, pairs, bytes: linear + 4 * pairs as u64 }
     }
 }
 
@@ -122,7 +124,7 @@ impl<'a, Op: Clone + Eq + Hash> Layout<'a, Op> {
         }
         let arriving = by_invocation(&completed);
         let slots = assign_slots(&mut completed, &arriving);
-        let (candidates, starts) = candidates(&completed, &arriving);
+        let (candidates, starts) = candidates(&completed, &arriving, size.pairs);
         let mut open = open_classes(model, timeline, states, options.prunings);
         let guards = pack(&mut open);
         Layout { completed, candidates, starts, slots, open, guards, bytes: size.bytes }
@@ -182,8 +184,8 @@ fn assign_slots<Op>(completed: &mut [Ranked<'_, Op>], arriving: &[usize]) -> usi
     slots
 }
 
-fn candidates<Op>(completed: &[Ranked<'_, Op>], arriving: &[usize]) -> (Vec<u32>, Vec<usize>) {
-    let mut all = Vec::new();
+fn candidates<Op>(completed: &[Ranked<'_, Op>], arriving: &[usize], pairs: usize) -> (Vec<u32>, Vec<usize>) {
+    let mut all = Vec::with_capacity(pairs);
     let mut starts = Vec::with_capacity(completed.len() + 1);
     let mut in_flight: Vec<u32> = Vec::new();
     let mut arriving = arriving.iter().peekable();
