@@ -73,20 +73,33 @@ fn random_timeline(rng: &mut Rng, differences: bool) -> Timeline<RegisterOp> {
     Timeline::new(entries.collect())
 }
 
-/// Each alone, all, none.
-fn all_prunings() -> Vec<Prunings> {
-    Prunings::each_alone().into_iter().chain([Prunings::ALL, Prunings::NONE]).collect()
+/// Each shortcut alone, all, none, deep first and by layers.
+fn ways_to_search() -> Vec<SearchOptions> {
+    let prunings = Prunings::each_alone().into_iter().chain([Prunings::ALL, Prunings::NONE]);
+    let deep = prunings.map(|prunings| SearchOptions { prunings, ..SearchOptions::default() });
+    // Small histories would not last until the search goes by layers.
+    let layers = Prunings { compact_key: true, dominance: true, ..Prunings::NONE };
+    let by_layers = [Prunings::ALL, layers].map(|prunings| SearchOptions {
+        prunings,
+        patience: 0,
+        ..SearchOptions::default()
+    });
+    deep.chain(by_layers).collect()
 }
 
 /// What the search says; its order is replayed.
-fn verdict<M: Model<Op: std::fmt::Debug>>(model: &M, timeline: &Timeline<M::Op>, prunings: Prunings) -> bool {
-    match linearize_with(model, timeline, &SearchOptions { prunings, ..SearchOptions::default() }) {
+fn verdict<M: Model<Op: std::fmt::Debug>>(
+    model: &M,
+    timeline: &Timeline<M::Op>,
+    options: &SearchOptions,
+) -> bool {
+    match linearize_with(model, timeline, options) {
         Search::Found { order, .. } => {
-            assert_eq!(replay(model, timeline, &order), Ok(()), "{prunings:?}: {timeline:?}");
+            assert_eq!(replay(model, timeline, &order), Ok(()), "{options:?}: {timeline:?}");
             true
         }
         Search::Impossible { frontier, .. } => {
-            assert!(frontier.exact, "{prunings:?}: {timeline:?}");
+            assert!(frontier.exact, "{options:?}: {timeline:?}");
             false
         }
         Search::GaveUp { difficulty, .. } => panic!("{difficulty}"),
@@ -98,17 +111,17 @@ const MODEL: CasRegister = CasRegister { initial: 0 };
 #[test]
 fn every_pruning_agrees_with_every_order_tried() {
     let verdicts = std::env::var("CHECKER_HISTORIES").map_or(40_000, |count| count.parse().unwrap());
-    let prunings = all_prunings();
+    let ways = ways_to_search();
     let mut tally = [0_u64; 2];
-    for seed in 0..verdicts / prunings.len() as u64 {
+    for seed in 0..verdicts / ways.len() as u64 {
         let mut rng = Rng::with_seed(seed);
         let differences = rng.bool();
         let timeline = random_timeline(&mut rng, differences);
         let truth = is_linearizable(&MODEL, &timeline);
         tally[usize::from(truth)] += 1;
-        for &prunings in &prunings {
-            let found = verdict(&MODEL, &timeline, prunings);
-            assert_eq!(found, truth, "seed {seed}, {prunings:?}: {timeline:?}");
+        for options in &ways {
+            let found = verdict(&MODEL, &timeline, options);
+            assert_eq!(found, truth, "seed {seed}, {options:?}: {timeline:?}");
         }
     }
     let all = tally[0] + tally[1];
@@ -140,9 +153,9 @@ fn zones_agree_with_every_order_tried() {
 /// What was not tried for the sake of a later entry must not be told as the end of the explained part.
 #[test]
 fn the_frontier_is_the_same_where_nothing_is_stranded() {
-    let frontier = |timeline: &Timeline<RegisterOp>, stranding| {
-        let options =
-            SearchOptions { prunings: Prunings { stranding, ..Prunings::ALL }, ..Default::default() };
+    let frontier = |timeline: &Timeline<RegisterOp>, stranding, patience| {
+        let prunings = Prunings { stranding, ..Prunings::ALL };
+        let options = SearchOptions { prunings, patience, ..SearchOptions::default() };
         let Search::Impossible { frontier, .. } = linearize_with(&MODEL, timeline, &options) else {
             return None;
         };
@@ -153,8 +166,9 @@ fn the_frontier_is_the_same_where_nothing_is_stranded() {
     let mut bad = 0;
     for seed in 0..5_000 {
         let timeline = random_timeline(&mut Rng::with_seed(seed), true);
-        let with = frontier(&timeline, true);
-        assert_eq!(with, frontier(&timeline, false), "seed {seed}: {timeline:?}");
+        let with = frontier(&timeline, true, 8);
+        assert_eq!(with, frontier(&timeline, false, 8), "seed {seed}: {timeline:?}");
+        assert_eq!(with, frontier(&timeline, true, 0), "seed {seed}, by layers: {timeline:?}");
         bad += usize::from(with.is_some());
     }
     assert!(bad > 1_000, "{bad}");
@@ -201,8 +215,8 @@ fn any_timeline<Op>(rng: &mut Rng, op: impl Fn(&mut Rng) -> Op) -> Timeline<Op> 
 fn agree<M: Model<Op: std::fmt::Debug>>(model: &M, timeline: &Timeline<M::Op>, tally: &mut [usize; 2]) {
     let truth = is_linearizable(model, timeline);
     tally[usize::from(truth)] += 1;
-    for prunings in all_prunings() {
-        let found = verdict(model, timeline, prunings);
-        assert_eq!(found, truth, "{prunings:?}: {timeline:?}");
+    for options in ways_to_search() {
+        let found = verdict(model, timeline, &options);
+        assert_eq!(found, truth, "{options:?}: {timeline:?}");
     }
 }

@@ -6,6 +6,7 @@
 //! there are clients, not as there are operations.
 
 use super::layout::{Layout, NONE};
+use super::sweep::Node;
 
 /// A set of taken entries and the state after them, taken back step by step when the search backtracks.
 pub(super) struct Configuration {
@@ -15,7 +16,7 @@ pub(super) struct Configuration {
     /// [`NONE`].
     pub(super) unproven: u32,
     /// By slot: this entry in flight is taken, ahead of `first`.
-    ahead: Vec<u64>,
+    pub(super) ahead: Vec<u64>,
     /// By class, packed: how many open entries were used.
     pub(super) used: Vec<u64>,
 }
@@ -30,6 +31,14 @@ impl Configuration {
             ahead: vec![0; words],
             used: vec![0; layout.guards.len()],
         }
+    }
+
+    /// Becomes the configuration of a node.
+    pub(super) fn restore(&mut self, node: Node, words: &[u64]) {
+        (self.first, self.state, self.unproven) = (node.first as usize, node.state, node.unproven);
+        let (ahead, used) = words.split_at(self.ahead.len());
+        self.ahead.copy_from_slice(ahead);
+        self.used.copy_from_slice(used);
     }
 
     /// Whether the entry in flight with this slot is taken.

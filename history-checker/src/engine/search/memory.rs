@@ -81,6 +81,20 @@ impl Memory {
         inserted
     }
 
+    /// Whether this very vector is kept: it was inserted, and nothing has made it superfluous.
+    pub(super) fn keeps(&self, key: &[u64], vector: &[u64]) -> bool {
+        let Some(group) = self.table[self.place(key)].checked_sub(1) else { return false };
+        let mut record = &self.groups.get(group)[key.len()..];
+        while let Some((kept, link)) = record.split_at_checked(vector.len()) {
+            if kept == vector {
+                return true;
+            }
+            let Some(next) = link.first().and_then(|&link| number(link)) else { return false };
+            record = self.more.get(next);
+        }
+        false
+    }
+
     fn add_group(&mut self, place: usize, key: &[u64], vector: &[u64], bytes: u64) -> Insert {
         let crowded = (self.groups.len() as usize + 1) * 2 >= self.table.len();
         // While the table grows, the old one and the one of twice its size are both there.

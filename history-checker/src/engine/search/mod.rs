@@ -24,6 +24,7 @@ mod options;
 mod searcher;
 mod states;
 mod stranding;
+mod sweep;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,23 @@
 //! What a search may cost, and which of its shortcuts it takes.
 
 /// What a search may cost and how it goes about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SearchOptions {
     /// When to give up.
     pub budget: Budget,
     /// Which shortcuts to take; all of them, unless set.
     pub prunings: Prunings,
+    /// How many configurations to try for each entry by going deep first, before the search begins anew and goes by
+    /// layers: the first is soon done where there is an order, the second where there is none. The second needs the
+    /// shortcuts `compact_key` and `dominance`.
+    pub patience: u64,
+}
+
+impl Default for SearchOptions {
+    /// Eight configurations per entry: few good histories need more than one.
+    fn default() -> SearchOptions {
+        SearchOptions { budget: Budget::default(), prunings: Prunings::ALL, patience: 8 }
+    }
 }
 
 /// How much a search may cost. Both limits depend on the input alone, so a run that gives up does so everywhere.

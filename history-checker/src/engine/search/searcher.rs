@@ -5,9 +5,10 @@ use super::configuration::Configuration;
 use super::difficulty::{Difficulty, Limit};
 use super::layout::{self, Layout, NONE, Size, small};
 use super::memory::{Insert, Memory, Shape};
-use super::options::SearchOptions;
+use super::options::{Prunings, SearchOptions};
 use super::states::States;
 use super::stranding::Stranding;
+use super::sweep::{Node, Queue};
 use crate::model::Model;
 use crate::seeded_bug;
 
@@ -24,7 +25,11 @@ pub(super) struct Searcher<'a, M: Model> {
     states: States<M::State>,
     stranding: Option<Stranding>,
     memory: Memory,
+    /// Configurations that were tried before the search began anew.
+    tried_before: u64,
+    queue_bytes: u64,
     key: Vec<u64>,
+    initial: u32,
     now: Configuration,
     /// The number in `trail` of the step that led to the current state, plus one; 0 is the initial state.
     last_change: u32,
@@ -75,7 +80,10 @@ impl<'a, M: Model> Searcher<'a, M> {
             states,
             stranding,
             memory: Memory::new(shape(layout, &options)),
+            tried_before: 0,
+            queue_bytes: 0,
             key: Vec::new(),
+            initial,
             now: Configuration::new(layout, initial),
             last_change: 0,
             trail: Vec::with_capacity(most),
@@ -85,34 +93,154 @@ impl<'a, M: Model> Searcher<'a, M> {
     }
 
     pub(super) fn run(&mut self) -> End {
-        let configurations = self.options.budget.configurations;
-        loop {
+        let Prunings { compact_key, dominance, .. } = self.options.prunings;
+        let patience = match compact_key && dominance {
+            true => self.options.patience.saturating_mul(self.layout.completed.len() as u64),
+            false => u64::MAX,
+        };
+        self.go_deep(patience).unwrap_or_else(|| {
+            self.begin_anew();
+            self.sweep()
+        })
+    }
+
+    /// Deep first; `None` if more than `patience` configurations were tried.
+    fn go_deep(&mut self, patience: u64) -> Option<End> {
+        let end = loop {
             if self.options.prunings.eager_no_ops {
                 self.observe();
             }
             if self.now.first == self.layout.completed.len() {
-                return End::Found;
+                break End::Found;
             }
-            self.note_progress();
-            if self.memory.tried() >= configurations {
-                return End::GaveUp(Limit::Configurations(configurations));
+            self.note_progress(NONE);
+            if let Some(limit) = self.spent() {
+                break End::GaveUp(limit);
+            }
+            if self.memory.tried() >= patience {
+                return None;
             }
             let mut next = match self.remember() {
                 Insert::New => Some(0),
                 Insert::Known => None,
-                Insert::Full => return End::GaveUp(Limit::Bytes(self.options.budget.bytes)),
+                Insert::Full => break End::GaveUp(Limit::Bytes(self.options.budget.bytes)),
             };
             while !next.is_some_and(|next| self.take_from(next)) {
-                let Some(step) = self.trail.pop() else { return End::Impossible };
+                let Some(step) = self.trail.pop() else { return Some(End::Impossible) };
                 self.take_back(&step);
                 next = step.next;
             }
+        };
+        Some(end)
+    }
+
+    fn begin_anew(&mut self) {
+        while let Some(step) = self.trail.pop() {
+            self.take_back(&step);
+        }
+        self.tried_before += self.memory.tried();
+        self.memory = Memory::new(shape(self.layout, &self.options));
+    }
+
+    /// By layers.
+    fn sweep(&mut self) -> End {
+        let initial = Node {
+            parent: NONE,
+            choice: 0,
+            first: 0,
+            steps: 0,
+            state: self.now.state,
+            unproven: NONE,
+            writer: NONE,
+        };
+        let mut queue = Queue::new(self.now.ahead.len() + self.now.used.len());
+        if let Some(end) = self.enqueue(initial, &mut queue) {
+            return end;
+        }
+        while let Some(number) = queue.pop() {
+            let node = queue.node(number);
+            self.now.restore(node, queue.words(number));
+            self.now.write_key(&mut self.key);
+            if !self.memory.keeps(&self.key, &self.now.used) {
+                continue;
+            }
+            self.note_progress(node.writer);
+            let mut next = Some(0);
+            while next.is_some_and(|next| self.take_from(next)) {
+                // Taken from the trail itself: observations follow this step there.
+                next = self.trail.first().and_then(|step| step.next);
+                let choice = next.map_or(0, |next| next - 1);
+                let child = Node { parent: number, choice, ..node };
+                if let Some(end) = self.enqueue(child, &mut queue) {
+                    return end;
+                }
+            }
+        }
+        End::Impossible
+    }
+
+    /// Puts what `now` and the trail have come to into the queue, if it is new, and takes the trail back. `from` says
+    /// where the trail began. The end, if this is one.
+    fn enqueue(&mut self, from: Node, queue: &mut Queue) -> Option<End> {
+        if self.options.prunings.eager_no_ops {
+            self.observe();
+        }
+        if self.now.first == self.layout.completed.len() {
+            self.walk(from, queue);
+            return Some(End::Found);
+        }
+        if let Some(limit) = self.spent() {
+            return Some(End::GaveUp(limit));
+        }
+        self.queue_bytes = queue.bytes();
+        match self.remember() {
+            Insert::Full => return Some(End::GaveUp(Limit::Bytes(self.options.budget.bytes))),
+            Insert::Known => {}
+            Insert::New => {
+                let writer = self
+                    .last_change
+                    .checked_sub(1)
+                    .map_or(from.writer, |step| small(self.entry(&self.trail[step as usize])));
+                let Configuration { first, state, unproven, .. } = self.now;
+                let steps = from.steps + small(self.trail.len());
+                let node = Node { first: small(first), steps, state, unproven, writer, ..from };
+                queue.push(node, [&self.now.ahead, &self.now.used]);
+            }
+        }
+        while let Some(step) = self.trail.pop() {
+            self.take_back(&step);
+        }
+        None
+    }
+
+    /// Goes the way to `last` again from the beginning, so that the trail tells it.
+    fn walk(&mut self, last: Node, queue: &Queue) {
+        let mut way = if last.parent == NONE { Vec::new() } else { queue.way(last.parent) };
+        if last.parent != NONE {
+            way.push(last.choice);
+        }
+        self.trail.clear();
+        self.last_change = 0;
+        self.now = Configuration::new(self.layout, self.initial);
+        for choice in way {
+            if self.options.prunings.eager_no_ops {
+                self.observe();
+            }
+            self.take_from(choice);
+        }
+        if self.options.prunings.eager_no_ops {
+            self.observe();
         }
     }
 
     /// How many configurations were tried.
     pub(super) fn tried(&self) -> u64 {
-        self.memory.tried()
+        self.tried_before + self.memory.tried()
+    }
+
+    fn spent(&self) -> Option<Limit> {
+        let configurations = self.options.budget.configurations;
+        (self.tried() >= configurations).then_some(Limit::Configurations(configurations))
     }
 
     /// Takes every operation that only observes and fits: wherever it could stand later, it could as well stand here.
@@ -139,7 +267,8 @@ impl<'a, M: Model> Searcher<'a, M> {
         if !self.options.prunings.compact_key {
             self.write_full_key();
         }
-        let bytes = self.options.budget.bytes.saturating_sub(self.layout.bytes + self.states.bytes());
+        let bytes = self.options.budget.bytes;
+        let bytes = bytes.saturating_sub(self.layout.bytes + self.states.bytes() + self.queue_bytes);
         if self.options.prunings.dominance {
             return self.memory.insert(&self.key, &self.now.used, bytes);
         }
@@ -296,7 +425,8 @@ impl<'a, M: Model> Searcher<'a, M> {
         self.last_change = step.last_change;
     }
 
-    fn note_progress(&mut self) {
+    /// `before` led to the state that the trail begins with.
+    fn note_progress(&mut self, before: u32) {
         if self.now.first < self.furthest {
             return;
         }
@@ -306,7 +436,9 @@ impl<'a, M: Model> Searcher<'a, M> {
         }
         let known = self.seen_there.iter().any(|&(state, _)| state == self.now.state);
         if !known && self.seen_there.len() < Frontier::<M::State>::STATES {
-            let writer = self.last_change.checked_sub(1).map(|step| self.entry(&self.trail[step as usize]));
+            let before = Some(before as usize).filter(|_| before != NONE);
+            let writer = self.last_change.checked_sub(1);
+            let writer = writer.map(|step| self.entry(&self.trail[step as usize])).or(before);
             self.seen_there.push((self.now.state, writer));
         }
     }
@@ -348,8 +480,9 @@ impl<'a, M: Model> Searcher<'a, M> {
             return (self.frontier(true), 0);
         }
         let frontier = self.frontier(false);
+        let tried = self.tried();
         let Searcher { model, layout, mut options, states, stranding, memory, .. } = self;
-        options.budget.configurations -= memory.tried();
+        options.budget.configurations -= tried;
         drop(memory);
         let stranding = stranding.map(|stranding| stranding.with_horizon(furthest));
         let mut again = Searcher::new(model, layout, states, stranding, options);
