@@ -220,3 +220,24 @@ fn agree<M: Model<Op: std::fmt::Debug>>(model: &M, timeline: &Timeline<M::Op>, t
         assert_eq!(found, truth, "{options:?}: {timeline:?}");
     }
 }
+
+/// Two CAS that form a circle can be entered by either of two open writes. Which one must be left for the read at the
+/// end; both ways use one.
+#[test]
+fn it_matters_which_open_operation_was_used_and_not_how_many() {
+    let entry = |op, invoked, returned| Entry { op, invoked, returned };
+    for last in [1, 2] {
+        let timeline = Timeline::new(vec![
+            entry(RegisterOp::Put(1), 1, None),
+            entry(RegisterOp::Put(2), 2, None),
+            entry(RegisterOp::Swap { from: 1, to: 2 }, 3, Some(5)),
+            entry(RegisterOp::Swap { from: 2, to: 1 }, 4, Some(6)),
+            entry(RegisterOp::Put(0), 7, Some(8)),
+            entry(RegisterOp::Observe(last), 9, Some(10)),
+        ]);
+        assert!(is_linearizable(&MODEL, &timeline));
+        for options in ways_to_search() {
+            assert!(verdict(&MODEL, &timeline, &options), "{last}, {options:?}");
+        }
+    }
+}

@@ -28,6 +28,9 @@ pub(super) struct Searcher<'a, M: Model> {
     /// Configurations that were tried before the search began anew.
     tried_before: u64,
     queue_bytes: u64,
+    went_by_layers: bool,
+    /// Whether the furthest that was reached is known to be the furthest that can be, if there is no order.
+    proven: bool,
     key: Vec<u64>,
     initial: u32,
     now: Configuration,
@@ -82,6 +85,8 @@ impl<'a, M: Model> Searcher<'a, M> {
             memory: Memory::new(shape(layout, &options)),
             tried_before: 0,
             queue_bytes: 0,
+            went_by_layers: false,
+            proven: true,
             key: Vec::new(),
             initial,
             now: Configuration::new(layout, initial),
@@ -140,6 +145,7 @@ impl<'a, M: Model> Searcher<'a, M> {
         }
         self.tried_before += self.memory.tried();
         self.memory = Memory::new(shape(self.layout, &self.options));
+        self.went_by_layers = true;
     }
 
     /// By layers.
@@ -157,6 +163,15 @@ impl<'a, M: Model> Searcher<'a, M> {
         if let Some(end) = self.enqueue(initial, &mut queue) {
             return end;
         }
+        let end = self.empty(&mut queue);
+        if matches!(end, End::Impossible) {
+            self.proven = self.try_what_was_put_off(&mut queue);
+        }
+        end
+    }
+
+    /// Tries everything in the queue and all that it leads to.
+    fn empty(&mut self, queue: &mut Queue) -> End {
         while let Some(number) = queue.pop() {
             let node = queue.node(number);
             self.now.restore(node, queue.words(number));
@@ -165,18 +180,46 @@ impl<'a, M: Model> Searcher<'a, M> {
                 continue;
             }
             self.note_progress(node.writer);
-            let mut next = Some(0);
-            while next.is_some_and(|next| self.take_from(next)) {
-                // Taken from the trail itself: observations follow this step there.
-                next = self.trail.first().and_then(|step| step.next);
-                let choice = next.map_or(0, |next| next - 1);
-                let child = Node { parent: number, choice, ..node };
-                if let Some(end) = self.enqueue(child, &mut queue) {
-                    return end;
-                }
+            if let Some(end) = self.expand(number, queue) {
+                return end;
             }
         }
         End::Impossible
+    }
+
+    /// Enqueues what the node that `now` is at leads to.
+    fn expand(&mut self, number: u32, queue: &mut Queue) -> Option<End> {
+        let node = queue.node(number);
+        for choice in 0..self.choices() {
+            if self.take(choice) {
+                let end = self.enqueue(Node { parent: number, choice, ..node }, queue);
+                if end.is_some() {
+                    return end;
+                }
+            } else if let Some(rank) = self.stranding.as_mut().and_then(Stranding::take_last)
+                && rank >= self.furthest
+            {
+                queue.put_off(rank, (number, choice), self.furthest);
+            }
+        }
+        None
+    }
+
+    /// After everything else was tried in vain: what was not, for the sake of entries beyond the furthest. It leads to
+    /// no order, but may come further. Needs that are not beyond still count: those stop nothing before it has come as
+    /// far. Whether the budget sufficed.
+    fn try_what_was_put_off(&mut self, queue: &mut Queue) -> bool {
+        let put_off = queue.take_put_off(self.furthest);
+        let furthest = self.furthest;
+        self.stranding = self.stranding.take().map(|stranding| stranding.with_horizon(furthest));
+        for (number, choice) in put_off {
+            let node = queue.node(number);
+            self.now.restore(node, queue.words(number));
+            if self.take(choice) && self.enqueue(Node { parent: number, choice, ..node }, queue).is_some() {
+                return false;
+            }
+        }
+        matches!(self.empty(queue), End::Impossible)
     }
 
     /// Puts what `now` and the trail have come to into the queue, if it is new, and takes the trail back. `from` says
@@ -226,7 +269,7 @@ impl<'a, M: Model> Searcher<'a, M> {
             if self.options.prunings.eager_no_ops {
                 self.observe();
             }
-            self.take_from(choice);
+            self.take(choice);
         }
         if self.options.prunings.eager_no_ops {
             self.observe();
@@ -290,19 +333,28 @@ impl<'a, M: Model> Searcher<'a, M> {
 
     /// Takes the first choice that is legal and worth it, from number `next` on; false if there is none.
     fn take_from(&mut self, next: u32) -> bool {
+        (next..self.choices()).any(|number| self.take(number))
+    }
+
+    /// Choices are numbered: completed entries that may come next, then classes of open ones.
+    fn choices(&self) -> u32 {
+        small(self.layout.candidates(self.now.first).len() + self.layout.open.len())
+    }
+
+    /// Takes this choice if it is legal and worth it.
+    fn take(&mut self, number: u32) -> bool {
         let layout = self.layout;
         let candidates = layout.candidates(self.now.first);
-        for number in next as usize..candidates.len() + layout.open.len() {
-            let choice = match number.checked_sub(candidates.len()) {
-                None => Choice::Completed(candidates[number]),
-                Some(class) => Choice::Open { class: small(class), member: self.now.used(layout, class) },
-            };
-            if let Some(state) = self.outcome(choice) {
-                self.step(choice, state, Some(small(number + 1)));
-                return true;
+        let choice = match candidates.get(number as usize) {
+            Some(&rank) => Choice::Completed(rank),
+            None => {
+                let class = number as usize - candidates.len();
+                Choice::Open { class: small(class), member: self.now.used(layout, class) }
             }
-        }
-        false
+        };
+        let Some(state) = self.outcome(choice) else { return false };
+        self.step(choice, state, Some(number + 1));
+        true
     }
 
     /// The state after `choice`, if it may be taken now and is worth it.
@@ -476,8 +528,8 @@ impl<'a, M: Model> Searcher<'a, M> {
     pub(super) fn exact_frontier(self) -> (Frontier<M::State>, u64) {
         let furthest = self.furthest;
         let beyond = |stranding: &Stranding| stranding.latest() >= Some(furthest);
-        if !self.stranding.as_ref().is_some_and(beyond) {
-            return (self.frontier(true), 0);
+        if self.went_by_layers || !self.stranding.as_ref().is_some_and(beyond) {
+            return (self.frontier(self.proven), 0);
         }
         let frontier = self.frontier(false);
         let tried = self.tried();

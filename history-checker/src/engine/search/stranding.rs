@@ -19,6 +19,8 @@ pub(super) struct Stranding {
     horizon: usize,
     /// The last rank for whose sake something was not tried.
     latest: Option<usize>,
+    /// The one for whose sake the last choice was not.
+    last: Option<usize>,
 }
 
 impl Stranding {
@@ -39,11 +41,17 @@ impl Stranding {
             led_to_by_open: Grouped::new(open, states.len()),
             horizon: usize::MAX,
             latest: None,
+            last: None,
         })
     }
 
     pub(super) fn with_horizon(self, horizon: usize) -> Stranding {
-        Stranding { horizon, latest: None, ..self }
+        Stranding { horizon, latest: None, last: None, ..self }
+    }
+
+    /// The rank for whose sake the last choice was not tried, if that was the reason.
+    pub(super) fn take_last(&mut self) -> Option<usize> {
+        self.last.take()
     }
 
     /// The last rank for whose sake something was not tried.
@@ -87,6 +95,7 @@ impl Stranding {
                 });
         if !brought_back {
             self.latest = self.latest.max(Some(rank));
+            self.last = Some(rank);
         }
         !brought_back
     }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::arena::Arena;
+use super::layout::small;
 
 /// Configurations to try, by what they have come to, and how each was reached.
 pub(super) struct Queue {
@@ -17,6 +18,11 @@ pub(super) struct Queue {
     /// Numbers of nodes that wait, by first missing entry and steps taken.
     waiting: BTreeMap<(u32, u32), Vec<u32>>,
     count: u64,
+    /// What was not tried for the sake of an entry that may be beyond the end of what can be explained: the entry's
+    /// rank, the node, and the choice.
+    put_off: Vec<(u32, u32, u32)>,
+    /// Where `put_off` is looked through for what need not be kept any longer.
+    limit: usize,
 }
 
 /// What is known of a configuration besides its words.
@@ -41,13 +47,19 @@ const HEAD: usize = 4;
 impl Queue {
     /// For configurations of so many words.
     pub(super) fn new(words: usize) -> Queue {
-        Queue { nodes: Arena::new(HEAD + words), waiting: BTreeMap::new(), count: 0 }
+        Queue {
+            nodes: Arena::new(HEAD + words),
+            waiting: BTreeMap::new(),
+            count: 0,
+            put_off: Vec::new(),
+            limit: 1024,
+        }
     }
 
     /// What it occupies, and will with another node.
     pub(super) fn bytes(&self) -> u64 {
         // A list may have room for twice as many as wait.
-        self.nodes.bytes_with_another() + 8 * self.count
+        self.nodes.bytes_with_another() + 8 * self.count + 24 * self.limit as u64
     }
 
     pub(super) fn push(&mut self, node: Node, words: [&[u64]; 2]) {
@@ -65,6 +77,23 @@ impl Queue {
         other.copy_from_slice(words[1]);
         self.waiting.entry((node.first, node.steps)).or_default().push(number);
         self.count += 1;
+    }
+
+    /// Remembers a choice that was not tried for the sake of `rank`. What is explained by now is `furthest`: an entry
+    /// before that stops nothing that would come further.
+    pub(super) fn put_off(&mut self, rank: usize, (node, choice): (u32, u32), furthest: usize) {
+        if self.put_off.len() >= self.limit {
+            self.put_off.retain(|&(rank, ..)| rank as usize >= furthest);
+            self.limit = self.limit.max(2 * self.put_off.len());
+        }
+        self.put_off.push((small(rank), node, choice));
+    }
+
+    /// The nodes and choices that might come further than `furthest`.
+    pub(super) fn take_put_off(&mut self, furthest: usize) -> Vec<(u32, u32)> {
+        let put_off = std::mem::take(&mut self.put_off);
+        let beyond = put_off.into_iter().filter(|&(rank, ..)| rank as usize >= furthest);
+        beyond.map(|(_, node, choice)| (node, choice)).collect()
     }
 
     /// The number of a node than which none has come less far, or as far in fewer steps.
