@@ -6,7 +6,7 @@
 //! there are clients, not as there are operations.
 
 use super::layout::{Layout, NONE};
-use super::sweep::Node;
+use super::queue::Node;
 
 /// A set of taken entries and the state after them, taken back step by step when the search backtracks.
 pub(super) struct Configuration {

@@ -14,6 +14,8 @@
 //!
 //! The last is exact as an open operation need not take effect: whatever completes a configuration completes one that
 //! used less, class by class. The number of those used says nothing: one write of 1 is not worth two of 2.
+//!
+//! The search goes deep first, and soon begins anew by layers if that does not end (`queue`).
 
 mod arena;
 mod configuration;
@@ -21,10 +23,10 @@ mod difficulty;
 mod layout;
 mod memory;
 mod options;
+mod queue;
 mod searcher;
 mod states;
 mod stranding;
-mod sweep;
 #[cfg(test)]
 mod tests;
 

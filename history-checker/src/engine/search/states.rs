@@ -37,8 +37,7 @@ impl<State: Clone + Eq + Hash> States<State> {
         if let Some(number) = self.table[place].checked_sub(1) {
             return number;
         }
-        // Every state costs more than a byte, and no machine has 2^32 of what a default budget allows twice over; a
-        // number that does not fit would name the last state, which the table could no longer tell from others.
+        // There are fewer than 2^32: each costs bytes, and the memory holds fewer configurations than that.
         let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX - 1);
         self.heap += model.heap_bytes(state) as u64;
         self.list.push(state.clone());

@@ -1,4 +1,7 @@
-//! The search itself: forward by what fits, back where nothing does.
+//! The search itself: deep first, forward by what fits and back where nothing does; then by layers.
+
+mod choices;
+mod layers;
 
 use super::Frontier;
 use super::configuration::Configuration;
@@ -8,7 +11,6 @@ use super::memory::{Insert, Memory, Shape};
 use super::options::{Prunings, SearchOptions};
 use super::states::States;
 use super::stranding::Stranding;
-use super::sweep::{Node, Queue};
 use crate::model::Model;
 use crate::seeded_bug;
 
@@ -139,143 +141,6 @@ impl<'a, M: Model> Searcher<'a, M> {
         Some(end)
     }
 
-    fn begin_anew(&mut self) {
-        while let Some(step) = self.trail.pop() {
-            self.take_back(&step);
-        }
-        self.tried_before += self.memory.tried();
-        self.memory = Memory::new(shape(self.layout, &self.options));
-        self.went_by_layers = true;
-    }
-
-    /// By layers.
-    fn sweep(&mut self) -> End {
-        let initial = Node {
-            parent: NONE,
-            choice: 0,
-            first: 0,
-            steps: 0,
-            state: self.now.state,
-            unproven: NONE,
-            writer: NONE,
-        };
-        let mut queue = Queue::new(self.now.ahead.len() + self.now.used.len());
-        if let Some(end) = self.enqueue(initial, &mut queue) {
-            return end;
-        }
-        let end = self.empty(&mut queue);
-        if matches!(end, End::Impossible) {
-            self.proven = self.try_what_was_put_off(&mut queue);
-        }
-        end
-    }
-
-    /// Tries everything in the queue and all that it leads to.
-    fn empty(&mut self, queue: &mut Queue) -> End {
-        while let Some(number) = queue.pop() {
-            let node = queue.node(number);
-            self.now.restore(node, queue.words(number));
-            self.now.write_key(&mut self.key);
-            if !self.memory.keeps(&self.key, &self.now.used) {
-                continue;
-            }
-            self.note_progress(node.writer);
-            if let Some(end) = self.expand(number, queue) {
-                return end;
-            }
-        }
-        End::Impossible
-    }
-
-    /// Enqueues what the node that `now` is at leads to.
-    fn expand(&mut self, number: u32, queue: &mut Queue) -> Option<End> {
-        let node = queue.node(number);
-        for choice in 0..self.choices() {
-            if self.take(choice) {
-                let end = self.enqueue(Node { parent: number, choice, ..node }, queue);
-                if end.is_some() {
-                    return end;
-                }
-            } else if let Some(rank) = self.stranding.as_mut().and_then(Stranding::take_last)
-                && rank >= self.furthest
-            {
-                queue.put_off(rank, (number, choice), self.furthest);
-            }
-        }
-        None
-    }
-
-    /// After everything else was tried in vain: what was not, for the sake of entries beyond the furthest. It leads to
-    /// no order, but may come further. Needs that are not beyond still count: those stop nothing before it has come as
-    /// far. Whether the budget sufficed.
-    fn try_what_was_put_off(&mut self, queue: &mut Queue) -> bool {
-        let put_off = queue.take_put_off(self.furthest);
-        let furthest = self.furthest;
-        self.stranding = self.stranding.take().map(|stranding| stranding.with_horizon(furthest));
-        for (number, choice) in put_off {
-            let node = queue.node(number);
-            self.now.restore(node, queue.words(number));
-            if self.take(choice) && self.enqueue(Node { parent: number, choice, ..node }, queue).is_some() {
-                return false;
-            }
-        }
-        matches!(self.empty(queue), End::Impossible)
-    }
-
-    /// Puts what `now` and the trail have come to into the queue, if it is new, and takes the trail back. `from` says
-    /// where the trail began. The end, if this is one.
-    fn enqueue(&mut self, from: Node, queue: &mut Queue) -> Option<End> {
-        if self.options.prunings.eager_no_ops {
-            self.observe();
-        }
-        if self.now.first == self.layout.completed.len() {
-            self.walk(from, queue);
-            return Some(End::Found);
-        }
-        if let Some(limit) = self.spent() {
-            return Some(End::GaveUp(limit));
-        }
-        self.queue_bytes = queue.bytes();
-        match self.remember() {
-            Insert::Full => return Some(End::GaveUp(Limit::Bytes(self.options.budget.bytes))),
-            Insert::Known => {}
-            Insert::New => {
-                let writer = self
-                    .last_change
-                    .checked_sub(1)
-                    .map_or(from.writer, |step| small(self.entry(&self.trail[step as usize])));
-                let Configuration { first, state, unproven, .. } = self.now;
-                let steps = from.steps + small(self.trail.len());
-                let node = Node { first: small(first), steps, state, unproven, writer, ..from };
-                queue.push(node, [&self.now.ahead, &self.now.used]);
-            }
-        }
-        while let Some(step) = self.trail.pop() {
-            self.take_back(&step);
-        }
-        None
-    }
-
-    /// Goes the way to `last` again from the beginning, so that the trail tells it.
-    fn walk(&mut self, last: Node, queue: &Queue) {
-        let mut way = if last.parent == NONE { Vec::new() } else { queue.way(last.parent) };
-        if last.parent != NONE {
-            way.push(last.choice);
-        }
-        self.trail.clear();
-        self.last_change = 0;
-        self.now = Configuration::new(self.layout, self.initial);
-        for choice in way {
-            if self.options.prunings.eager_no_ops {
-                self.observe();
-            }
-            self.take(choice);
-        }
-        if self.options.prunings.eager_no_ops {
-            self.observe();
-        }
-    }
-
     /// How many configurations were tried.
     pub(super) fn tried(&self) -> u64 {
         self.tried_before + self.memory.tried()
@@ -329,121 +194,6 @@ impl<'a, M: Model> Searcher<'a, M> {
                 self.key[1 + rank as usize / 64] |= 1 << (rank % 64);
             }
         }
-    }
-
-    /// Takes the first choice that is legal and worth it, from number `next` on; false if there is none.
-    fn take_from(&mut self, next: u32) -> bool {
-        (next..self.choices()).any(|number| self.take(number))
-    }
-
-    /// Choices are numbered: completed entries that may come next, then classes of open ones.
-    fn choices(&self) -> u32 {
-        small(self.layout.candidates(self.now.first).len() + self.layout.open.len())
-    }
-
-    /// Takes this choice if it is legal and worth it.
-    fn take(&mut self, number: u32) -> bool {
-        let layout = self.layout;
-        let candidates = layout.candidates(self.now.first);
-        let choice = match candidates.get(number as usize) {
-            Some(&rank) => Choice::Completed(rank),
-            None => {
-                let class = number as usize - candidates.len();
-                Choice::Open { class: small(class), member: self.now.used(layout, class) }
-            }
-        };
-        let Some(state) = self.outcome(choice) else { return false };
-        self.step(choice, state, Some(number + 1));
-        true
-    }
-
-    /// The state after `choice`, if it may be taken now and is worth it.
-    fn outcome(&mut self, choice: Choice) -> Option<u32> {
-        let step = self.available(choice)?;
-        let next = self.after(self.now.state, step)?;
-        if self.now.unproven != NONE && !self.proves(choice, step, self.now.unproven) {
-            return None;
-        }
-        let open = matches!(choice, Choice::Open { .. });
-        // An open operation that changes nothing now is better kept for later.
-        if open && next == self.now.state && self.options.prunings.dominance {
-            return None;
-        }
-        if open && self.waits() && !self.is_asked_for(next) {
-            return None;
-        }
-        if next != self.now.state && self.strands(choice) {
-            return None;
-        }
-        Some(next)
-    }
-
-    /// What `choice` does, if nothing that is not taken precedes it.
-    fn available(&self, choice: Choice) -> Option<&'a layout::Step<'a, M::Op>> {
-        let layout = self.layout;
-        match choice {
-            Choice::Completed(rank) => {
-                let ranked = &layout.completed[rank as usize];
-                (!self.now.is_ahead(ranked.slot)).then_some(&ranked.step)
-            }
-            Choice::Open { class, member } => {
-                let class = &layout.open[class as usize];
-                let (invoked, _) = class.member(member)?;
-                (invoked <= layout.completed[self.now.first].returned).then_some(&class.step)
-            }
-        }
-    }
-
-    /// The state after an operation in `state`, if it is legal there.
-    fn after(&mut self, state: u32, step: &layout::Step<'_, M::Op>) -> Option<u32> {
-        let next = self.model.step(self.states.get(state), step.op)?;
-        Some(match step {
-            _ if step.only_observes => state,
-            _ if step.leaves != NONE => step.leaves,
-            _ => self.states.number(self.model, &next),
-        })
-    }
-
-    fn is_legal(&self, state: u32, step: &layout::Step<'_, M::Op>) -> bool {
-        self.model.step(self.states.get(state), step.op).is_some()
-    }
-
-    fn waits(&self) -> bool {
-        self.options.prunings.lazy_opens && self.model.open_can_wait()
-    }
-
-    /// Whether an operation shows that an open one was needed: without that, in the state `before`, it is illegal.
-    fn proves(&self, choice: Choice, step: &layout::Step<'_, M::Op>, before: u32) -> bool {
-        if seeded_bug!("lazy-ignores-differences") && step.only_observes && step.requires == NONE {
-            return false;
-        }
-        if seeded_bug!("lazy-cuts-chains") && matches!(choice, Choice::Open { .. }) {
-            return false;
-        }
-        !self.is_legal(before, step)
-    }
-
-    /// Whether some operation that may come next would be illegal now and legal in `next`.
-    fn is_asked_for(&self, next: u32) -> bool {
-        let layout = self.layout;
-        let completed = layout.candidates(self.now.first).iter().map(|&rank| Choice::Completed(rank));
-        let open = (0..layout.open.len())
-            .map(|class| Choice::Open { class: small(class), member: self.now.used(layout, class) });
-        completed.chain(open).any(|choice| {
-            self.available(choice).is_some_and(|step| {
-                (step.requires == NONE || step.requires == next)
-                    && self.is_legal(next, step)
-                    && self.proves(choice, step, self.now.state)
-            })
-        })
-    }
-
-    fn strands(&mut self, choice: Choice) -> bool {
-        let taken = match choice {
-            Choice::Completed(rank) => Some(rank as usize),
-            Choice::Open { .. } => None,
-        };
-        self.stranding.as_mut().is_some_and(|stranding| stranding.strands(self.layout, &self.now, taken))
     }
 
     fn step(&mut self, choice: Choice, state: u32, next: Option<u32>) {
