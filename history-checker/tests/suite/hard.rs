@@ -215,7 +215,7 @@ fn fifty_thousand_operations_at_once_are_refused_before_anything_is_built() {
 
 #[test]
 fn a_spent_budget_says_which_and_what_made_it_hard() {
-    let timeline = Hard { operations: 300, values: Some(5), open: 12, bad: true }.timeline(1);
+    let timeline = Hard { operations: 100, values: Some(5), open: 8, bad: true }.timeline(1);
     let give_up = |budget: Budget| match linearize(&MODEL, &timeline, budget) {
         Search::GaveUp { frontier, difficulty, .. } => Some((frontier, difficulty)),
         _ => None,
@@ -234,14 +234,14 @@ fn a_spent_budget_says_which_and_what_made_it_hard() {
     assert!(limits.is_sorted_by(|one, next| one >= next), "{limits:?}");
     assert!(limits.contains(&true) && limits.contains(&false) && limits.len() < 22, "{limits:?}");
 
-    let (frontier, difficulty) = give_up(Budget { configurations: 1_000, ..Budget::default() }).unwrap();
+    let (frontier, difficulty) = give_up(Budget { configurations: 500, ..Budget::default() }).unwrap();
     assert!(frontier.explained > 0);
-    assert_eq!((difficulty.limit, difficulty.peak, difficulty.open), (Limit::Configurations(1_000), 10, 12));
-    assert_eq!(difficulty.kinds.iter().map(|&(_, count)| count).sum::<usize>(), 12);
+    assert_eq!((difficulty.limit, difficulty.peak, difficulty.open), (Limit::Configurations(500), 10, 8));
+    assert_eq!(difficulty.kinds.iter().map(|&(_, count)| count).sum::<usize>(), 8);
     assert_eq!(
         difficulty.to_string(),
         format!(
-            "the budget of configurations is spent; up to 10 operations in flight at once, 12 open ones of {} kinds, {} states",
+            "the budget of configurations is spent; up to 10 operations in flight at once, 8 open ones of {} kinds, {} states",
             difficulty.kinds.len(),
             difficulty.states
         )

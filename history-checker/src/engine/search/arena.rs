@@ -2,7 +2,7 @@
 //! occupied.
 
 /// Words in a piece, about.
-const PIECE: usize = 1 << 15;
+const PIECE: usize = 1 << 12;
 
 /// Records by number, from 0 on.
 pub(super) struct Arena {
