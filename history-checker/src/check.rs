@@ -176,8 +176,8 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
         Search::Impossible { frontier, configurations } => {
             (Verdict::NotLinearizable(explainer.dead_end(&frontier)), configurations)
         }
-        Search::GaveUp { frontier, configurations } => {
-            (Verdict::Unknown(explainer.spent(&frontier, configurations)), configurations)
+        Search::GaveUp { frontier, configurations, difficulty } => {
+            (Verdict::Unknown(explainer.spent(&frontier, configurations, &difficulty)), configurations)
         }
     };
     (Engine::Search { because, configurations }, verdict)

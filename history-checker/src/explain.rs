@@ -1,6 +1,6 @@
 //! Sentences for people: which operation cannot be explained, what makes it impossible, at which lines.
 
-use crate::engine::search::Frontier;
+use crate::engine::search::{Difficulty, Frontier};
 use crate::engine::unique::{Clash, Extreme, Extremes, Obstacle};
 use crate::history::{Mark, Operation};
 use crate::models::{RegisterOp, ValueId};
@@ -84,6 +84,13 @@ impl<'a> Explainer<'a> {
     /// What the search ran into.
     pub(crate) fn dead_end(&self, frontier: &Frontier<ValueId>) -> Violation {
         let stuck = self.operation(frontier.entry);
+        if !frontier.exact {
+            let sentence = format!(
+                "no order explains all of this. What returned before {stuck} can be explained; the budget did not \
+                 suffice to find the first operation that cannot."
+            );
+            return self.violation(sentence, &[frontier.entry]);
+        }
         let mut states: Vec<String> = Vec::new();
         let mut involved = vec![frontier.entry];
         for &(value, writer) in &frontier.states {
@@ -107,10 +114,15 @@ impl<'a> Explainer<'a> {
     }
 
     /// How far a search came with its budget.
-    pub(crate) fn spent(&self, frontier: &Frontier<ValueId>, configurations: u64) -> Unexplained {
+    pub(crate) fn spent(
+        &self,
+        frontier: &Frontier<ValueId>,
+        configurations: u64,
+        difficulty: &Difficulty,
+    ) -> Unexplained {
         let (explained, total) = (frontier.explained, self.register.timeline.completed());
         let sentence = format!(
-            "gave up after {configurations} configurations: {explained} of {total} completed operations are explained, but not yet {}",
+            "gave up after {configurations} configurations: {explained} of {total} completed operations are explained, but not yet {} ({difficulty})",
             self.operation(frontier.entry)
         );
         Unexplained { sentence, explained, next: Some(self.register.source(frontier.entry)) }

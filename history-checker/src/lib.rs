@@ -40,20 +40,24 @@ pub mod history;
 pub mod lint;
 pub mod model;
 pub mod models;
+pub mod nondeterministic;
 mod objects;
 mod recorder;
 mod register_history;
 pub mod report;
+#[doc(hidden)]
+pub mod seeded_bugs;
 pub mod stream;
 pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
 pub use degree::Degree;
-pub use engine::search::{Budget, Search, linearize};
+pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 pub use lint::{Lint, lint};
 pub use model::Model;
+pub use nondeterministic::{NondeterministicModel, Possibilities};
 pub use recorder::{Cas, Client, Open, Process, Read, Recorder, Swap, Written};
 pub use report::{KeyReport, Report, Summary, Verdict, Violation};
 pub use stream::Checker;

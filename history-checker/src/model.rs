@@ -55,6 +55,26 @@ pub trait Model {
         false
     }
 
+    /// The one state in which `op` is legal, if there is only one. Together with [`Model::leaves`] it lets the search
+    /// keep a state that an operation still needs and that nothing can bring back. `None` is always right; a state
+    /// named wrongly makes wrong verdicts.
+    fn requires(&self, _op: &Self::Op) -> Option<Self::State> {
+        None
+    }
+
+    /// The state that `op` leaves, if that is one and the same wherever it is legal. What this is used for is exact
+    /// only if nothing else leads there, so the search makes no use of it unless every operation of the timeline that
+    /// does not only observe has one.
+    fn leaves(&self, _op: &Self::Op) -> Option<Self::State> {
+        None
+    }
+
+    /// What `state` has allocated, in bytes, itself not counted: so that a budget in bytes can count it. Too low a
+    /// number lets a search take more memory than it was given.
+    fn heap_bytes(&self, _state: &Self::State) -> usize {
+        0
+    }
+
     /// Which independent part of the state `op` belongs to; `None` if it may touch all of it. Parts are checked one
     /// by one when every operation has one, as linearizability is local.
     fn partition(&self, _op: &Self::Op) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
 use crate::check::{ModelKind, Options, judged};
-use crate::engine::search::{Frontier, Search, linearize};
+use crate::engine::search::{Difficulty, Frontier, Search, linearize};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::model::Model;
 use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
@@ -86,8 +86,8 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
             Search::Impossible { frontier, configurations } => {
                 (Verdict::NotLinearizable(self.dead_end(&frontier, show)), configurations)
             }
-            Search::GaveUp { frontier, configurations } => {
-                (Verdict::Unknown(self.spent(&frontier, configurations)), configurations)
+            Search::GaveUp { frontier, configurations, difficulty } => {
+                (Verdict::Unknown(self.spent(&frontier, configurations, &difficulty)), configurations)
             }
         };
         (Engine::Search { because: "the model is not a register".to_owned(), configurations }, verdict)
@@ -112,10 +112,10 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         Violation { sentence, operations }
     }
 
-    fn spent<S>(&self, frontier: &Frontier<S>, configurations: u64) -> Unexplained {
+    fn spent<S>(&self, frontier: &Frontier<S>, configurations: u64, difficulty: &Difficulty) -> Unexplained {
         let (explained, total) = (frontier.explained, self.timeline.completed());
         let sentence = format!(
-            "gave up after {configurations} configurations: {explained} of {total} completed operations are explained, but not yet {}",
+            "gave up after {configurations} configurations: {explained} of {total} completed operations are explained, but not yet {} ({difficulty})",
             self.operation(frontier.entry)
         );
         Unexplained { sentence, explained, next: Some(self.sources[frontier.entry]) }

@@ -1,7 +1,7 @@
 //! A history as the engines see it: operations of a model with the interval in which each took effect.
 
 /// A place in real time. Zero is before everything that was recorded, where the initial value was written; events
-/// have distinct moments from 1 on (their line numbers).
+/// have moments from 1 on (their line numbers).
 pub type Moment = u64;
 
 /// An operation of a model and when it may have taken effect.
@@ -30,7 +30,8 @@ pub struct Timeline<Op> {
 }
 
 impl<Op> Timeline<Op> {
-    /// Takes the entries in any order; every moment must be distinct and at least 1, and no return before its invocation.
+    /// Takes the entries in any order; every moment must be at least 1, and no return before its invocation. Where a
+    /// return and an invocation coincide, neither entry precedes the other.
     #[must_use]
     pub fn new(entries: Vec<Entry<Op>>) -> Timeline<Op> {
         Timeline { entries }

@@ -136,6 +136,66 @@ const BUGS: &[SeededBug] = &[
         test: "a_write_that_never_reached_the_disk_is_found",
         class: "what is read again comes from memory, where nothing rots",
     },
+    SeededBug {
+        name: "eager-write-of-the-current-value",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "a write of the value that is there is taken at once, and missing later",
+    },
+    SeededBug {
+        name: "stranding-ignores-open",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "a state counts as lost although an open write can bring it back",
+    },
+    SeededBug {
+        name: "lazy-ignores-differences",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "an open write counts as useless where only a failed cas shows it",
+    },
+    SeededBug {
+        name: "lazy-cuts-chains",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "an open write counts as useless where an open cas needs it for another's sake",
+    },
+    SeededBug {
+        name: "symmetry-latest-first",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "of equal open operations the one that was invoked last is used first",
+    },
+    SeededBug {
+        name: "dominance-by-number",
+        package: "history-checker",
+        test: "it_matters_which_open_operation_was_used_and_not_how_many",
+        class: "having used fewer open operations counts as better, whichever they are",
+    },
+    SeededBug {
+        name: "search-precedence-not-strict",
+        package: "history-checker",
+        test: "every_pruning_agrees_with_every_order_tried",
+        class: "a return at the moment of an invocation counts as before it, in the search",
+    },
+    SeededBug {
+        name: "zones-precedence-not-strict",
+        package: "history-checker",
+        test: "zones_agree_with_every_order_tried",
+        class: "the same in the zones",
+    },
+    SeededBug {
+        name: "zones-observed-open-write-dropped",
+        package: "history-checker",
+        test: "zones_agree_with_every_order_tried",
+        class: "an open write is left out although its value was observed",
+    },
+    SeededBug {
+        name: "zones-chain-torn",
+        package: "history-checker",
+        test: "zones_agree_with_every_order_tried",
+        class: "something that was invoked later comes between two links of a chain of cas",
+    },
 ];
 
 /// Which bugs to try.

@@ -49,4 +49,9 @@ impl Model for KeyedMap {
     fn partition(&self, op: &KeyedOp) -> Option<usize> {
         Some(op.key)
     }
+
+    fn heap_bytes(&self, state: &BTreeMap<usize, ValueId>) -> usize {
+        // Nodes are half full at worst, and have room for links besides.
+        6 * state.len() * size_of::<ValueId>()
+    }
 }

@@ -48,4 +48,8 @@ impl Model for Queue {
     fn only_observes(&self, op: &QueueOp) -> bool {
         *op == QueueOp::FoundEmpty
     }
+
+    fn heap_bytes(&self, state: &VecDeque<ValueId>) -> usize {
+        state.capacity() * size_of::<ValueId>()
+    }
 }

@@ -51,7 +51,22 @@ impl Model for CasRegister {
     }
 
     fn only_observes(&self, op: &RegisterOp) -> bool {
-        matches!(op, RegisterOp::Observe(_) | RegisterOp::ObserveNot(_))
+        // What is never legal changes nothing either.
+        matches!(op, RegisterOp::Observe(_) | RegisterOp::ObserveNot(_) | RegisterOp::Absurd)
+    }
+
+    fn requires(&self, op: &RegisterOp) -> Option<ValueId> {
+        match *op {
+            RegisterOp::Observe(value) | RegisterOp::Swap { from: value, .. } => Some(value),
+            RegisterOp::ObserveNot(_) | RegisterOp::Put(_) | RegisterOp::Absurd => None,
+        }
+    }
+
+    fn leaves(&self, op: &RegisterOp) -> Option<ValueId> {
+        match *op {
+            RegisterOp::Put(value) | RegisterOp::Swap { to: value, .. } => Some(value),
+            RegisterOp::Observe(_) | RegisterOp::ObserveNot(_) | RegisterOp::Absurd => None,
+        }
     }
 
     fn open_can_wait(&self) -> bool {

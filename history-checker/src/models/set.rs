@@ -42,4 +42,9 @@ impl Model for Set {
     fn only_observes(&self, op: &SetOp) -> bool {
         matches!(op, SetOp::Observe(_))
     }
+
+    fn heap_bytes(&self, state: &BTreeSet<ValueId>) -> usize {
+        // Nodes are half full at worst, and have room for links besides.
+        3 * state.len() * size_of::<ValueId>()
+    }
 }

@@ -3,6 +3,7 @@
 use super::clusters::{Cluster, Clusters};
 use super::{Clash, Extreme, Extremes, Stop};
 use crate::models::{RegisterOp, ValueId};
+use crate::seeded_bug;
 use crate::timeline::{Moment, Timeline};
 
 /// Clusters that follow each other with nothing in between. The row of chains is sorted by these.
@@ -76,7 +77,8 @@ fn circle(start: usize, list: &[Cluster]) -> Clash {
 fn keep_contiguous(timeline: &Timeline<RegisterOp>, list: &[Cluster], chain: &Chain) -> Result<(), Stop> {
     let mut latest = chain.clusters[0];
     for &link in &chain.clusters[1..] {
-        if list[link].first_return.0 < list[latest].last_invocation.0 {
+        let torn = list[link].first_return.0 < list[latest].last_invocation.0;
+        if torn && !seeded_bug!("zones-chain-torn") {
             return Err(late_in_chain(timeline, list, chain, latest, link).into());
         }
         if list[link].last_invocation.0 > list[latest].last_invocation.0 {
@@ -115,7 +117,8 @@ fn sort(chains: &mut [Chain], list: &[Cluster]) -> Result<(), Stop> {
     chains.sort_by_key(|chain| chain.first_return.0.saturating_add(chain.last_invocation.0));
     let mut latest = 0;
     for number in 1..chains.len() {
-        if chains[number].first_return.0 < chains[latest].last_invocation.0 {
+        let (returned, invoked) = (chains[number].first_return.0, chains[latest].last_invocation.0);
+        if returned < invoked || seeded_bug!("zones-precedence-not-strict") && returned == invoked {
             let chains = Box::new([latest, number].map(|number| extremes(&chains[number], list)));
             return Err(Clash::Entangled { chains }.into());
         }

@@ -2,6 +2,7 @@
 
 use super::{Clash, Obstacle, Stop};
 use crate::models::{RegisterOp, ValueId};
+use crate::seeded_bug;
 use crate::timeline::{Entry, Moment, Timeline};
 
 /// A write and the observations of its value. Number 0 is the initial value's.
@@ -117,7 +118,9 @@ fn gather_writers(entries: &[Entry<RegisterOp>], writers: &[Writers], observed: 
     let mut of_entry = vec![None; entries.len()];
     for (index, entry) in entries.iter().enumerate() {
         let Some(value) = written(&entry.op) else { continue };
-        let needed = observed[value] && matches!(writers[value], Writers::One(_));
+        let needed = observed[value]
+            && matches!(writers[value], Writers::One(_))
+            && !seeded_bug!("zones-observed-open-write-dropped");
         if entry.is_completed() || needed {
             of_entry[index] = Some(list.len());
             let first_return = (entry.returned.unwrap_or(Moment::MAX), Some(index));
