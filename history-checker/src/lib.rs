@@ -8,7 +8,7 @@
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
-//! - [`check()`] all of it together; [`report`] what it found, in words too
+//! - [`check()`] all of it together; [`report`] what it found, in words too, [`page`] what it found, to look at
 //!
 //! ```
 //! use history_checker::{ModelKind, Options, check, format::jsonl};
@@ -37,6 +37,7 @@ pub mod history;
 pub mod model;
 pub mod models;
 mod objects;
+pub mod page;
 mod recorder;
 mod register_history;
 pub mod report;

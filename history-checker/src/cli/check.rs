@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use history_checker::format::jsonl;
-use history_checker::{Budget, Method, Options, Report, Summary, Value, check};
+use history_checker::{Budget, Method, Options, Report, Summary, Value, check, page};
 
 use super::{Exit, FailedCasArg, ModelArg};
 
@@ -29,10 +29,17 @@ pub(super) struct Args {
     /// Use the search even where the faster engine is exact.
     #[arg(long)]
     search_only: bool,
+    /// Write the history's timeline with the verdict as one self-contained page. For one history.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Checks every file, and says what the worst verdict was.
 pub(super) fn run(args: &Args) -> Exit {
+    if args.html.is_some() && args.files.len() > 1 {
+        eprintln!("error: --html shows one history, and {} were given", args.files.len());
+        return Exit::BadFile;
+    }
     let outcomes: Vec<anyhow::Result<Report>> =
         args.files.iter().map(|file| check_file(file, args)).collect();
     if let [Ok(report)] = &outcomes[..] {
@@ -48,7 +55,14 @@ pub(super) fn run(args: &Args) -> Exit {
 
 fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
     let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
-    check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())
+    let report =
+        check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
+    if let Some(target) = &args.html {
+        let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        let text = page::html(&history, &report, &title);
+        std::fs::write(target, text).with_context(|| format!("cannot write {}", target.display()))?;
+    }
+    Ok(report)
 }
 
 fn print_table(files: &[PathBuf], outcomes: &[anyhow::Result<Report>]) {

@@ -143,3 +143,20 @@ fn the_report_names_verdict_engine_and_choice() {
         assert!(stdout.contains(expected), "{stdout}");
     }
 }
+
+#[test]
+fn a_page_shows_one_history() {
+    let files = Files::new();
+    let page = files.path("page.html");
+    let html = ["--model", "register", "--html", page.to_str().unwrap()];
+    assert_eq!(files.code(&["good", "bad"], &html), 3);
+    assert!(!page.exists());
+    assert_eq!(files.code(&["bad"], &html), 1);
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.contains("NOT linearizable") && text.contains("read that saw null (lines 3–4)"), "{text}");
+
+    let nowhere = files.path("missing").join("page.html");
+    let output = files.run(&["good"], &["--model", "register", "--html", nowhere.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write"));
+}

@@ -9,6 +9,7 @@ mod explanations;
 mod format_errors;
 mod generator;
 mod objects;
+mod page;
 mod planted;
 mod recorded;
 mod recorder;

@@ -1,0 +1,168 @@
+//! The timeline page, in a real browser: it opens, says what the history says, and stays quick.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fastrand::Rng;
+use history_checker::format::jsonl;
+use history_checker::{FaultEdge, History, Key, ModelKind, Options, Recorder, Value, Verdict, check, page};
+use serde_json::Value as Json;
+
+use crate::generator::{Shape, World, generate};
+
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The page after its script has run, or nothing where there is no browser.
+fn opened(html: &str, fragment: &str) -> Option<String> {
+    let answers = |name: &&&str| {
+        let version =
+            Command::new(name).arg("--version").stderr(Stdio::null()).stdout(Stdio::null()).status();
+        version.is_ok_and(|status| status.success())
+    };
+    let Some(browser) = BROWSERS.iter().find(answers) else {
+        println!("skipped: none of {} is installed", BROWSERS.join(", "));
+        return None;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("page.html");
+    std::fs::write(&file, html).unwrap();
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ])
+        .args(["--window-size=1600,1000", "--dump-dom"])
+        .arg(profile(directory.path()))
+        .arg(format!("file://{}#{fragment}", file.display()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+fn profile(directory: &Path) -> String {
+    format!("--user-data-dir={}", directory.join("profile").display())
+}
+
+/// What the page wrote at its end.
+fn found(dom: &str) -> Json {
+    let (_, after) = dom
+        .split_once("<pre data-part=\"found\">")
+        .unwrap_or_else(|| panic!("the script has not run: {dom}"));
+    let text = after.split("</pre>").next().unwrap();
+    let text =
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Two keys, every kind of outcome, a fault, and a stale read at the end.
+fn troubled() -> History {
+    let recorder = Recorder::in_memory();
+    let mut rng = Rng::with_seed(5);
+    for name in ["x", "y"] {
+        let shape =
+            Shape { lost: 20, refused: 10, cas: 20, key: Some(Key::from(name)), ..Shape::plain(4, 100) };
+        World::new(&shape, &mut rng, &recorder).run();
+        recorder.fault("kill n1", if name == "x" { FaultEdge::Begin } else { FaultEdge::End }, 1_000);
+    }
+    let key = || Some(Key::from("x"));
+    let client = recorder.process().write(key(), "old".into(), 2_000).ok(2_100);
+    let client = client.write(key(), "new".into(), 2_200).ok(2_300);
+    drop(client.read(key(), 2_400).ok("old".into(), 2_500));
+    recorder.history()
+}
+
+#[test]
+fn the_page_opens_and_finds_nothing_wrong_with_itself() {
+    let history = troubled();
+    let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
+    assert_eq!(report.violations().count(), 1);
+    for html in [page::html(&history, &report, "troubled"), page::fragment(&history, &report, "embedded")] {
+        let Some(dom) = opened(&html, "selftest") else { return };
+        let found = found(&dom);
+        assert_eq!(found["faults"], Json::Array(Vec::new()));
+        assert_eq!(found["count"], history.operations().len());
+        for (shown, operation) in found["operations"].as_array().unwrap().iter().zip(history.operations()) {
+            assert_eq!(shown[0], operation.process.to_string());
+            assert_eq!(shown[1], operation.key.as_ref().unwrap().as_str());
+            assert!(shown[2].as_str().unwrap().starts_with(operation.action.name()), "{shown}");
+            assert_eq!(shown[4], operation.invoked.line);
+            assert_eq!(shown[5], operation.completed_at().map_or(operation.invoked.line, |mark| mark.line));
+        }
+    }
+}
+
+/// The points of the order that is drawn lie inside the bars and do not run against it: the page checks that of itself.
+#[test]
+fn every_model_and_every_verdict_can_be_shown() {
+    let queue = r#"
+        {"process":0,"kind":"invoke","op":"enqueue","value":1,"time":1}
+        {"process":0,"kind":"ok","op":"enqueue","time":2}
+        {"process":0,"kind":"invoke","op":"dequeue","time":3}
+        {"process":0,"kind":"ok","op":"dequeue","value":1,"time":4}
+    "#;
+    let hard = Shape { values: Some(3), cas: 30, lost: 30, ..Shape::plain(8, 300) };
+    let spent = Options {
+        budget: history_checker::Budget { configurations: 20, ..Default::default() },
+        ..Options::default()
+    };
+    let cases = [
+        (jsonl::read(queue.as_bytes()).unwrap(), ModelKind::Queue, Options::default()),
+        (generate(&hard, &mut Rng::with_seed(3)), ModelKind::CasRegister, spent),
+        (
+            generate(&Shape { lost: 20, ..Shape::plain(6, 400) }, &mut Rng::with_seed(1)),
+            ModelKind::Register,
+            Options::default(),
+        ),
+    ];
+    let mut verdicts = Vec::new();
+    for (history, model, options) in cases {
+        let report = check(&history, model, &options).unwrap();
+        verdicts.push(matches!(report.keys[0].verdict, Verdict::Linearizable { .. }));
+        let Some(dom) = opened(&page::html(&history, &report, "any"), "selftest") else { return };
+        assert_eq!(found(&dom)["faults"], Json::Array(Vec::new()), "{model}");
+    }
+    assert_eq!(verdicts, [true, false, true]);
+}
+
+#[test]
+fn what_a_history_says_stays_text_in_the_browser() {
+    let evil = "</script><img src=x onerror=\"document.title='gone'\">'{{data}}";
+    let recorder = Recorder::in_memory();
+    let key = || Some(Key::from(evil));
+    let client = recorder.process().write(key(), evil.into(), 0).ok(1);
+    drop(client.read(key(), 2).ok("stale".into(), 3));
+    recorder.fault(evil, FaultEdge::Begin, 4);
+    let history = recorder.history();
+    let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
+    let Some(dom) = opened(&page::html(&history, &report, evil), "selftest") else { return };
+    assert!(!dom.contains("<img"), "{dom}");
+    assert!(!dom.contains("<title>gone"), "{dom}");
+    let found = found(&dom);
+    assert_eq!(found["faults"], Json::Array(Vec::new()));
+    assert_eq!(found["operations"][0][1], evil);
+    assert_eq!(found["operations"][0][2], format!("write {}", Value::from(evil)));
+}
+
+/// Prints how large the page of 100 000 operations is, and how long its redraws take.
+#[test]
+#[ignore = "a measurement: run it with --ignored --nocapture, in release"]
+fn redraws_at_100_000_operations() {
+    let recorder = Recorder::in_memory();
+    let mut rng = Rng::with_seed(1);
+    for name in ["a", "b", "c", "d", "e"] {
+        let shape = Shape { lost: 1, cas: 10, key: Some(Key::from(name)), ..Shape::plain(10, 20_000) };
+        World::new(&shape, &mut rng, &recorder).run();
+    }
+    let history = recorder.history();
+    let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
+    let html = page::html(&history, &report, "100 000 operations");
+    println!("{} operations in {} KB: {}", history.operations().len(), html.len() / 1000, report.summary());
+    let Some(dom) = opened(&html, "measure") else { return };
+    let found = found(&dom);
+    println!("{found}");
+    assert!(found["median_ms"].as_f64().unwrap() <= 50.0, "{found}");
+}
