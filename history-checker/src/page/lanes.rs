@@ -12,7 +12,8 @@ struct Life {
     last: usize,
 }
 
-/// The lane of each process, counted from 0; as few as possible. Two processes of one lane do not overlap.
+/// The lane of each process, counted from 0 in the order of their lowest processes; as few as possible. Two processes
+/// of one lane do not overlap.
 pub(super) fn pack(history: &History) -> BTreeMap<u64, usize> {
     let mut lanes = BTreeMap::new();
     // Lanes by the line on which they last became free.
@@ -26,6 +27,11 @@ pub(super) fn pack(history: &History) -> BTreeMap<u64, usize> {
         }
         ends.insert((last, lane));
         lanes.insert(process, lane);
+    }
+    let mut numbers = BTreeMap::new();
+    for lane in lanes.values_mut() {
+        let next = numbers.len();
+        *lane = *numbers.entry(*lane).or_insert(next);
     }
     lanes
 }
@@ -48,6 +54,7 @@ fn lives(history: &History) -> Vec<Life> {
 mod tests {
     use super::*;
     use crate::recorder::Recorder;
+    use crate::value::Value;
 
     #[test]
     fn a_lane_goes_to_the_process_that_takes_over() {
@@ -56,7 +63,7 @@ mod tests {
         let (one, other) = (one.read(None, 0), other.read(None, 0));
         other.unknown(1);
         let next = recorder.process().read(None, 2);
-        drop(one);
+        drop(one.ok(Value::Null, 3));
         drop(next);
         let lanes = pack(&recorder.history());
         assert_eq!(lanes.into_values().collect::<Vec<_>>(), [0, 1, 1]);

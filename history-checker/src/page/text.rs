@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::history::{History, Operation};
-use crate::report::{KeyReport, Report, Summary, Unexplained, Verdict, Violation};
+use crate::report::{Counts, KeyReport, Report, Summary, Unexplained, Verdict, Violation};
 
 /// Findings that are written out; the others are counted.
 const LISTED: usize = 50;
@@ -34,16 +34,30 @@ pub(super) fn summary(report: &Report) -> String {
     };
     let keys = match report.keys.len() {
         0 | 1 => String::new(),
-        keys => format!(", {keys} keys"),
+        keys => format!(", {} keys", grouped(keys)),
     };
+    let Counts { completed, open, not_applied } = report.counts();
+    let [all, open, failed] = [completed + open + not_applied, open, not_applied].map(grouped);
     format!(
         "<span class=\"verdict {class}\"><span aria-hidden=\"true\">{mark}</span> {}</span> \
-         <span>{}{keys}, model {}, failed cas: {}</span>",
+         <span>{all} operations ({open} open, {failed} failed){keys}, model {}, failed cas: {}</span>",
         report.summary(),
-        escape(&report.counts().to_string()),
         report.model,
         report.failed_cas,
     )
+}
+
+/// With a narrow space between groups of three digits.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// An article for each key that is not known to be linearizable, wrong ones first.
@@ -95,6 +109,14 @@ fn item(index: usize, operation: &Operation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_stand_in_groups() {
+        assert_eq!(
+            [1, 123, 1234, 1_234_567].map(grouped),
+            ["1", "123", "1\u{202f}234", "1\u{202f}234\u{202f}567"]
+        );
+    }
 
     #[test]
     fn text_stays_text() {

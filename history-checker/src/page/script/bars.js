@@ -1,6 +1,7 @@
 // The operations of a lane: bars where there is room, else columns that count what they stand for.
 
 const COLUMN = 2; // pixels
+const ROUNDED = 9; // pixels from which a bar is drawn as such, with its label
 
 // Rectangles by colour, so that the pen changes its colour a few times in a picture, not for every bar.
 function makeBuckets() {
@@ -17,8 +18,6 @@ function drawBars() {
       pen.fillRect(rectangles[at], rectangles[at + 1], rectangles[at + 2], rectangles[at + 3]);
     }
   }
-  pen.font = font(0.88);
-  pen.textAlign = "left";
   for (const [operation, row, next] of large) drawBar(operation, row, next);
 }
 
@@ -32,12 +31,13 @@ function collectLane(lane, row, buckets, large) {
     const operation = lane.operations[at], left = across(lane.start[at]), width = across(lane.end[at]) - left;
     const next = at + 1 < lane.start.length ? across(lane.start[at + 1]) : Infinity;
     const plain = history.outcome[operation] === OK;
-    if (width >= 5 || (!plain && next - left >= 5)) {
+    if (width >= ROUNDED || (!plain && next - left >= 5)) {
       large.push([operation, row, next]);
       at += 1;
     } else if (next - left >= COLUMN) {
       if (left >= size.gutter - width) {
-        buckets[plain ? COLOURS[history.kind[operation]] : "odd"].push(left, top, Math.max(width, 1.2), height);
+        buckets[COLOURS[history.kind[operation]]].push(left, top, Math.max(width, 1.2), height);
+        if (!plain) buckets.odd.push(left, top + height - 2, Math.max(width, COLUMN), 2);
       }
       at += 1;
     } else {
@@ -82,17 +82,19 @@ function drawBar(operation, row, next) {
     pen.strokeStyle = colours.edge;
     pen.lineWidth = 1.25;
     pen.stroke();
-  } else {
+  } else if (outcome === UNKNOWN) drawOpen(left, right, Math.max(tail, left + 3), bar, colour);
+  else {
     pen.fillStyle = colour;
     pen.fill();
   }
-  if (tail > right) drawTail(right - Math.min(4, right - left), tail, bar, colour);
-  if (history.place[operation] > 0 && bar.width > 8) drawPoint(operation, bar);
-  const room = tail - left;
-  if (room > size.text * 1.8 && bar.height >= size.text) {
-    pen.fillStyle = outcome === FAILED ? colours.soft : colours["on-bar"];
-    const text = shortenedTo(label(operation), room - 8);
-    if (text) pen.fillText(text, left + 5, bar.top + bar.height / 2 + 0.5);
+  if (history.place[operation] > 0 && bar.width > 14) drawPoint(operation, bar);
+  const text = Math.max(bar.left, size.gutter) + 5, room = tail - text;
+  if (room > size.text * 1.5 && bar.height >= size.text) {
+    pen.fillStyle = outcome === FAILED ? colours.soft : outcome === UNKNOWN ? colours.ink : colours["on-bar"];
+    pen.font = font(0.88);
+    pen.textAlign = "left";
+    const words = shortenedTo(label(operation), room - 3);
+    if (words) pen.fillText(words, text, bar.top + bar.height / 2 + 0.5);
   }
 }
 
@@ -101,13 +103,28 @@ function outline(left, top, width, height) {
   if (width > 6) pen.roundRect(left, top, width, height, 3); else pen.rect(left, top, width, height);
 }
 
-// Nobody knows when it took effect, if it did.
-function drawTail(left, right, bar, colour) {
-  const fade = pen.createLinearGradient(left, 0, right, 0);
+// Nobody knows when it took effect, if it did: it fades, and has no end. A mark says when the client gave up.
+function drawOpen(left, right, tail, bar, colour) {
+  const fade = pen.createLinearGradient(left, 0, tail, 0);
   fade.addColorStop(0, colour);
-  fade.addColorStop(1, "transparent");
+  fade.addColorStop(0.25, colour);
+  fade.addColorStop(1, `${colour}00`);
   pen.fillStyle = fade;
-  pen.fillRect(left, bar.top, right - left, bar.height);
+  pen.fillRect(left, bar.top, tail - left, bar.height);
+  pen.strokeStyle = colours.edge;
+  pen.lineWidth = 1;
+  pen.setLineDash([4, 3]);
+  pen.beginPath();
+  for (const y of [bar.top + 0.5, bar.top + bar.height - 0.5]) {
+    pen.moveTo(left, y);
+    pen.lineTo(tail, y);
+  }
+  pen.stroke();
+  pen.setLineDash([]);
+  if (right > left + 2) {
+    pen.fillStyle = colours.edge;
+    pen.fillRect(right - 1, bar.top, 1, bar.height);
+  }
 }
 
 function drawPoint(operation, bar) {
@@ -118,7 +135,7 @@ function drawPoint(operation, bar) {
 }
 
 // The order that was found, as a line from effect to effect, while there are few enough to follow.
-const FOLLOWED = 120;
+const FOLLOWED = 60;
 function drawOrder() {
   if (keyCount > 1 && view.key === "") return;
   const shown = [];

@@ -22,7 +22,8 @@ function showState() {
   for (const [name, on] of Object.entries(pressed)) section.querySelector(`[data-do="${name}"]`).setAttribute("aria-pressed", on);
   section.querySelector('[data-do="time"]').disabled = !hasClock;
   const operations = clash();
-  part("step").textContent = view.step < 0 ? `${operations.length} operations` : `${view.step + 1} of ${operations.length}`;
+  const all = operations.length === 1 ? "1 operation" : `${operations.length} operations`;
+  part("step").textContent = view.step < 0 ? all : `${view.step + 1} of ${operations.length}`;
   for (const group of section.querySelectorAll(".clash-only")) group.hidden = operations.length === 0;
   part("key").value = view.key;
   part("process").value = view.process;
@@ -37,6 +38,7 @@ function switchAxis(name) {
   }
   const whole = view.from <= first && view.to >= last;
   useAxis(name);
+  measure();
   if (whole || shown.length === 0) showAll(); else showOperations(shown, 0);
   showState();
 }

@@ -22,17 +22,18 @@ function upperBound(sorted, value, from = 0, to = sorted.length) {
 function makeAxis(name) {
   const time = name === "time";
   const start = time ? history.time : history.line, end = time ? history.lastTime : history.lastLine;
+  const unit = time ? "time" : "line";
   let last = 0, first = Infinity;
   for (let operation = 0; operation < history.count; operation++) {
     first = Math.min(first, start[operation]);
     last = Math.max(last, end[operation]);
   }
   for (const fault of history.faults) {
-    first = Math.min(first, fault.from[name]);
-    last = Math.max(last, fault.from[name], fault.to ? fault.to[name] : last);
+    first = Math.min(first, fault.from[unit]);
+    last = Math.max(last, fault.from[unit], fault.to ? fault.to[unit] : last);
   }
   if (!(first < last)) [first, last] = [Math.min(first, last), Math.min(first, last) + 1];
-  return { name, start, end, first, last, point: pointsOfOrder(start, end) };
+  return { name, unit, start, end, first, last, point: pointsOfOrder(start, end) };
 }
 
 // The sets of which a lane can count any stretch at once, for stretches that are too small to draw.
@@ -70,16 +71,18 @@ function buildLanes(axis, wanted) {
   });
 }
 
-// Faults that overlap are named in rows one below the other.
+// Faults that overlap are named in rows one below the other; a name may take the room until the next of its row.
 function rowsOfFaults(axis) {
-  const ends = [];
+  const ends = [], latest = [];
   return history.faults
-    .map((fault) => ({ name: fault.name, from: fault.from[axis.name], to: fault.to ? fault.to[axis.name] : axis.last }))
+    .map((fault) => ({ name: fault.name, from: fault.from[axis.unit], to: fault.to ? fault.to[axis.unit] : axis.last }))
     .sort((one, other) => one.from - other.from)
     .map((fault) => {
       let row = ends.findIndex((end) => end <= fault.from);
       if (row < 0) row = ends.length;
-      ends[row] = fault.to;
-      return { ...fault, row };
+      const placed = { ...fault, row, next: Infinity };
+      if (latest[row]) latest[row].next = fault.from;
+      [ends[row], latest[row]] = [fault.to, placed];
+      return placed;
     });
 }

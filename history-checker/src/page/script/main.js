@@ -9,6 +9,7 @@ function refit() {
 function start() {
   part("drawing").hidden = false;
   useAxis(hasClock ? "time" : "order");
+  view.overview = hasClock ? "latency" : "flight";
   fillControls();
   readColours();
   measure();

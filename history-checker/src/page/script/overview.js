@@ -22,17 +22,19 @@ function inFlight() {
   return { upper: Array.from({ length: width }, (_, pixel) => (running += whole[pixel]) + part[pixel]), lower: null };
 }
 
-// The median and the longest of those answered within each pixel, on a logarithmic scale.
+// The median and the longest of those answered within each pixel, or within several where operations are few.
 function latency() {
   const width = Math.ceil(size.overview.width), pixels = Array.from({ length: width }, () => []);
+  const shown = view.lanes.reduce((sum, lane) => sum + lane.operations.length, 0);
+  const grain = Math.min(16, Math.max(1, Math.round((4 * width) / shown)));
   eachShown((operation) => {
     if (history.outcome[operation] !== OK) return;
     const pixel = Math.min(width - 1, Math.floor(stripX(view.axis.end[operation])));
-    pixels[pixel].push(history.duration[operation]);
+    pixels[pixel - (pixel % grain)].push(history.duration[operation]);
   });
   for (const lengths of pixels) lengths.sort((one, other) => one - other);
-  const upper = pixels.map((lengths) => lengths[lengths.length - 1] ?? 0);
-  return { upper, lower: pixels.map((lengths) => lengths[lengths.length >> 1] ?? 0) };
+  const groups = pixels.map((_, pixel) => pixels[pixel - (pixel % grain)]);
+  return { upper: groups.map((lengths) => lengths.at(-1) ?? 0), lower: groups.map((lengths) => lengths[lengths.length >> 1] ?? 0) };
 }
 
 function eachShown(visit) {
@@ -52,38 +54,53 @@ function overviewData() {
   return { upper: data.upper.map(height), lower: data.lower?.map(height), name };
 }
 
+// What does not change while the window moves is painted once.
+const backdrop = document.createElement("canvas");
+
 function drawOverview() {
-  view.overviewData ??= overviewData();
-  const { width, height } = size.overview, { upper, lower, name } = view.overviewData;
-  strip.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-  strip.fillStyle = colours.lane;
-  strip.fillRect(0, 0, width, height);
-  for (const fault of view.faults) {
-    strip.fillStyle = colours["fault-soft"];
-    strip.fillRect(stripX(fault.from), 0, Math.max(stripX(fault.to) - stripX(fault.from), 1), height);
-    strip.fillStyle = colours.fault;
-    strip.fillRect(stripX(fault.from), 0, Math.max(stripX(fault.to) - stripX(fault.from), 1), 3);
+  if (!view.overviewData) {
+    view.overviewData = overviewData();
+    paintBackdrop(view.overviewData);
   }
-  strip.globalAlpha = lower ? 0.55 : 1;
-  area(upper, colours.read, height);
-  strip.globalAlpha = 1;
-  if (lower) area(lower, colours.edge, height);
+  const { width, height } = size.overview;
+  strip.setTransform(1, 0, 0, 1, 0, 0);
+  strip.drawImage(backdrop, 0, 0);
+  strip.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
   drawOverviewMarks(height);
   drawWindow(width, height);
-  strip.font = `400 ${size.text * 0.85}px ${colours.font}`;
-  strip.textBaseline = "top";
-  strip.fillStyle = colours.ink;
-  strip.fillText(name, 6, 6);
 }
 
-function area(heights, colour, height) {
-  strip.fillStyle = colour;
+function paintBackdrop({ upper, lower, name }) {
+  const { width, height } = size.overview, brush = backdrop.getContext("2d");
+  [backdrop.width, backdrop.height] = [overviewCanvas.width, overviewCanvas.height];
+  brush.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+  brush.fillStyle = colours.lane;
+  brush.fillRect(0, 0, width, height);
+  for (const fault of view.faults) {
+    const left = stripX(fault.from), across = Math.max(stripX(fault.to) - left, 1);
+    brush.fillStyle = colours["fault-soft"];
+    brush.fillRect(left, 0, across, height);
+    brush.fillStyle = colours.fault;
+    brush.fillRect(left, 0, across, 3);
+  }
+  brush.globalAlpha = lower ? 0.55 : 1;
+  area(brush, upper, colours.read, height);
+  brush.globalAlpha = 1;
+  if (lower) area(brush, lower, colours.edge, height);
+  brush.font = `400 ${size.text * 0.85}px ${colours.font}`;
+  brush.textBaseline = "top";
+  brush.fillStyle = colours.ink;
+  brush.fillText(name, 6, 6);
+}
+
+function area(brush, heights, colour, height) {
+  brush.fillStyle = colour;
   const room = height - size.text * 1.5;
-  heights.forEach((share, pixel) => strip.fillRect(pixel, height - share * room, 1, share * room));
+  heights.forEach((share, pixel) => brush.fillRect(pixel, height - share * room, 1, share * room));
 }
 
 function drawOverviewMarks(height) {
-  const end = view.finding < 0 ? null : explainedUntil(history.findings[view.finding]);
+  const end = explained();
   if (end !== null) {
     strip.fillStyle = colours.good;
     strip.fillRect(0, height - 3, stripX(end), 3);
@@ -95,7 +112,7 @@ function drawOverviewMarks(height) {
 function drawWindow(width, height) {
   const left = Math.max(0, stripX(view.from)), right = Math.min(width, stripX(view.to));
   strip.fillStyle = colours.paper;
-  strip.globalAlpha = 0.6;
+  strip.globalAlpha = 0.45;
   strip.fillRect(0, 0, left, height);
   strip.fillRect(right, 0, width - right, height);
   strip.globalAlpha = 1;

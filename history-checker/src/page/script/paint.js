@@ -29,16 +29,16 @@ function draw() {
   clipped(0, size.top, size.width, size.height - size.top, drawLaneGrounds);
   clipped(size.gutter, 0, size.width - size.gutter, size.height, drawFaults);
   drawAxis();
-  clipped(size.gutter, size.top, size.width - size.gutter, size.height - size.top, () => {
+  drawExplained();
+  clipped(size.gutter, size.top, size.width - size.gutter, size.height - size.top - size.bottom, () => {
     pen.globalAlpha = clash().length > 0 && history.findings[view.finding].bad ? 0.55 : 1;
     drawBars();
     pen.globalAlpha = 1;
     drawOrder();
-    drawExplained();
     drawPicked();
   });
-  clipped(size.gutter, 0, size.width - size.gutter, size.height, drawClash);
-  clipped(0, size.top, size.width, size.height - size.top, drawLaneNames);
+  clipped(size.gutter, 0, size.width - size.gutter, size.height - size.bottom, drawClash);
+  clipped(0, size.top, size.width, size.height - size.top - size.bottom, drawLaneNames);
   drawOverview();
 }
 
@@ -123,9 +123,8 @@ function drawFaults() {
     pen.fillRect(left, top, width, 2);
     pen.fillRect(left, top, 1, size.height - top);
     pen.fillRect(left + width - 1, top, 1, size.height - top);
-    if (width > size.text * 3) {
-      pen.fillText(shortenedTo(fault.name, width - 10), left + 6, top + height / 2 + 1);
-    }
+    const room = Math.min(across(fault.next), size.width) - left - 10;
+    if (room > size.text * 3) pen.fillText(shortenedTo(fault.name, room), left + 6, top + height / 2 + 1);
   }
 }
 
@@ -136,41 +135,20 @@ function shortenedTo(text, width) {
   return fits < 3 ? "" : `${text.slice(0, fits - 1)}…`;
 }
 
-// Up to where some order explains everything that had returned.
+// Up to where some order explains everything that had returned; said below the lanes.
 function drawExplained() {
-  const end = view.finding < 0 ? null : explainedUntil(history.findings[view.finding]);
+  const end = explained();
   if (end === null) return;
-  const pixel = across(end);
-  if (pixel < size.gutter - 1) return;
+  const pixel = Math.min(Math.max(across(end), size.gutter), size.width), y = size.height - size.text * 0.85;
   pen.fillStyle = colours.good;
-  pen.globalAlpha = 0.07;
-  pen.fillRect(size.gutter, size.top, Math.min(pixel, size.width) - size.gutter, size.height - size.top);
+  pen.globalAlpha = 0.09;
+  pen.fillRect(size.gutter, size.top, pixel - size.gutter, size.height - size.top);
   pen.globalAlpha = 1;
-  if (pixel > size.width) return;
-  pen.setLineDash([5, 4]);
-  pen.strokeStyle = colours.good;
-  pen.lineWidth = 1.5;
-  pen.beginPath();
-  pen.moveTo(pixel, size.top);
-  pen.lineTo(pixel, size.height);
-  pen.stroke();
-  pen.setLineDash([]);
+  pen.fillRect(size.gutter, size.height - 2, pixel - size.gutter, 2);
+  pen.fillRect(pixel - 1, size.top, 2, size.height - size.top);
+  const left = pixel - size.gutter, name = "some order explains all that returned up to here";
   pen.font = font(0.88, 600);
-  pen.fillStyle = colours.good;
-  const before = pixel - size.gutter > size.text * 12;
-  pen.textAlign = before ? "right" : "left";
-  const name = before ? "explained up to here →|" : "|← explained up to here";
-  backed(name, pixel + (before ? -5 : 5), size.height - size.text * 0.9);
+  pen.textAlign = left > size.text * 27 ? "right" : "left";
+  if (left <= size.text * 27) pen.fillText(`← ${name}`, pixel + 6, y);
+  else pen.fillText(pixel < size.width ? `${name} →` : "some order explains all of this", pixel - 6, y);
 }
-
-function backed(text, x, y) {
-  const ink = pen.fillStyle, width = pen.measureText(text).width, left = pen.textAlign === "right" ? x - width : x;
-  pen.fillStyle = colours.paper;
-  pen.globalAlpha = 0.85;
-  pen.fillRect(left - 3, y - size.text * 0.7, width + 6, size.text * 1.4);
-  pen.globalAlpha = 1;
-  pen.fillStyle = ink;
-  pen.fillText(text, x, y);
-}
-
-const explainedUntil = (finding) => (finding.dead_end === null ? null : view.axis.end[finding.dead_end]);

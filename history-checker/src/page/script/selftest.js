@@ -1,6 +1,15 @@
 // What the page can say of itself: with #selftest whether it is sound, with #measure how long a redraw takes.
 
 function* faultsOfThePage() {
+  const { first, last } = view.axis;
+  if (!(first < last && view.from < view.to && view.from < last && view.to > first)) yield `the window ${view.from} to ${view.to} is not within ${first} to ${last}`;
+  for (const fault of view.faults) {
+    if (!(first <= fault.from && fault.from <= fault.to && fault.to <= last)) yield `${fault.name} is not within the run`;
+  }
+  const buckets = makeBuckets(), large = [];
+  showAll();
+  view.lanes.forEach((lane, row) => collectLane(lane, row, buckets, large));
+  if (large.length === 0 && Object.values(buckets).every((rectangles) => rectangles.length === 0)) yield "nothing is drawn";
   for (const lane of buildLanes(view.axis, () => true)) {
     for (let at = 1; at < lane.operations.length; at++) {
       if (lane.start[at] < lane.end[at - 1]) yield `lane ${lane.number}: operations overlap`;

@@ -36,7 +36,7 @@ function rebuild() {
 }
 
 // Sizes on the canvas, in CSS pixels; they follow the size of the text.
-const size = { width: 800, height: 400, text: 13, gutter: 60, top: 24, lane: 24, ratio: 1, overview: { width: 800, height: 70 } };
+const size = { width: 800, height: 400, text: 13, gutter: 60, top: 24, bottom: 6, lane: 24, ratio: 1, overview: { width: 800, height: 70 } };
 
 function measure() {
   const styles = getComputedStyle(section);
@@ -45,10 +45,11 @@ function measure() {
   size.width = Math.max(200, part("drawing").clientWidth - 2 * parseFloat(getComputedStyle(part("drawing")).paddingLeft));
   size.gutter = Math.round(size.text * 4.6);
   size.top = Math.round(size.text * (1.9 + 1.5 * view.faultRows));
+  size.bottom = explained() === null ? 6 : Math.round(size.text * 1.7);
   const room = Math.max(260, window.innerHeight * 0.62);
   const lanes = Math.max(1, view.lanes.length);
-  size.lane = Math.round(Math.min(size.text * 2.3, Math.max(size.text * 1.25, (room - size.top) / lanes)));
-  size.height = Math.min(size.top + lanes * size.lane + 6, Math.max(room, size.top + 3 * size.lane));
+  size.lane = Math.round(Math.min(size.text * 2.9, Math.max(size.text * 1.25, (room - size.top - size.bottom) / lanes)));
+  size.height = Math.min(size.top + lanes * size.lane + size.bottom, Math.max(room, size.top + 3 * size.lane));
   fit(canvas, size.width, size.height);
   size.overview = { width: overviewCanvas.clientWidth || size.width, height: overviewCanvas.clientHeight || 70 };
   fit(overviewCanvas, size.overview.width, size.overview.height);
@@ -71,7 +72,7 @@ const laneTop = (row) => size.top + row * size.lane - view.scroll;
 function show(from, to) {
   const { first, last, name } = view.axis;
   const margin = (last - first) * 0.015;
-  const least = name === "time" ? Math.max(20, (last - first) * 1e-9) : 4;
+  const least = name === "time" ? Math.max((last - first) * 1e-9, Math.min(20, (last - first) / 8)) : 4;
   const length = Math.min(Math.max(to - from, least), last - first + 2 * margin);
   const middle = (from + to) / 2;
   view.from = Math.min(Math.max(middle - length / 2, first - margin), last + margin - length);
@@ -88,9 +89,15 @@ function zoom(factor, at = (view.from + view.to) / 2) {
 }
 
 function scrollLanes(pixels) {
-  const most = Math.max(0, view.lanes.length * size.lane + size.top + 6 - size.height);
+  const most = Math.max(0, view.lanes.length * size.lane + size.top + size.bottom - size.height);
   view.scroll = Math.min(Math.max(view.scroll + pixels, 0), most);
   redraw();
+}
+
+// Where on the axis the longest prefix ends that some order explains; null if that is not known, or all of it.
+function explained() {
+  const last = view.finding < 0 ? null : history.findings[view.finding].dead_end;
+  return last === null ? null : view.axis.end[last];
 }
 
 const clash = () => (view.finding < 0 ? [] : history.findings[view.finding].operations);

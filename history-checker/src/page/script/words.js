@@ -2,6 +2,9 @@
 
 const grouped = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
 
+const runLength = history.lastTime.reduce((most, time) => Math.max(most, time), 0);
+const hasClock = runLength > 0;
+
 // A length of time, as exact as three digits.
 function duration(nanoseconds) {
   for (const [unit, length] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
@@ -10,9 +13,9 @@ function duration(nanoseconds) {
   return `${Math.round(nanoseconds)} ns`;
 }
 
-// A time since the first event, as exact as the step between two marks on the axis.
+// A time since the first event, as exact as the step between two marks on the axis; one unit for the whole run.
 function clockTime(nanoseconds, step) {
-  const [unit, length] = step >= 1e6 ? ["s", 1e9] : step >= 1e3 ? ["ms", 1e6] : ["µs", 1e3];
+  const [unit, length] = runLength >= 1e9 ? ["s", 1e9] : runLength >= 1e6 ? ["ms", 1e6] : ["µs", 1e3];
   const digits = Math.max(0, Math.ceil(-Math.log10(step / length) - 1e-9));
   return `${(nanoseconds / length).toFixed(digits)} ${unit}`;
 }
@@ -62,7 +65,6 @@ function facts(operation) {
   return facts;
 }
 
-const hasClock = history.lastTime.some((time) => time > 0);
 
 // Fills an element with what is known of an operation; as text, never as markup.
 function describe(element, operation) {
