@@ -19,7 +19,7 @@ use crate::history::History;
 use crate::report::Report;
 
 use data::Data;
-use text::escape;
+pub use text::escape;
 
 /// What the page may load: nothing. For the `content` of a `<meta http-equiv="Content-Security-Policy">` in a page
 /// that embeds a [`fragment`].

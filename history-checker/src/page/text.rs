@@ -10,7 +10,8 @@ use crate::report::{Counts, KeyReport, Report, Summary, Unexplained, Verdict, Vi
 const LISTED: usize = 50;
 
 /// `text` as it may stand in an element or a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 
 use fastrand::Rng;
 use history_checker::format::jsonl;
-use history_checker::{FaultEdge, History, Key, ModelKind, Options, Recorder, Value, Verdict, check, page};
+use history_checker::{
+    Budget, FaultEdge, History, Key, ModelKind, Options, Recorder, Summary, Value, check, page,
+};
 use serde_json::Value as Json;
 
 use crate::generator::{Shape, World, generate};
@@ -47,15 +49,22 @@ fn profile(directory: &Path) -> String {
     format!("--user-data-dir={}", directory.join("profile").display())
 }
 
-/// What the page wrote at its end.
-fn found(dom: &str) -> Json {
-    let (_, after) = dom
-        .split_once("<pre data-part=\"found\">")
-        .unwrap_or_else(|| panic!("the script has not run: {dom}"));
-    let text = after.split("</pre>").next().unwrap();
-    let text =
-        text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&");
-    serde_json::from_str(&text).unwrap()
+/// What each timeline of the page wrote at its end.
+fn found(dom: &str) -> Vec<Json> {
+    let texts =
+        dom.split("<pre data-part=\"found\">").skip(1).filter_map(|after| after.split("</pre>").next());
+    let plain = |text: &str| {
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", "\u{a0}").replace("&amp;", "&")
+    };
+    texts.map(|text| serde_json::from_str(&plain(text)).unwrap()).collect()
+}
+
+/// The only timeline's, which found nothing wrong with itself.
+fn sound(dom: &str) -> Json {
+    let mut found = found(dom);
+    assert_eq!(found.len(), 1, "{dom}");
+    assert_eq!(found[0]["faults"], Json::Array(Vec::new()));
+    found.remove(0)
 }
 
 /// Two keys, every kind of outcome, a fault, and a stale read at the end.
@@ -76,56 +85,67 @@ fn troubled() -> History {
 }
 
 #[test]
-fn the_page_opens_and_finds_nothing_wrong_with_itself() {
+fn the_page_says_what_the_history_says_and_finds_nothing_wrong_with_itself() {
     let history = troubled();
     let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
     assert_eq!(report.violations().count(), 1);
-    for html in [page::html(&history, &report, "troubled"), page::fragment(&history, &report, "embedded")] {
-        let Some(dom) = opened(&html, "selftest") else { return };
-        let found = found(&dom);
-        assert_eq!(found["faults"], Json::Array(Vec::new()));
-        assert_eq!(found["count"], history.operations().len());
-        for (shown, operation) in found["operations"].as_array().unwrap().iter().zip(history.operations()) {
-            assert_eq!(shown[0], operation.process.to_string());
-            assert_eq!(shown[1], operation.key.as_ref().unwrap().as_str());
-            assert!(shown[2].as_str().unwrap().starts_with(operation.action.name()), "{shown}");
-            assert_eq!(shown[4], operation.invoked.line);
-            assert_eq!(shown[5], operation.completed_at().map_or(operation.invoked.line, |mark| mark.line));
-        }
+    let Some(dom) = opened(&page::html(&history, &report, "troubled"), "selftest") else { return };
+    let found = sound(&dom);
+    assert_eq!(found["count"], history.operations().len());
+    for (shown, operation) in found["operations"].as_array().unwrap().iter().zip(history.operations()) {
+        assert_eq!(shown[0], operation.process.to_string());
+        assert_eq!(shown[1], operation.key.as_ref().unwrap().as_str());
+        assert!(shown[2].as_str().unwrap().starts_with(operation.action.name()), "{shown}");
+        assert_eq!(shown[4], operation.invoked.line);
+        assert_eq!(shown[5], operation.completed_at().map_or(operation.invoked.line, |mark| mark.line));
     }
 }
 
-/// The points of the order that is drawn lie inside the bars and do not run against it: the page checks that of itself.
+/// Several in one document; each checks its lanes, its keys, and that the order it draws lies inside its bars.
 #[test]
-fn every_model_and_every_verdict_can_be_shown() {
+fn timelines_of_every_verdict_stand_side_by_side_in_another_page() {
     let queue = r#"
         {"process":0,"kind":"invoke","op":"enqueue","value":1,"time":1}
         {"process":0,"kind":"ok","op":"enqueue","time":2}
         {"process":0,"kind":"invoke","op":"dequeue","time":3}
         {"process":0,"kind":"ok","op":"dequeue","value":1,"time":4}
     "#;
-    let hard = Shape { values: Some(3), cas: 30, lost: 30, ..Shape::plain(8, 300) };
-    let spent = Options {
-        budget: history_checker::Budget { configurations: 20, ..Default::default() },
-        ..Options::default()
-    };
+    let timeless = queue
+        .replace("\"time\":1", "\"time\":7")
+        .replace(":2}", ":7}")
+        .replace(":3}", ":7}")
+        .replace(":4}", ":7}");
+    let hard = generate(
+        &Shape { values: Some(3), cas: 30, lost: 30, ..Shape::plain(8, 300) },
+        &mut Rng::with_seed(3),
+    );
+    let open = generate(&Shape { lost: 20, ..Shape::plain(6, 400) }, &mut Rng::with_seed(1));
+    let spent = Options { budget: Budget { configurations: 20, ..Budget::default() }, ..Options::default() };
     let cases = [
-        (jsonl::read(queue.as_bytes()).unwrap(), ModelKind::Queue, Options::default()),
-        (generate(&hard, &mut Rng::with_seed(3)), ModelKind::CasRegister, spent),
+        (jsonl::read(queue.as_bytes()).unwrap(), ModelKind::Queue, Options::default(), Summary::Linearizable),
         (
-            generate(&Shape { lost: 20, ..Shape::plain(6, 400) }, &mut Rng::with_seed(1)),
-            ModelKind::Register,
+            jsonl::read(timeless.as_bytes()).unwrap(),
+            ModelKind::Queue,
             Options::default(),
+            Summary::Linearizable,
         ),
+        (hard, ModelKind::CasRegister, spent, Summary::Unknown),
+        (open, ModelKind::Register, Options::default(), Summary::Linearizable),
+        (troubled(), ModelKind::Map, Options::default(), Summary::NotLinearizable),
     ];
-    let mut verdicts = Vec::new();
-    for (history, model, options) in cases {
-        let report = check(&history, model, &options).unwrap();
-        verdicts.push(matches!(report.keys[0].verdict, Verdict::Linearizable { .. }));
-        let Some(dom) = opened(&page::html(&history, &report, "any"), "selftest") else { return };
-        assert_eq!(found(&dom)["faults"], Json::Array(Vec::new()), "{model}");
+    let mut document = "<!doctype html><title>several</title>".to_owned();
+    for (history, model, options, verdict) in &cases {
+        let report = check(history, *model, options).unwrap();
+        assert_eq!(report.summary(), *verdict);
+        document += &page::fragment(history, &report, "one of several");
     }
-    assert_eq!(verdicts, [true, false, true]);
+    let Some(dom) = opened(&document, "selftest") else { return };
+    let found = found(&dom);
+    assert_eq!(found.len(), cases.len());
+    for (found, (history, ..)) in found.iter().zip(&cases) {
+        assert_eq!(found["faults"], Json::Array(Vec::new()));
+        assert_eq!(found["count"], history.operations().len());
+    }
 }
 
 #[test]
@@ -141,8 +161,7 @@ fn what_a_history_says_stays_text_in_the_browser() {
     let Some(dom) = opened(&page::html(&history, &report, evil), "selftest") else { return };
     assert!(!dom.contains("<img"), "{dom}");
     assert!(!dom.contains("<title>gone"), "{dom}");
-    let found = found(&dom);
-    assert_eq!(found["faults"], Json::Array(Vec::new()));
+    let found = sound(&dom);
     assert_eq!(found["operations"][0][1], evil);
     assert_eq!(found["operations"][0][2], format!("write {}", Value::from(evil)));
 }
@@ -162,7 +181,7 @@ fn redraws_at_100_000_operations() {
     let html = page::html(&history, &report, "100 000 operations");
     println!("{} operations in {} KB: {}", history.operations().len(), html.len() / 1000, report.summary());
     let Some(dom) = opened(&html, "measure") else { return };
-    let found = found(&dom);
+    let found = found(&dom).remove(0);
     println!("{found}");
     assert!(found["median_ms"].as_f64().unwrap() <= 50.0, "{found}");
 }

@@ -72,7 +72,7 @@ const laneTop = (row) => size.top + row * size.lane - view.scroll;
 function show(from, to) {
   const { first, last, name } = view.axis;
   const margin = (last - first) * 0.015;
-  const least = name === "time" ? Math.max((last - first) * 1e-9, Math.min(20, (last - first) / 8)) : 4;
+  const least = Math.max((last - first) * 1e-9, Math.min(name === "time" ? 20 : 4, (last - first) / 8));
   const length = Math.min(Math.max(to - from, least), last - first + 2 * margin);
   const middle = (from + to) / 2;
   view.from = Math.min(Math.max(middle - length / 2, first - margin), last + margin - length);
