@@ -75,7 +75,7 @@ fn conditions(report: &Report) -> String {
 }
 
 fn operations(rows: &[OperationRow]) -> String {
-    let mut table = "<div class=\"wide\"><table><thead><tr><th>operation</th><th>ok</th><th>not swapped</th>\
+    let mut table = "<div class=\"wide\"><table><thead><tr><th class=\"text\">operation</th><th>ok</th><th>not swapped</th>\
         <th>not applied</th><th>unknown</th><th>p50</th><th>p90</th><th>p99</th><th>longest</th></tr></thead><tbody>"
         .to_owned();
     let longest = rows.iter().filter_map(|row| row.max_ms).fold(1.0, f64::max);

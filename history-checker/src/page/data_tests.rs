@@ -56,30 +56,28 @@ fn operations_survive_the_way_to_the_page() {
 #[test]
 fn a_clock_that_runs_back_stands_still() {
     let recorder = Recorder::in_memory();
-    let (one, other) = (recorder.process().read(None, 100), recorder.process().read(None, 50));
-    drop(one.ok(crate::Value::Null, 90));
-    drop(other.ok(crate::Value::Null, 130));
+    let one = recorder.process().read(None, 100);
+    let other = recorder.process().read(None, 200);
+    drop(one.ok(crate::Value::Null, 150));
+    drop(other.ok(crate::Value::Null, 300));
     let data = data(&recorder.history(), ModelKind::Register);
-    assert_eq!(column(&data, "time"), [0, 0]);
-    assert_eq!(column(&data, "duration"), [0, 30]);
+    assert_eq!(column(&data, "time"), [0, 100]);
+    assert_eq!(column(&data, "duration"), [100, 100]);
 }
 
 #[test]
 fn faults_of_one_name_are_told_apart() {
+    use FaultEdge::{Begin, End};
     let recorder = Recorder::in_memory();
-    for (edge, time) in
-        [(FaultEdge::End, 5), (FaultEdge::Begin, 10), (FaultEdge::End, 20), (FaultEdge::Begin, 30)]
-    {
+    for (edge, time) in [(End, 5), (Begin, 10), (End, 20), (Begin, 30), (End, 40), (Begin, 50)] {
         recorder.fault("kill n1", edge, time);
     }
     let data = data(&recorder.history(), ModelKind::Register);
-    let times: Vec<_> = data["faults"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|band| (&band["from"]["time"], &band["to"]["time"]))
-        .collect();
-    assert_eq!(times, [(&json!(0), &json!(0)), (&json!(5), &json!(15)), (&json!(25), &Json::Null)]);
+    let bands = data["faults"].as_array().unwrap().iter();
+    let times: Vec<_> =
+        bands.map(|band| (band["from"]["time"].as_u64(), band["to"]["time"].as_u64())).collect();
+    let (from, to) = ([0, 5, 25, 45].map(Some), [Some(0), Some(15), Some(35), None]);
+    assert_eq!(times, from.into_iter().zip(to).collect::<Vec<_>>());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use fastrand::Rng;
 use history_checker::format::jsonl;
 use history_checker::{
-    Budget, FaultEdge, History, Key, ModelKind, Options, Recorder, Summary, Value, check, page,
+    Budget, FaultEdge, History, Key, Method, ModelKind, Options, Recorder, Summary, Value, check, page,
 };
 use serde_json::Value as Json;
 
@@ -148,13 +148,30 @@ fn timelines_of_every_verdict_stand_side_by_side_in_another_page() {
     }
 }
 
+/// A search knows how far some order explains the history, zones do not.
+#[test]
+fn the_longest_explained_prefix_is_marked() {
+    let recorder = Recorder::in_memory();
+    let client = recorder.process().write(None, 1_i64.into(), 1).ok(2).write(None, 2_i64.into(), 3).ok(4);
+    drop(client.read(None, 5).ok(1_i64.into(), 6).read(None, 7).ok(2_i64.into(), 8));
+    let history = recorder.history();
+    for (method, marked) in [(Method::SearchOnly, Some(2)), (Method::Auto, None)] {
+        let options = Options { method, ..Options::default() };
+        let report = check(&history, ModelKind::Register, &options).unwrap();
+        assert_eq!(report.violations().next().unwrap().1.dead_end, marked);
+        let html = page::html(&history, &report, "stale");
+        let said = marked.map_or("null".to_owned(), |operation: usize| operation.to_string());
+        assert!(html.contains(&format!("\"dead_end\":{said}}}")), "{html}");
+    }
+}
+
 #[test]
 fn what_a_history_says_stays_text_in_the_browser() {
     let evil = "</script><img src=x onerror=\"document.title='gone'\">'{{data}}";
     let recorder = Recorder::in_memory();
     let key = || Some(Key::from(evil));
     let client = recorder.process().write(key(), evil.into(), 0).ok(1);
-    drop(client.read(key(), 2).ok("stale".into(), 3));
+    drop(client.read(key(), 2).ok(format!("stale {evil}").into(), 3));
     recorder.fault(evil, FaultEdge::Begin, 4);
     let history = recorder.history();
     let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
@@ -168,15 +185,10 @@ fn what_a_history_says_stays_text_in_the_browser() {
 
 /// Prints how large the page of 100 000 operations is, and how long its redraws take.
 #[test]
-#[ignore = "a measurement: run it with --ignored --nocapture, in release"]
+#[ignore = "a measurement"]
 fn redraws_at_100_000_operations() {
-    let recorder = Recorder::in_memory();
-    let mut rng = Rng::with_seed(1);
-    for name in ["a", "b", "c", "d", "e"] {
-        let shape = Shape { lost: 1, cas: 10, key: Some(Key::from(name)), ..Shape::plain(10, 20_000) };
-        World::new(&shape, &mut rng, &recorder).run();
-    }
-    let history = recorder.history();
+    let shape = Shape { cas: 10, lost: 3, ..Shape::plain(10, 100_000) };
+    let history = generate(&shape, &mut Rng::with_seed(1));
     let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
     let html = page::html(&history, &report, "100 000 operations");
     println!("{} operations in {} KB: {}", history.operations().len(), html.len() / 1000, report.summary());

@@ -51,6 +51,7 @@ function* faultsOfTheControls() {
   for (const operation of clash()) {
     press("n");
     const at = view.axis.start[operation];
+    if (part("details").querySelector(":not(div, span)")) yield `operation ${operation} brings markup along`;
     if (view.picked !== operation || at < view.from || at > view.to) yield `n does not show operation ${operation}`;
   }
   press("Escape");
