@@ -68,9 +68,13 @@ function drawOverview() {
   strip.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
   drawOverviewMarks(height);
   drawWindow(width, height);
+  strip.font = `400 ${size.text * 0.85}px ${colours.font}`;
+  strip.textBaseline = "top";
+  strip.fillStyle = colours.ink;
+  strip.fillText(view.overviewData.name, 6, 6);
 }
 
-function paintBackdrop({ upper, lower, name }) {
+function paintBackdrop({ upper, lower }) {
   const { width, height } = size.overview, brush = backdrop.getContext("2d");
   [backdrop.width, backdrop.height] = [overviewCanvas.width, overviewCanvas.height];
   brush.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
@@ -87,10 +91,6 @@ function paintBackdrop({ upper, lower, name }) {
   area(brush, upper, colours.read, height);
   brush.globalAlpha = 1;
   if (lower) area(brush, lower, colours.edge, height);
-  brush.font = `400 ${size.text * 0.85}px ${colours.font}`;
-  brush.textBaseline = "top";
-  brush.fillStyle = colours.ink;
-  brush.fillText(name, 6, 6);
 }
 
 function area(brush, heights, colour, height) {
