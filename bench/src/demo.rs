@@ -20,6 +20,7 @@ use crate::conditions::Conditions;
 use crate::measure::{Clock, Kind, KindMeasure, Measured};
 use crate::nemesis::{self, Injected, Nemesis};
 use crate::observer::{Observer, all_agree};
+use crate::page;
 use crate::report::{self, Checked, FaultRow, Load, OperationRow, Report, TrafficTable};
 use crate::setup::Layout;
 use crate::workload::{self, Actor, Plan, Shared};
@@ -125,7 +126,7 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
         history: history_path.display().to_string(),
         acknowledged_per_100_ms: measured.acknowledged_per(100_000_000),
     };
-    publish(args, &report)?;
+    publish(args, &report, &page::html(&report, &history, &found))?;
     Ok(found.summary())
 }
 
@@ -249,14 +250,15 @@ fn keep_tally(observer: Arc<Observer>) -> JoinHandle<()> {
     })
 }
 
-fn publish(args: &DemoArgs, report: &Report) -> Result<()> {
+fn publish(args: &DemoArgs, report: &Report, html: &str) -> Result<()> {
     let page = report.page();
     let json = serde_json::to_string_pretty(report).context("writing the report as JSON")?;
-    for (name, text) in [("report.txt", &page), ("report.json", &json)] {
+    for (name, text) in [("report.txt", page.as_str()), ("report.json", &json), ("report.html", html)] {
         let path = args.dir.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     println!("\n{page}");
+    println!("the same with every operation: {}", args.dir.join("report.html").display());
     Ok(())
 }
 

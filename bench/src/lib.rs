@@ -10,7 +10,8 @@
 //! | [`measure`] | latencies, outcomes, gaps without an acknowledged write |
 //! | [`observer`] | asks the nodes: who leads, how far, what they counted |
 //! | [`tally`] | the nodes' own counters, across restarts |
-//! | [`report`] | the page for people and the JSON for programs |
+//! | [`report`] | the figures, as text for people and as JSON for programs |
+//! | [`page`] | all of it for the browser, with every operation |
 //! | [`conditions`] | what must be said beside every figure |
 #![forbid(unsafe_code)]
 
@@ -20,6 +21,7 @@ pub mod demo;
 pub mod measure;
 pub mod nemesis;
 pub mod observer;
+pub mod page;
 pub mod report;
 pub mod setup;
 pub mod tally;

@@ -302,65 +302,66 @@ fn ratio(n: u64, d: u64) -> f64 {
     n as f64 / d as f64
 }
 
+/// A made-up run.
+#[cfg(test)]
+pub(crate) fn sample() -> Report {
+    use crate::measure::Ending;
+    const MS: u64 = 1_000_000;
+    let mut measured = Measured::default();
+    for n in 1..=100 {
+        measured.note(Kind::Put, Ending::Done, n * 10 * MS, (n * 10 + 3) * MS);
+    }
+    measured.note(Kind::Cas, Ending::NotSwapped, 0, 2 * MS);
+    let fault = Injected {
+        what: "kill n1 (leader)".to_owned(),
+        begin: 200 * MS,
+        end: 300 * MS,
+        evidence: vec!["exited by signal 9".to_owned(), "caught up in 80 ms".to_owned()],
+    };
+    let kind = |name: &str, frames| KindTraffic {
+        kind: name.to_owned(),
+        request: true,
+        frames,
+        bytes: frames * 300,
+    };
+    let traffic = Traffic {
+        commits: 100,
+        kinds: vec![kind("AppendEntries", 210), kind("PreVote", 0)],
+        wire_bytes: 100_000,
+        datagrams: 500,
+        ..Traffic::default()
+    };
+    Report {
+        conditions: Conditions::here(),
+        load: Load {
+            nodes: 3,
+            clients: 8,
+            keys: 5,
+            value_bytes: 256,
+            aimed_rate: 400,
+            seconds: 1.0,
+            seed: 7,
+        },
+        operations: OperationRow::all(&measured),
+        throughput: 100.0,
+        faults: vec![FaultRow::new(&fault, &measured)],
+        calm_gap_ms: calm_gap_ms(&[fault], &measured, 0, 1500 * MS),
+        traffic: TrafficTable::from(&traffic),
+        read_back: "all 5 keys".to_owned(),
+        verdict: "linearizable".to_owned(),
+        checker: Checked { gist: "101 operations".to_owned(), in_full: String::new() },
+        history: "history.jsonl".to_owned(),
+        acknowledged_per_100_ms: measured.acknowledged_per(100 * MS),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Ending;
-
-    const MS: u64 = 1_000_000;
-
-    fn report() -> Report {
-        let mut measured = Measured::default();
-        for n in 1..=100 {
-            measured.note(Kind::Put, Ending::Done, n * 10 * MS, (n * 10 + 3) * MS);
-        }
-        measured.note(Kind::Cas, Ending::NotSwapped, 0, 2 * MS);
-        let fault = Injected {
-            what: "kill n1 (leader)".to_owned(),
-            begin: 200 * MS,
-            end: 300 * MS,
-            evidence: vec!["exited by signal 9".to_owned(), "caught up in 80 ms".to_owned()],
-        };
-        let kind = |name: &str, frames| KindTraffic {
-            kind: name.to_owned(),
-            request: true,
-            frames,
-            bytes: frames * 300,
-        };
-        let traffic = Traffic {
-            commits: 100,
-            kinds: vec![kind("AppendEntries", 210), kind("PreVote", 0)],
-            wire_bytes: 100_000,
-            datagrams: 500,
-            ..Traffic::default()
-        };
-        Report {
-            conditions: Conditions::here(),
-            load: Load {
-                nodes: 3,
-                clients: 8,
-                keys: 5,
-                value_bytes: 256,
-                aimed_rate: 400,
-                seconds: 1.0,
-                seed: 7,
-            },
-            operations: OperationRow::all(&measured),
-            throughput: 100.0,
-            faults: vec![FaultRow::new(&fault, &measured)],
-            calm_gap_ms: calm_gap_ms(&[fault], &measured, 0, 1500 * MS),
-            traffic: TrafficTable::from(&traffic),
-            read_back: "all 5 keys".to_owned(),
-            verdict: "linearizable".to_owned(),
-            checker: Checked { gist: "101 operations".to_owned(), in_full: String::new() },
-            history: "history.jsonl".to_owned(),
-            acknowledged_per_100_ms: measured.acknowledged_per(100 * MS),
-        }
-    }
 
     #[test]
     fn the_page_fits_100_columns_and_ends_with_the_verdict() {
-        let page = report().page();
+        let page = sample().page();
         let facts = page.lines().filter(|line| !line.starts_with("machine"));
         for line in facts {
             assert!(line.chars().count() <= 100, "{line}");
@@ -379,13 +380,13 @@ mod tests {
     #[test]
     fn the_aftermath_of_a_fault_is_not_calm() {
         // From 300 ms to 1300 ms is aftermath; what follows has no write at all.
-        let report = report();
+        let report = sample();
         assert!((report.calm_gap_ms - 200.0).abs() < 1e-9, "{}", report.calm_gap_ms);
     }
 
     #[test]
     fn the_json_has_what_the_page_has() {
-        let json = serde_json::to_value(report()).unwrap();
+        let json = serde_json::to_value(sample()).unwrap();
         assert_eq!(json["operations"][1]["kind"], "put");
         assert_eq!(json["operations"][1]["ok"], 100);
         assert_eq!(json["verdict"], "linearizable");

@@ -110,7 +110,8 @@ impl<'a> Explainer<'a> {
             "{stuck} fits nowhere: every order that explains what returned before it leaves the register at {}.{needed}",
             states.join(" or ")
         );
-        self.violation(sentence, &involved)
+        let dead_end = Some(self.register.source(frontier.entry));
+        Violation { dead_end, ..self.violation(sentence, &involved) }
     }
 
     /// How far a search came with its budget.
@@ -237,6 +238,6 @@ impl<'a> Explainer<'a> {
             .collect();
         operations.sort_unstable();
         operations.dedup();
-        Violation { sentence, operations }
+        Violation { sentence, operations, dead_end: None }
     }
 }

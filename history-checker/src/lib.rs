@@ -8,7 +8,7 @@
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
-//! - [`check()`] all of it together; [`report`] what it found, in words too
+//! - [`check()`] all of it together; [`report`] what it found, in words too, [`page`] what it found, to look at
 //! - [`degree`](mod@degree) how wrong a register is that is not linearizable; [`lint`](mod@lint) what a history is worth
 //!   as a test
 //!
@@ -42,6 +42,7 @@ pub mod model;
 pub mod models;
 pub mod nondeterministic;
 mod objects;
+pub mod page;
 mod recorder;
 mod register_history;
 pub mod report;

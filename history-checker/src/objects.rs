@@ -109,7 +109,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
             writers.chain([frontier.entry]).map(|entry| self.sources[entry]).collect();
         operations.sort_unstable();
         operations.dedup();
-        Violation { sentence, operations }
+        Violation { sentence, operations, dead_end: Some(self.sources[frontier.entry]) }
     }
 
     fn spent<S>(&self, frontier: &Frontier<S>, configurations: u64, difficulty: &Difficulty) -> Unexplained {

@@ -53,6 +53,9 @@ pub struct Violation {
     pub sentence: String,
     /// The operations that the sentence is about, in the order of their invocations.
     pub operations: Vec<usize>,
+    /// The completed operation that no order gets past, where a search found that out: some order explains everything
+    /// that returned before it.
+    pub dead_end: Option<usize>,
 }
 
 /// How far a search came that did not finish.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use history_checker::format::jsonl;
-use history_checker::{Budget, Checker, Method, Options, Report, Summary, Value, check};
+use history_checker::{Budget, Checker, Method, Options, Report, Summary, Value, check, page};
 
 use super::{Exit, FailedCasArg, ModelArg, stream};
 
@@ -33,12 +33,19 @@ pub(super) struct Args {
     /// (`-`). Every key is a register of its own; where an answer has two possible writers the verdict is unknown.
     #[arg(long, conflicts_with_all = ["search_only", "budget"])]
     stream: bool,
+    /// Write the history's timeline with the verdict as one self-contained page. For one history.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Checks every file, and says what the worst verdict was.
 pub(super) fn run(args: &Args) -> Exit {
     if args.stream {
         return args.files.iter().map(|file| stream_file(file, args)).max().unwrap_or(Exit::BadFile);
+    }
+    if args.html.is_some() && args.files.len() > 1 {
+        eprintln!("error: --html shows one history, and {} were given", args.files.len());
+        return Exit::BadFile;
     }
     let outcomes: Vec<anyhow::Result<Report>> =
         args.files.iter().map(|file| check_file(file, args)).collect();
@@ -71,6 +78,11 @@ fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
     let report =
         check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
     super::lint::warn(file, &history, &args.initial, &report);
+    if let Some(target) = &args.html {
+        let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        let text = page::html(&history, &report, &title);
+        std::fs::write(target, text).with_context(|| format!("cannot write {}", target.display()))?;
+    }
     Ok(report)
 }
 

@@ -158,3 +158,20 @@ fn a_stream_is_checked_while_it_is_read() {
     assert!(stderr.contains("line 3: process 0 completes an operation that it did not invoke"), "{stderr}");
     assert_eq!(files.code(&["good"], &["--model", "set", "--stream"]), 3);
 }
+
+#[test]
+fn a_page_shows_one_history() {
+    let files = Files::new();
+    let page = files.path("page.html");
+    let html = ["--model", "register", "--html", page.to_str().unwrap()];
+    assert_eq!(files.code(&["good", "bad"], &html), 3);
+    assert!(!page.exists());
+    assert_eq!(files.code(&["bad"], &html), 1);
+    let text = std::fs::read_to_string(&page).unwrap();
+    assert!(text.contains("NOT linearizable") && text.contains("read that saw null (lines 3–4)"), "{text}");
+
+    let nowhere = files.path("missing").join("page.html");
+    let output = files.run(&["good"], &["--model", "register", "--html", nowhere.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot write"));
+}

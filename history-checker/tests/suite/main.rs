@@ -16,6 +16,7 @@ mod hard;
 mod lint;
 mod nondeterministic;
 mod objects;
+mod page;
 mod planted;
 mod prunings;
 mod recorded;
