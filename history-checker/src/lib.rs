@@ -8,6 +8,7 @@
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
+//! - [`generate`] histories to try a checker on, by shape and seed
 //! - [`check()`] all of it together; [`report`] what it found, in words too
 //!
 //! ```
@@ -33,6 +34,7 @@ mod check;
 pub mod engine;
 mod explain;
 pub mod format;
+pub mod generate;
 pub mod history;
 pub mod model;
 pub mod models;

@@ -7,6 +7,7 @@ mod against_referee;
 mod cli;
 mod explanations;
 mod format_errors;
+mod generate;
 mod generator;
 mod objects;
 mod planted;
