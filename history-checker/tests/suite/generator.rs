@@ -61,7 +61,10 @@ impl Sink for World<'_> {
         let time = operation.completed_at().unwrap().time;
         let open = self.open.remove(&number).unwrap();
         let process = match (&operation.outcome, open) {
-            (Outcome::Unknown { .. }, open) => return Ok(open.unknown(time)),
+            (Outcome::Unknown { .. }, open) => {
+                open.unknown(time);
+                return Ok(());
+            }
             (Outcome::NotApplied { .. }, open) => open.not_applied(time),
             (Outcome::Ok { answer: Answer::Read(value), .. }, Pending::Read(open)) => {
                 open.ok(value.clone(), time)
