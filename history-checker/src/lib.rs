@@ -26,10 +26,12 @@
 //! println!("{report}");
 //! ```
 //!
-//! Absent, on purpose: clocks, threads and randomness. A verdict depends on the history alone.
+//! Absent, on purpose: clocks and unseeded randomness. Keys are decided in parallel, and a verdict depends on the
+//! history alone.
 
 #![forbid(unsafe_code)]
 
+mod by_key;
 mod check;
 pub mod engine;
 mod explain;
