@@ -104,11 +104,29 @@ pub enum CheckError {
 /// # Errors
 /// When the history has operations that the model does not have.
 pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<Report, CheckError> {
+    check_with(history, model, options, &|_, _| ())
+}
+
+/// [`check()`], and `decided` hears of each key as soon as its verdict stands, with the number of all keys: from
+/// several threads, in no particular order.
+///
+/// # Errors
+/// When the history has operations that the model does not have.
+pub fn check_with(
+    history: &History,
+    model: ModelKind,
+    options: &Options,
+    decided: &(dyn Fn(&KeyReport, usize) + Sync),
+) -> Result<Report, CheckError> {
     fits(history, model)?;
-    let decide =
-        |(key, indices): (Option<&Key>, Vec<usize>)| check_key(history, key, &indices, model, options);
     let groups = by_key(history);
-    let keys = match groups.len() {
+    let all = groups.len();
+    let decide = |(key, indices): (Option<&Key>, Vec<usize>)| {
+        let report = check_key(history, key, &indices, model, options);
+        decided(&report, all);
+        report
+    };
+    let keys = match all {
         1 => groups.into_iter().map(decide).collect(),
         _ => groups.into_par_iter().map(decide).collect(),
     };

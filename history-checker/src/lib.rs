@@ -47,7 +47,7 @@ pub mod report;
 pub mod timeline;
 mod value;
 
-pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
+pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check, check_with};
 pub use engine::search::{Budget, Search, linearize};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 pub use model::Model;

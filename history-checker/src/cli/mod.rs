@@ -2,11 +2,15 @@
 
 mod check;
 mod generate;
+mod json;
+mod known;
+mod progress;
+mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use history_checker::{FailedCas, ModelKind};
+use history_checker::{FailedCas, ModelKind, Summary};
 
 /// Decides whether recorded histories are linearizable.
 #[derive(Parser)]
@@ -78,12 +82,26 @@ pub(crate) fn main() -> ExitCode {
 
 impl Exit {
     fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    fn number(self) -> u8 {
+        match self {
             Exit::Linearizable => 0,
             Exit::NotLinearizable => 1,
             Exit::Unknown => 2,
             Exit::BadFile => 3,
-        })
+        }
+    }
+}
+
+impl From<Summary> for Exit {
+    fn from(summary: Summary) -> Exit {
+        match summary {
+            Summary::Linearizable => Exit::Linearizable,
+            Summary::NotLinearizable => Exit::NotLinearizable,
+            Summary::Unknown => Exit::Unknown,
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Generated histories: the same from memory, stream and program; right where nothing is planted, wrong where
-//! something is. `CHECKER_PLANTS` sets how many violations are planted (default 400).
+//! something is. `CHECKER_PLANTS` sets how many violations are planted (default 200).
 
 use std::process::Command;
 
@@ -111,7 +111,7 @@ fn a_shape_is_what_the_history_looks_like() {
 
 #[test]
 fn every_plant_is_found_and_nothing_without_one() {
-    let plants = std::env::var("CHECKER_PLANTS").map_or(400, |count| count.parse().unwrap());
+    let plants = std::env::var("CHECKER_PLANTS").map_or(200, |count| count.parse().unwrap());
     for seed in 0..plants {
         let plant = Plant::ALL[usize::try_from(seed % 4).unwrap()];
         let values = (seed % 8 >= 4).then_some(5);

@@ -5,6 +5,7 @@
 
 mod against_referee;
 mod cli;
+mod cli_check;
 mod explanations;
 mod format_errors;
 mod generate;
