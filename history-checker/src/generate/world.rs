@@ -293,7 +293,7 @@ impl<'a, S: Sink> World<'a, S> {
             None => Value::from(self.next_value),
             // A queue answers null where it is empty, so nobody enqueues it.
             Some(_) if self.shape.model != ModelKind::Queue && self.rng.u32(..10) == 0 => Value::Null,
-            Some(count) => Value::from(self.rng.i64(..count)),
+            Some(count) => Value::from(self.rng.i64(0..count)),
         };
         match self.known.len() {
             KNOWN => {

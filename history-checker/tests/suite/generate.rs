@@ -1,12 +1,13 @@
 //! Generated histories: the same from memory, stream and program; right where nothing is planted, wrong where
 //! something is. `CHECKER_PLANTS` sets how many violations are planted (default 200).
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use fastrand::Rng;
 use history_checker::format::jsonl;
 use history_checker::generate::{FailedAnswer, Lines, Plant, Shape, generate, stream};
-use history_checker::{History, Method, ModelKind, Options, Outcome, Summary, check};
+use history_checker::{Action, History, Method, ModelKind, Options, Outcome, Summary, check};
 
 fn lines(shape: &Shape, seed: u64) -> Vec<u8> {
     let mut lines = Lines(Vec::new());
@@ -128,4 +129,18 @@ fn every_plant_is_found_and_nothing_without_one() {
             assert_eq!(summary, Summary::NotLinearizable, "{plant}, seed {seed}, {method:?}");
         }
     }
+}
+
+/// A range without a beginning would begin far below zero.
+#[test]
+fn values_are_drawn_from_as_many_as_the_shape_says() {
+    let shape = Shape { values: Some(4), cas: 20, ..Shape::plain(3, 500) };
+    let mut seen = BTreeSet::new();
+    for operation in history(&shape, 1).operations() {
+        match &operation.action {
+            Action::Write(value) | Action::Cas { to: value, .. } => drop(seen.insert(value.to_string())),
+            _ => {}
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["0", "1", "2", "3", "null"]);
 }
