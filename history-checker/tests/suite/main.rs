@@ -17,3 +17,4 @@ mod recorder;
 mod referee;
 mod script;
 mod speed;
+mod unsorted;
