@@ -17,6 +17,9 @@ const SUMMARIES: [Summary; 3] = [Summary::Linearizable, Summary::Unknown, Summar
 pub(crate) struct Measured {
     /// The median, in seconds.
     pub(crate) seconds: f64,
+    /// The same run's time on processors, in seconds, all threads together: what is left of the figure where others
+    /// use the machine too. 0 where the system does not tell.
+    pub(crate) cpu_seconds: f64,
     /// The largest, in bytes; 0 where the system does not tell.
     pub(crate) bytes: u64,
     /// The worst verdict of the files.
@@ -37,6 +40,7 @@ pub(crate) fn run(files: &[PathBuf], model: ModelKind, times: usize) -> Measured
         bytes,
         summary: SUMMARIES.into_iter().zip(0..).find(|&(_, number)| number == said[1]).expect("a verdict").0,
         zones: said[2],
+        cpu_seconds: said[4] as f64 / 1e9,
         configurations: said[3],
     }
 }
@@ -70,7 +74,7 @@ pub(crate) fn child(arguments: &[String]) -> ExitCode {
         }
     }
     let worst = SUMMARIES.iter().position(|&summary| summary == worst).expect("a verdict");
-    println!("{} {worst} {zones} {tried}", peak_memory());
+    println!("{} {worst} {zones} {tried} {}", peak_memory(), time_on_processors());
     ExitCode::SUCCESS
 }
 
@@ -80,4 +84,14 @@ fn peak_memory() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
     let kilobytes = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0_u64);
     kilobytes * 1024
+}
+
+/// Of all threads of this process, in nanoseconds.
+fn time_on_processors() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_one = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        text.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0_u64)
+    };
+    threads.map(of_one).sum()
 }
