@@ -18,7 +18,7 @@ pub(crate) struct Measured {
     /// The median, in seconds.
     pub(crate) seconds: f64,
     /// The same run's time on processors, in seconds, all threads together: what is left of the figure where others
-    /// use the machine too. 0 where the system does not tell.
+    /// use the machine too. Coarse below a few milliseconds; 0 where the system does not tell.
     pub(crate) cpu_seconds: f64,
     /// The largest, in bytes; 0 where the system does not tell.
     pub(crate) bytes: u64,
