@@ -1,8 +1,10 @@
 //! From a history to a report: split by key, let the right engine decide, have every order judged.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use rayon::prelude::*;
+
+use crate::by_key::by_key;
 use crate::degree::{self, Degree};
 use crate::engine::replay::replay;
 use crate::engine::search::{Budget, Search, linearize};
@@ -51,7 +53,7 @@ pub struct Options {
     pub initial: Value,
     /// How to take a CAS that is recorded as `fail`.
     pub failed_cas: FailedCas,
-    /// What the search may cost, for each key.
+    /// What the search may cost, for each key. As many keys are searched at once as there are processors.
     pub budget: Budget,
     /// Which engines may be used.
     pub method: Method,
@@ -65,6 +67,8 @@ pub enum Method {
     Auto,
     /// The search, always: to have a second opinion.
     SearchOnly,
+    /// Zones, and [`Verdict::Unknown`] where they are not exact: to be sure of the time that it takes.
+    ZonesOnly,
 }
 
 /// Why a history does not fit the model at all.
@@ -101,13 +105,32 @@ pub enum CheckError {
 /// # Errors
 /// When the history has operations that the model does not have.
 pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<Report, CheckError> {
+    check_with(history, model, options, &|_, _| ())
+}
+
+/// [`check()`], and `decided` hears of each key as soon as its verdict stands, with the number of all keys: from
+/// several threads, in no particular order.
+///
+/// # Errors
+/// When the history has operations that the model does not have.
+pub fn check_with(
+    history: &History,
+    model: ModelKind,
+    options: &Options,
+    decided: &(dyn Fn(&KeyReport, usize) + Sync),
+) -> Result<Report, CheckError> {
     fits(history, model)?;
-    let mut by_key: BTreeMap<Option<&Key>, Vec<usize>> = BTreeMap::new();
-    for (index, operation) in history.operations().iter().enumerate() {
-        by_key.entry(operation.key.as_ref()).or_default().push(index);
-    }
-    let keys =
-        by_key.into_iter().map(|(key, indices)| check_key(history, key, &indices, model, options)).collect();
+    let groups = by_key(history);
+    let all = groups.len();
+    let decide = |(key, indices): (Option<&Key>, Vec<usize>)| {
+        let report = check_key(history, key, &indices, model, options);
+        decided(&report, all);
+        report
+    };
+    let keys = match all {
+        1 => groups.into_iter().map(decide).collect(),
+        _ => groups.into_par_iter().map(decide).collect(),
+    };
     Ok(Report { model, failed_cas: options.failed_cas, keys })
 }
 
@@ -138,6 +161,10 @@ fn check_key(
     options: &Options,
 ) -> KeyReport {
     let (engine, verdict, degree) = match model {
+        ModelKind::Counter | ModelKind::Set | ModelKind::Queue if options.method == Method::ZonesOnly => {
+            let (engine, verdict) = undecided("the model is not a register".to_owned());
+            (engine, verdict, None)
+        }
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
             let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
             let (engine, verdict) = decide(&register, options);
@@ -162,14 +189,19 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
     let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
     let because = match options.method {
         Method::SearchOnly => "as asked".to_owned(),
-        Method::Auto => match unique::decide(&register.timeline, register.model.initial) {
-            Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
-            Decision::NotLinearizable(clash) => {
-                return (Engine::Zones, Verdict::NotLinearizable(explainer.clash(&clash)));
+        Method::Auto | Method::ZonesOnly => {
+            match unique::decide(&register.timeline, register.model.initial) {
+                Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
+                Decision::NotLinearizable(clash) => {
+                    return (Engine::Zones, Verdict::NotLinearizable(explainer.clash(&clash)));
+                }
+                Decision::NotApplicable(obstacle) => explainer.obstacle(obstacle),
             }
-            Decision::NotApplicable(obstacle) => explainer.obstacle(obstacle),
-        },
+        }
     };
+    if options.method == Method::ZonesOnly {
+        return undecided(because);
+    }
     let search = linearize(&register.model, &register.timeline, options.budget);
     let (verdict, configurations) = match search {
         Search::Found { order, configurations } => (believe(order), configurations),
@@ -181,6 +213,15 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
         }
     };
     (Engine::Search { because, configurations }, verdict)
+}
+
+/// Zones are not exact, and the search must not be used.
+fn undecided(because: String) -> (Engine, Verdict) {
+    let sentence = format!("undecided, as only zones may be used and they are not exact here: {because}");
+    (
+        Engine::Search { because, configurations: 0 },
+        Verdict::Unknown(Unexplained { sentence, explained: 0, next: None }),
+    )
 }
 
 /// An order is believed only after its replay, and then told in the history's indices.

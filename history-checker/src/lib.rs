@@ -8,6 +8,7 @@
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
 //! - [`engine`] two ways to decide, and the judge that replays what they find
+//! - [`generate`] histories to try a checker on, by shape and seed
 //! - [`check()`] all of it together; [`report`] what it found, in words too, [`page`] what it found, to look at
 //! - [`degree`](mod@degree) how wrong a register is that is not linearizable; [`lint`](mod@lint) what a history is worth
 //!   as a test
@@ -27,15 +28,18 @@
 //! println!("{report}");
 //! ```
 //!
-//! Absent, on purpose: clocks, threads and randomness. A verdict depends on the history alone.
+//! Absent, on purpose: clocks and unseeded randomness. Keys are decided in parallel, and a verdict depends on the
+//! history alone.
 
 #![forbid(unsafe_code)]
 
+mod by_key;
 mod check;
 pub mod degree;
 pub mod engine;
 mod explain;
 pub mod format;
+pub mod generate;
 pub mod history;
 pub mod lint;
 pub mod model;
@@ -52,7 +56,7 @@ pub mod stream;
 pub mod timeline;
 mod value;
 
-pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check};
+pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check, check_with};
 pub use degree::Degree;
 pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};
 pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};

@@ -46,16 +46,16 @@ struct Object<'a, Op> {
     timeline: Timeline<Op>,
     /// The operation of each entry.
     sources: Vec<usize>,
-    values: Vec<Value>,
+    values: Vec<&'a Value>,
 }
 
 impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     fn new(
         history: &'a History,
         indices: &[usize],
-        op: impl Fn(&Action, Option<&Answer>, &mut Interner) -> Option<Op>,
+        op: impl Fn(&'a Action, Option<&'a Answer>, &mut Interner<'a>) -> Option<Op>,
     ) -> Self {
-        let mut interner = Interner::default();
+        let mut interner = Interner::new(indices.len());
         let (mut entries, mut sources) = (Vec::new(), Vec::new());
         for &index in indices {
             let operation = &history.operations()[index];
@@ -76,7 +76,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         &self,
         model: &M,
         options: &Options,
-        show: impl Fn(&M::State, &[Value]) -> String,
+        show: impl Fn(&M::State, &[&Value]) -> String,
     ) -> (Engine, Verdict) {
         let (verdict, configurations) = match linearize(model, &self.timeline, options.budget) {
             Search::Found { order, configurations } => {
@@ -93,7 +93,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         (Engine::Search { because: "the model is not a register".to_owned(), configurations }, verdict)
     }
 
-    fn dead_end<S>(&self, frontier: &Frontier<S>, show: impl Fn(&S, &[Value]) -> String) -> Violation {
+    fn dead_end<S>(&self, frontier: &Frontier<S>, show: impl Fn(&S, &[&Value]) -> String) -> Violation {
         let mut states: Vec<String> =
             frontier.states.iter().map(|(state, _)| show(state, &self.values)).collect();
         if states.len() == Frontier::<S>::STATES {
@@ -126,13 +126,13 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     }
 }
 
-fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[Value], [open, close]: [&str; 2]) -> String {
+fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[&Value], [open, close]: [&str; 2]) -> String {
     let values: Vec<String> = state.map(|&id| values[id].to_string()).collect();
     format!("{open}{}{close}", values.join(", "))
 }
 
 /// What an operation says about a counter; `None` if nothing.
-fn counter_op(action: &Action, answer: Option<&Answer>, _: &mut Interner) -> Option<CounterOp> {
+fn counter_op(action: &Action, answer: Option<&Answer>, _: &mut Interner<'_>) -> Option<CounterOp> {
     match (action, answer) {
         (Action::Add(amount), _) => integer(amount).map(CounterOp::Add),
         (_, Some(Answer::Read(value))) => integer(value).map(CounterOp::Observe),
@@ -140,7 +140,7 @@ fn counter_op(action: &Action, answer: Option<&Answer>, _: &mut Interner) -> Opt
     }
 }
 
-fn set_op(action: &Action, answer: Option<&Answer>, values: &mut Interner) -> Option<SetOp> {
+fn set_op<'a>(action: &'a Action, answer: Option<&'a Answer>, values: &mut Interner<'a>) -> Option<SetOp> {
     match (action, answer) {
         (Action::Add(value), _) => Some(SetOp::Add(values.id(value))),
         (Action::Remove(value), _) => Some(SetOp::Remove(values.id(value))),
@@ -152,7 +152,11 @@ fn set_op(action: &Action, answer: Option<&Answer>, values: &mut Interner) -> Op
     }
 }
 
-fn queue_op(action: &Action, answer: Option<&Answer>, values: &mut Interner) -> Option<QueueOp> {
+fn queue_op<'a>(
+    action: &'a Action,
+    answer: Option<&'a Answer>,
+    values: &mut Interner<'a>,
+) -> Option<QueueOp> {
     Some(match (action, answer) {
         (Action::Enqueue(value), _) => QueueOp::Enqueue(values.id(value)),
         (_, Some(Answer::Read(Value::Null))) => QueueOp::FoundEmpty,

@@ -13,7 +13,7 @@ pub(crate) struct RegisterHistory<'a> {
     pub(crate) model: CasRegister,
     /// The operation of each entry.
     sources: Vec<usize>,
-    values: Vec<Value>,
+    values: Vec<&'a Value>,
 }
 
 impl<'a> RegisterHistory<'a> {
@@ -21,10 +21,10 @@ impl<'a> RegisterHistory<'a> {
     pub(crate) fn new(
         history: &'a History,
         indices: &[usize],
-        initial: &Value,
+        initial: &'a Value,
         failed_cas: FailedCas,
     ) -> Self {
-        let mut interner = Interner::default();
+        let mut interner = Interner::new(indices.len());
         let model = CasRegister { initial: interner.id(initial) };
         let (mut entries, mut sources) =
             (Vec::with_capacity(indices.len()), Vec::with_capacity(indices.len()));
@@ -52,13 +52,17 @@ impl<'a> RegisterHistory<'a> {
         &self.history.operations()[self.sources[entry]]
     }
 
-    pub(crate) fn value(&self, id: ValueId) -> &Value {
-        &self.values[id]
+    pub(crate) fn value(&self, id: ValueId) -> &'a Value {
+        self.values[id]
     }
 }
 
 /// What an operation says about the register; `None` if nothing.
-fn entry(operation: &Operation, failed_cas: FailedCas, values: &mut Interner) -> Option<Entry<RegisterOp>> {
+fn entry<'a>(
+    operation: &'a Operation,
+    failed_cas: FailedCas,
+    values: &mut Interner<'a>,
+) -> Option<Entry<RegisterOp>> {
     let invoked = moment(operation.invoked.line);
     let (op, returned) = match &operation.outcome {
         Outcome::Ok { returned, answer, .. } => {
@@ -79,7 +83,7 @@ fn entry(operation: &Operation, failed_cas: FailedCas, values: &mut Interner) ->
     Some(Entry { op, invoked, returned })
 }
 
-fn completed(action: &Action, answer: &Answer, values: &mut Interner) -> RegisterOp {
+fn completed<'a>(action: &'a Action, answer: &'a Answer, values: &mut Interner<'a>) -> RegisterOp {
     match (action, answer) {
         (Action::Write(value), _) => RegisterOp::Put(values.id(value)),
         (Action::Cas { from, .. }, Answer::NotSwapped { seen: Some(seen) }) if seen == from => {
@@ -98,7 +102,7 @@ fn completed(action: &Action, answer: &Answer, values: &mut Interner) -> Registe
 }
 
 /// A CAS from a value to itself leaves the register as it found it: it is a read.
-fn swap(from: &Value, to: &Value, values: &mut Interner) -> RegisterOp {
+fn swap<'a>(from: &'a Value, to: &'a Value, values: &mut Interner<'a>) -> RegisterOp {
     match from == to {
         true => RegisterOp::Observe(values.id(from)),
         false => RegisterOp::Swap { from: values.id(from), to: values.id(to) },

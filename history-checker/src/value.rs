@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Number;
@@ -169,24 +170,54 @@ fn as_str<S: Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// Numbers for values, so that an engine compares numbers.
-#[derive(Debug, Default)]
-pub(crate) struct Interner {
-    ids: HashMap<Value, usize>,
-    values: Vec<Value>,
+#[derive(Debug)]
+pub(crate) struct Interner<'a> {
+    /// By small integers, which most histories write; 0 is free, else the number plus one.
+    small: Vec<u32>,
+    /// Integers below this are small: so many as may be as long as the history itself.
+    limit: usize,
+    others: HashMap<&'a Value, usize, FixedState>,
+    values: Vec<&'a Value>,
 }
 
-impl Interner {
-    pub(crate) fn id(&mut self, value: &Value) -> usize {
-        if let Some(&id) = self.ids.get(value) {
-            return id;
+impl<'a> Interner<'a> {
+    /// For the values of so many operations.
+    pub(crate) fn new(operations: usize) -> Interner<'a> {
+        let limit = operations.saturating_mul(2).saturating_add(64);
+        Interner { small: Vec::new(), limit, others: HashMap::default(), values: Vec::new() }
+    }
+
+    pub(crate) fn id(&mut self, value: &'a Value) -> usize {
+        let next = self.values.len();
+        let id = match self.small(value) {
+            Some(place) if self.small[place] != 0 => self.small[place] as usize - 1,
+            Some(place) => match u32::try_from(next + 1) {
+                Ok(number) => {
+                    self.small[place] = number;
+                    next
+                }
+                Err(_) => *self.others.entry(value).or_insert(next),
+            },
+            None => *self.others.entry(value).or_insert(next),
+        };
+        if id == next {
+            self.values.push(value);
         }
-        self.ids.insert(value.clone(), self.values.len());
-        self.values.push(value.clone());
-        self.values.len() - 1
+        id
+    }
+
+    /// The place of a small integer.
+    fn small(&mut self, value: &Value) -> Option<usize> {
+        let Value::Number(number) = value else { return None };
+        let place = usize::try_from(number.as_u64()?).ok().filter(|&place| place < self.limit)?;
+        if place >= self.small.len() {
+            self.small.resize((place + 1).next_power_of_two().min(self.limit), 0);
+        }
+        Some(place)
     }
 
     /// By their numbers.
-    pub(crate) fn into_values(self) -> Vec<Value> {
+    pub(crate) fn into_values(self) -> Vec<&'a Value> {
         self.values
     }
 }
@@ -208,6 +239,22 @@ mod tests {
     fn arrays_and_objects_are_no_values() {
         assert!(Value::from_json("[1]").is_err());
         assert!(Value::from_json("{}").is_err());
+    }
+
+    #[test]
+    fn equal_values_have_one_number_and_others_have_others() {
+        let texts = ["0", "1", "1.0", "-1", "150", "\"1\"", "null", "10000000000", "true"];
+        let values: Vec<Value> = texts.iter().map(|text| Value::from_json(text).unwrap()).collect();
+        let again = values.clone();
+        let mut interner = Interner::new(10);
+        for (id, value) in values.iter().enumerate() {
+            assert_eq!(interner.id(value), id, "{value}");
+        }
+        for (id, value) in again.iter().enumerate() {
+            assert_eq!(interner.id(value), id, "{value}");
+        }
+        assert!(interner.small.len() <= 84, "what is not small costs no place");
+        assert_eq!(interner.into_values(), values.iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::ValueEnum;
 use history_checker::format::jsonl;
-use history_checker::{Budget, Checker, Method, Options, Report, Summary, Value, check, page};
+use history_checker::{
+    Budget, Checker, History, KeyReport, Method, Options, Report, Value, check_with, page,
+};
 
+use super::known::{Known, Output};
 use super::{Exit, FailedCasArg, ModelArg, stream};
 
 /// Arguments of `check`.
@@ -26,16 +30,34 @@ pub(super) struct Args {
     /// Configurations that the search may try for each key.
     #[arg(long, default_value_t = Budget::default().configurations)]
     budget: u64,
-    /// Use the search even where the faster engine is exact.
-    #[arg(long)]
-    search_only: bool,
-    /// Check while reading, with memory for what is in flight only: for histories longer than memory, and for pipes
-    /// (`-`). Every key is a register of its own; where an answer has two possible writers the verdict is unknown.
-    #[arg(long, conflicts_with_all = ["search_only", "budget"])]
-    stream: bool,
+    /// Bytes in which the search may remember them, for each key; as many keys are searched at once as there are
+    /// processors.
+    #[arg(long, default_value_t = Budget::default().bytes)]
+    budget_bytes: u64,
+    /// Which engines may be used.
+    #[arg(long, value_enum, default_value_t = EngineArg::Auto)]
+    engine: EngineArg,
+    /// How the verdicts are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
     /// Write the history's timeline with the verdict as one self-contained page. For one history.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Check while reading, with memory for what is in flight only: for histories longer than memory, and for pipes
+    /// (`-`). Every key is a register of its own; where an answer has two possible writers the verdict is unknown.
+    #[arg(long, conflicts_with_all = ["engine", "budget", "budget_bytes", "output", "html"])]
+    stream: bool,
+}
+
+/// Which engines may be used.
+#[derive(Clone, Copy, ValueEnum)]
+enum EngineArg {
+    /// Zones where they are exact, the search elsewhere.
+    Auto,
+    /// Zones only: fast always, and unknown where they are not exact.
+    Zones,
+    /// The search only, as a second opinion.
+    Search,
 }
 
 /// Checks every file, and says what the worst verdict was.
@@ -47,17 +69,27 @@ pub(super) fn run(args: &Args) -> Exit {
         eprintln!("error: --html shows one history, and {} were given", args.files.len());
         return Exit::BadFile;
     }
-    let outcomes: Vec<anyhow::Result<Report>> =
-        args.files.iter().map(|file| check_file(file, args)).collect();
-    if let [Ok(report)] = &outcomes[..] {
-        println!("{report}");
-    } else if outcomes.len() > 1 {
-        print_table(&args.files, &outcomes);
+    let known = Known::new(&args.files, args.output);
+    known.print_when_interrupted();
+    for file in &args.files {
+        known.begin();
+        known.file(check_file(file, args, &known));
     }
-    for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-        eprintln!("error: {error:#}");
+    known.finish()
+}
+
+fn check_file(file: &Path, args: &Args, known: &Known) -> anyhow::Result<(History, Report)> {
+    let name = || file.display().to_string();
+    let history = jsonl::read_file(file).with_context(name)?;
+    let decided = |key: &KeyReport, keys| known.key(key, keys);
+    let report = check_with(&history, args.model.into(), &args.options(), &decided).with_context(name)?;
+    super::lint::warn(file, &history, &args.initial, &report);
+    if let Some(target) = &args.html {
+        let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+        let text = page::html(&history, &report, &title);
+        std::fs::write(target, text).with_context(|| format!("cannot write {}", target.display()))?;
     }
-    outcomes.iter().map(exit).max().unwrap_or(Exit::BadFile)
+    Ok((history, report))
 }
 
 fn stream_file(file: &Path, args: &Args) -> Exit {
@@ -73,54 +105,17 @@ fn stream_file(file: &Path, args: &Args) -> Exit {
     })
 }
 
-fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
-    let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
-    let report =
-        check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
-    super::lint::warn(file, &history, &args.initial, &report);
-    if let Some(target) = &args.html {
-        let title = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
-        let text = page::html(&history, &report, &title);
-        std::fs::write(target, text).with_context(|| format!("cannot write {}", target.display()))?;
-    }
-    Ok(report)
-}
-
-fn print_table(files: &[PathBuf], outcomes: &[anyhow::Result<Report>]) {
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(4);
-    println!("{:width$}  {:16}  {:>10}  {:>8}  {:>6}", "file", "verdict", "operations", "open", "keys");
-    for (name, outcome) in names.iter().zip(outcomes) {
-        let Ok(report) = outcome else {
-            println!("{name:width$}  bad file");
-            continue;
-        };
-        let counts = report.counts();
-        let operations = counts.completed + counts.open + counts.not_applied;
-        let keys = report.keys.len();
-        println!("{name:width$}  {:16}  {operations:>10}  {:>8}  {keys:>6}", report.summary(), counts.open);
-        for (_, violation) in report.violations() {
-            println!("    {}", violation.sentence);
-        }
-    }
-}
-
-fn exit(outcome: &anyhow::Result<Report>) -> Exit {
-    match outcome.as_ref().map(Report::summary) {
-        Ok(Summary::Linearizable) => Exit::Linearizable,
-        Ok(Summary::NotLinearizable) => Exit::NotLinearizable,
-        Ok(Summary::Unknown) => Exit::Unknown,
-        Err(_) => Exit::BadFile,
-    }
-}
-
 impl Args {
     fn options(&self) -> Options {
         Options {
             initial: self.initial.clone(),
             failed_cas: self.failed_cas.into(),
-            budget: Budget { configurations: self.budget, ..Budget::default() },
-            method: if self.search_only { Method::SearchOnly } else { Method::Auto },
+            budget: Budget { configurations: self.budget, bytes: self.budget_bytes },
+            method: match self.engine {
+                EngineArg::Auto => Method::Auto,
+                EngineArg::Zones => Method::ZonesOnly,
+                EngineArg::Search => Method::SearchOnly,
+            },
         }
     }
 }

@@ -1,13 +1,18 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod generate;
+mod json;
+mod known;
 mod lint;
+mod progress;
 mod stream;
+mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use history_checker::{FailedCas, ModelKind};
+use history_checker::{FailedCas, ModelKind, Summary};
 
 /// Decides whether recorded histories are linearizable.
 #[derive(Parser)]
@@ -23,6 +28,8 @@ enum Command {
     Check(check::Args),
     /// Say what histories are worth as tests. Exit code: 0, 1 if something is serious, 3 bad file.
     Lint(lint::Args),
+    /// Write a history in JSON lines: of a correct object unless something is planted. Exit code: 0, or 3.
+    Generate(generate::Args),
 }
 
 /// What a history is of.
@@ -73,18 +80,33 @@ pub(crate) fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Check(args) => check::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Generate(args) => generate::run(&args),
     };
     exit.code()
 }
 
 impl Exit {
     fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.number())
+    }
+
+    fn number(self) -> u8 {
+        match self {
             Exit::Linearizable => 0,
             Exit::NotLinearizable => 1,
             Exit::Unknown => 2,
             Exit::BadFile => 3,
-        })
+        }
+    }
+}
+
+impl From<Summary> for Exit {
+    fn from(summary: Summary) -> Exit {
+        match summary {
+            Summary::Linearizable => Exit::Linearizable,
+            Summary::NotLinearizable => Exit::NotLinearizable,
+            Summary::Unknown => Exit::Unknown,
+        }
     }
 }
 

@@ -131,7 +131,7 @@ fn models_and_options_do_what_they_say() {
     assert_eq!(files.code(&["failed-cas"], &["--model", "register"]), 3);
     assert_eq!(files.code(&["failed-cas"], &["--model", "cas-register"]), 0);
     assert_eq!(files.code(&["failed-cas"], &["--model", "cas-register", "--failed-cas", "observe"]), 1);
-    assert_eq!(files.code(&["good"], &["--model", "register", "--search-only"]), 0);
+    assert_eq!(files.code(&["good"], &["--model", "register", "--engine", "search"]), 0);
 }
 
 #[test]

@@ -5,12 +5,14 @@
 
 mod against_referee;
 mod cli;
+mod cli_check;
 mod cli_lint;
 mod clients;
 mod degree;
 mod degree_referee;
 mod explanations;
 mod format_errors;
+mod generate;
 mod generator;
 mod hard;
 mod lint;
@@ -25,3 +27,4 @@ mod referee;
 mod script;
 mod speed;
 mod stream;
+mod unsorted;

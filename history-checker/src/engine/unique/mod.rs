@@ -7,6 +7,7 @@
 
 mod chains;
 mod clusters;
+mod maybe;
 
 use crate::models::{RegisterOp, ValueId};
 use crate::timeline::Timeline;

@@ -1,0 +1,58 @@
+//! Where a generated history goes.
+
+use std::io::{self, Write};
+
+use crate::format::jsonl;
+use crate::history::{History, Operation};
+
+/// Takes what the clients of a [`Shape`](super::Shape) see, in the order of real time. An operation's number is its
+/// index in [`History::operations`].
+pub trait Sink {
+    /// An operation was asked for; its outcome is open.
+    ///
+    /// # Errors
+    /// Whatever stops the generation.
+    fn invoked(&mut self, number: usize, operation: &Operation) -> io::Result<()>;
+
+    /// The client knows the outcome, or knows that it will not.
+    ///
+    /// # Errors
+    /// Whatever stops the generation.
+    fn completed(&mut self, number: usize, operation: &Operation) -> io::Result<()>;
+}
+
+/// Writes [JSON lines](crate::format::jsonl). Give it a buffer.
+#[derive(Debug)]
+pub struct Lines<W>(pub W);
+
+impl<W: Write> Sink for Lines<W> {
+    fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        jsonl::write_invocation(&mut self.0, operation)
+    }
+
+    fn completed(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        jsonl::write_completion(&mut self.0, operation)
+    }
+}
+
+/// A history in memory.
+#[derive(Default)]
+pub(super) struct InMemory {
+    pub(super) history: History,
+}
+
+impl Sink for InMemory {
+    fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        let at = self.history.advance(operation.invoked.line, operation.invoked.time);
+        self.history.invoke(operation.process, operation.key.clone(), operation.action.clone(), at);
+        Ok(())
+    }
+
+    fn completed(&mut self, number: usize, operation: &Operation) -> io::Result<()> {
+        if let Some(mark) = operation.completed_at() {
+            self.history.advance(mark.line, mark.time);
+        }
+        self.history.complete(number, operation.outcome.clone());
+        Ok(())
+    }
+}
