@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use history_checker::format::jsonl;
 use history_checker::{Budget, Method, Options, Report, Summary, Value, check};
 
+use super::input::Input;
 use super::{Exit, FailedCasArg, ModelArg};
 
 /// Arguments of `check`.
@@ -14,6 +14,8 @@ pub(super) struct Args {
     /// The histories.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// What the history is of.
     #[arg(long, value_enum)]
     model: ModelArg,
@@ -47,7 +49,7 @@ pub(super) fn run(args: &Args) -> Exit {
 }
 
 fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
-    let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
+    let history = args.input.read(file)?;
     check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())
 }
 

@@ -1,6 +1,8 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod convert;
+mod input;
 
 use std::process::ExitCode;
 
@@ -17,8 +19,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check histories in JSON lines. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
+    /// Check histories, in JSON lines or EDN. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
     Check(check::Args),
+    /// Write a history in the other format. Exit code: 0 done, 3 bad file.
+    Convert(convert::Args),
 }
 
 /// What a history is of.
@@ -68,6 +72,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let exit = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Convert(args) => convert::run(&args),
     };
     exit.code()
 }

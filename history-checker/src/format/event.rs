@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::LineError;
-use crate::history::{Action, Answer, FaultEdge, History, Outcome};
+use crate::history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 use crate::value::Key;
 
 /// One line.
@@ -60,7 +60,7 @@ pub enum End {
         /// The version that the answer named.
         version: Option<u64>,
     },
-    /// It certainly had no effect, now or later.
+    /// It certainly had no effect, now or later; or it is a read that does not tell what it saw, and says nothing.
     Fail,
     /// Unknown.
     Info,
@@ -107,27 +107,39 @@ impl Joiner {
     fn complete(&mut self, line: usize, completion: Completion) -> Result<(), LineError> {
         let process = completion.process;
         let &index = self.open.get(&process).ok_or(LineError::NotInvoked { process })?;
-        let operation = &self.history.operations()[index];
-        let differs = |what| Err(LineError::Differs { what, line: operation.invoked.line });
-        if completion.op != operation.action.name() {
-            return differs("op");
-        }
-        if completion.key.is_some() && completion.key != operation.key {
-            return differs("key");
-        }
-        if let End::Ok { repeated: Some(repeated), .. } = &completion.end
-            && *repeated != operation.action
-        {
-            return differs("value");
-        }
+        fits(&completion, &self.history.operations()[index])?;
         self.open.remove(&process);
         let mark = self.history.advance(line, completion.time);
-        let outcome = match completion.end {
+        let outcome = completion.end.outcome(mark);
+        self.history.complete(index, outcome);
+        Ok(())
+    }
+}
+
+/// Whether it is this operation that ends.
+pub(super) fn fits(completion: &Completion, operation: &Operation) -> Result<(), LineError> {
+    let differs = |what| Err(LineError::Differs { what, line: operation.invoked.line });
+    if completion.op != operation.action.name() {
+        return differs("op");
+    }
+    if completion.key.is_some() && completion.key != operation.key {
+        return differs("key");
+    }
+    if let End::Ok { repeated: Some(repeated), .. } = &completion.end
+        && *repeated != operation.action
+    {
+        return differs("value");
+    }
+    Ok(())
+}
+
+impl End {
+    /// What it says of its operation, at its place in the history.
+    pub(super) fn outcome(self, mark: Mark) -> Outcome {
+        match self {
             End::Ok { answer, version, .. } => Outcome::Ok { returned: mark, answer, version },
             End::Fail => Outcome::NotApplied { returned: mark },
             End::Info => Outcome::Unknown { gave_up: Some(mark) },
-        };
-        self.history.complete(index, outcome);
-        Ok(())
+        }
     }
 }

@@ -5,11 +5,13 @@ mod event;
 mod events_of;
 mod file;
 pub mod jsonl;
+mod paired;
 
 use std::io;
 
 pub use event::{Completion, End, Event, Joiner};
 pub use file::{Format, open};
+pub use paired::{RewriteError, Rewriter};
 
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
