@@ -5,6 +5,8 @@
 
 mod against_referee;
 mod cli;
+mod convert;
+mod edn;
 mod explanations;
 mod format_errors;
 mod generator;

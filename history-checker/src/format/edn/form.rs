@@ -47,20 +47,26 @@ impl<R: BufRead> Forms<R> {
 
     /// The next form; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Form>, ReadError> {
+        let mut tagged = false;
         loop {
             self.tokens.restart();
             let token = self.tokens.next()?;
             self.began = self.tokens.began();
             match token {
                 None if self.outer.is_some() => return Err(self.tokens.wrong("the history does not end")),
+                None if tagged => return Err(self.tokens.wrong("a form is missing at the end")),
                 None => return Ok(None),
                 Some(Token::Close(close)) if self.outer == Some(close) => self.outer = None,
                 Some(Token::Open { close, map: false }) if self.outer.is_none() => self.outer = Some(close),
                 // Of a record, or of the whole history: both look like what they hold.
-                Some(Token::Tag(_)) => {}
+                Some(Token::Tag(_)) => {
+                    tagged = true;
+                    continue;
+                }
                 Some(Token::Discard) => drop(self.required(0)?),
                 Some(token) => return self.form(token, 0).map(Some),
             }
+            tagged = false;
         }
     }
 
@@ -80,9 +86,7 @@ impl<R: BufRead> Forms<R> {
                 }
                 Ok(Form::Map(entries))
             }
-            Token::Close(close) => {
-                Err(self.tokens.wrong(format!("`{}` closes nothing", char::from(close))))
-            }
+            Token::Close(close) => Err(self.tokens.wrong(format!("`{}` closes nothing", char::from(close)))),
             Token::Text(text) => Ok(Form::Text(text)),
             Token::Atom(word) => atom(word).map_err(|why| self.tokens.wrong(why)),
             Token::Tag(tag) => {

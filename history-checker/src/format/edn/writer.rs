@@ -139,7 +139,9 @@ impl Line {
 fn asked(action: &Action) -> String {
     match action {
         Action::Read | Action::Dequeue => "nil".to_owned(),
-        Action::Write(value) | Action::Add(value) | Action::Remove(value) | Action::Enqueue(value) => text(value),
+        Action::Write(value) | Action::Add(value) | Action::Remove(value) | Action::Enqueue(value) => {
+            text(value)
+        }
         Action::Cas { from, to } => format!("[{} {}]", text(from), text(to)),
     }
 }

@@ -55,7 +55,8 @@ impl Keys {
         if self.slots.is_empty() {
             self.slots.resize(Keys::SLOTS, None);
         }
-        let hash = name.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let hash =
+            name.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
         let Some(slot) = self.slots.get_mut(hash % Keys::SLOTS) else { return Key::from(name) };
         match slot {
             Some(key) if key.as_str() == name => key.clone(),
