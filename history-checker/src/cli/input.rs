@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::ValueEnum;
 use history_checker::History;
-use history_checker::format::{Format, edn};
+use history_checker::format::{Format, edn, jsonl};
 
 /// How to read the histories.
 #[derive(clap::Args)]
@@ -32,7 +32,7 @@ impl Input {
     pub(super) fn read(&self, file: &Path) -> anyhow::Result<History> {
         let history = match self.format_of(file) {
             Format::Edn => edn::read_file(file, self.edn()),
-            format => format.read_file(file),
+            Format::Jsonl => jsonl::read_file(file),
         };
         history.with_context(|| file.display().to_string())
     }
