@@ -25,7 +25,8 @@
 //! println!("{report}");
 //! ```
 //!
-//! Absent, on purpose: clocks, threads and randomness. A verdict depends on the history alone.
+//! Absent, on purpose: clocks and randomness; threads only where what they do does not depend on their timing. A verdict
+//! depends on the history alone.
 
 #![forbid(unsafe_code)]
 

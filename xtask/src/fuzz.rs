@@ -26,8 +26,10 @@ pub(crate) struct FuzzArgs {
 
 /// Stops at the first target that finds something; cargo-fuzz says how to see it again.
 pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
-    let chosen = |target: &&str| args.target.as_ref().is_none_or(|chosen| chosen == target);
-    for target in TARGETS.iter().filter(chosen) {
+    for target in TARGETS {
+        if args.target.as_ref().is_some_and(|chosen| chosen != target) {
+            continue;
+        }
         // cargo-fuzz adds what it finds to the first directory.
         let corpus = workspace.root.join(FUZZ).join("corpus").join(target);
         std::fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
