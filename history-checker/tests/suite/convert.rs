@@ -64,6 +64,11 @@ fn a_bad_history_is_not_converted() {
             "a.jsonl: line 1: process 0 completes",
         ),
         (
+            "a.jsonl",
+            LINES.replace("\"op\":\"read\",\"value\":null,\"time\":5", "\"op\":\"write\",\"time\":5"),
+            "a.jsonl: line 5: the completion is of another op",
+        ),
+        (
             "a.edn",
             "{:process 1 :type :ok :f :read :value 1}".to_owned(),
             "a.edn: line 1, column 1: process 1 completes",

@@ -236,6 +236,20 @@ mod tests {
         assert!(quick > lines / 5 && good > lines / 10, "{quick} of {lines} quick, {good} good");
     }
 
+    /// Each odd value alone, in a line that is good otherwise.
+    #[test]
+    fn every_odd_value_is_read_as_serde_reads_it() {
+        for value in VALUES {
+            for text in [
+                format!(r#"{{"process":1,"kind":"ok","op":"read","value":{value},"time":1}}"#),
+                format!(r#"{{"process":1,"kind":"ok","op":"cas","swapped":false,"seen":{value},"time":1}}"#),
+                format!(r#"{{"process":{value},"kind":"info","op":"cas","key":{value},"time":{value}}}"#),
+            ] {
+                assert_eq!(parse(text.as_bytes()), parse_slowly(text.as_bytes()), "{text}");
+            }
+        }
+    }
+
     #[test]
     fn what_the_writer_writes_is_read_quickly() {
         for line in [
