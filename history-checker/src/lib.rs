@@ -28,8 +28,8 @@
 //! println!("{report}");
 //! ```
 //!
-//! Absent, on purpose: clocks and unseeded randomness. Keys are decided in parallel, and a verdict depends on the
-//! history alone.
+//! Absent, on purpose: clocks and unseeded randomness; threads only where what they do does not depend on their timing. A
+//! verdict depends on the history alone.
 
 #![forbid(unsafe_code)]
 

@@ -5,6 +5,7 @@
 
 mod command;
 mod demo;
+mod fuzz;
 #[allow(unreachable_pub, reason = "a module with an interface of its own, whatever it is compiled into")]
 mod lab_tests;
 mod seeded_bugs;
@@ -47,6 +48,8 @@ enum Job {
     Tidy,
     /// Format every file
     Fmt,
+    /// The checker's parsers against invented input; needs a nightly compiler and cargo-fuzz
+    Fuzz(fuzz::FuzzArgs),
     /// Switch each deliberate bug on and see that the named test finds it
     SeededBugs(seeded_bugs::SeededBugsArgs),
 }
@@ -70,6 +73,7 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
+        Job::Fuzz(args) => fuzz::run(&workspace, &args),
         Job::Fmt => Cmd::cargo(["fmt", "--all"]).run(&workspace),
         Job::SeededBugs(args) => seeded_bugs::run(&workspace, &args),
     }

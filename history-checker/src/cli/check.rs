@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
-use history_checker::format::jsonl;
 use history_checker::{
     Budget, Checker, History, KeyReport, Method, Options, Report, Value, check_with, page,
 };
 
+use super::input::Input;
 use super::known::{Known, Output};
 use super::{Exit, FailedCasArg, ModelArg, stream};
 
@@ -18,6 +18,8 @@ pub(super) struct Args {
     /// The histories.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// What the history is of.
     #[arg(long, value_enum)]
     model: ModelArg,
@@ -80,7 +82,7 @@ pub(super) fn run(args: &Args) -> Exit {
 
 fn check_file(file: &Path, args: &Args, known: &Known) -> anyhow::Result<(History, Report)> {
     let name = || file.display().to_string();
-    let history = jsonl::read_file(file).with_context(name)?;
+    let history = args.input.read(file)?;
     let decided = |key: &KeyReport, keys| known.key(key, keys);
     let report = check_with(&history, args.model.into(), &args.options(), &decided).with_context(name)?;
     super::lint::warn(file, &history, &args.initial, &report);
@@ -96,7 +98,7 @@ fn stream_file(file: &Path, args: &Args) -> Exit {
     let checker = Checker::new(args.initial.clone(), args.failed_cas.into());
     let registers = matches!(args.model, ModelArg::Register | ModelArg::CasRegister | ModelArg::Map);
     let checked = match registers {
-        true => stream::run(file, checker).with_context(|| file.display().to_string()),
+        true => stream::run(file, &args.input, checker).with_context(|| file.display().to_string()),
         false => Err(anyhow::anyhow!("--stream checks registers only")),
     };
     checked.unwrap_or_else(|error| {

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::ValueEnum;
-use history_checker::format::jsonl;
 use history_checker::lint::{Lint, Severity, lint_from};
 use history_checker::{History, Report, Value};
 use serde::Serialize;
 
 use super::Exit;
+use super::input::Input;
 
 /// Arguments of `lint`.
 #[derive(clap::Args)]
@@ -17,6 +16,8 @@ pub(super) struct Args {
     /// The histories.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    input: Input,
     /// What a register holds at first: a JSON scalar, strings in quotes.
     #[arg(long, default_value = "null", value_parser = Value::from_json)]
     initial: Value,
@@ -69,7 +70,7 @@ pub(super) fn warn(file: &Path, history: &History, initial: &Value, report: &Rep
 }
 
 fn lint_file(file: &Path, args: &Args) -> anyhow::Result<Lint> {
-    let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
+    let history = args.input.read(file)?;
     Ok(lint_from(&history, &args.initial))
 }
 

@@ -1,7 +1,9 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod convert;
 mod generate;
+mod input;
 mod json;
 mod known;
 mod lint;
@@ -24,12 +26,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check histories in JSON lines. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
+    /// Check histories, in JSON lines or EDN. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
     Check(check::Args),
     /// Say what histories are worth as tests. Exit code: 0, 1 if something is serious, 3 bad file.
     Lint(lint::Args),
     /// Write a history in JSON lines: of a correct object unless something is planted. Exit code: 0, or 3.
     Generate(generate::Args),
+    /// Write a history in the other format. Exit code: 0 done, 3 bad file.
+    Convert(convert::Args),
 }
 
 /// What a history is of.
@@ -81,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Generate(args) => generate::run(&args),
+        Command::Convert(args) => convert::run(&args),
     };
     exit.code()
 }

@@ -60,7 +60,7 @@ pub enum End {
         /// The version that the answer named.
         version: Option<u64>,
     },
-    /// It certainly had no effect, now or later.
+    /// It certainly had no effect, now or later; or it is a read that does not tell what it saw, and says nothing.
     Fail,
     /// Unknown.
     Info,
@@ -71,7 +71,7 @@ pub enum End {
 pub struct Joiner {
     history: History,
     /// The operation that each process has under way.
-    open: HashMap<u64, usize>,
+    open: Open,
 }
 
 impl Joiner {
@@ -86,7 +86,7 @@ impl Joiner {
                 self.history.add_fault(name, edge, at);
             }
             Event::Invoke { process, key, action, time } => {
-                if let Some(&earlier) = self.open.get(&process) {
+                if let Some(earlier) = self.open.get(process) {
                     let line = self.history.operations()[earlier].invoked.line;
                     return Err(LineError::AlreadyOpen { process, line });
                 }
@@ -106,12 +106,60 @@ impl Joiner {
 
     fn complete(&mut self, line: usize, completion: Completion) -> Result<(), LineError> {
         let process = completion.process;
-        let &index = self.open.get(&process).ok_or(LineError::NotInvoked { process })?;
+        let index = self.open.get(process).ok_or(LineError::NotInvoked { process })?;
         completion.fits(&self.history.operations()[index])?;
-        self.open.remove(&process);
+        self.open.remove(process);
         let mark = self.history.advance(line, completion.time);
         self.history.complete(index, completion.end.outcome(mark));
         Ok(())
+    }
+}
+
+/// An operation for each process. Few histories have a process beyond the first thousands, and those need no hashing.
+#[derive(Debug, Default)]
+struct Open {
+    near: Vec<Option<usize>>,
+    far: HashMap<u64, usize>,
+}
+
+impl Open {
+    const NEAR: u64 = 4096;
+
+    fn near(process: u64) -> Option<usize> {
+        usize::try_from(process).ok().filter(|_| process < Open::NEAR)
+    }
+
+    fn get(&self, process: u64) -> Option<usize> {
+        match Open::near(process) {
+            Some(slot) => self.near.get(slot).copied().flatten(),
+            None => self.far.get(&process).copied(),
+        }
+    }
+
+    fn insert(&mut self, process: u64, operation: usize) {
+        let Some(slot) = Open::near(process) else {
+            self.far.insert(process, operation);
+            return;
+        };
+        if slot >= self.near.len() {
+            self.near.resize(slot + 1, None);
+        }
+        if let Some(open) = self.near.get_mut(slot) {
+            *open = Some(operation);
+        }
+    }
+
+    fn remove(&mut self, process: u64) {
+        match Open::near(process) {
+            Some(slot) => {
+                if let Some(open) = self.near.get_mut(slot) {
+                    *open = None;
+                }
+            }
+            None => {
+                self.far.remove(&process);
+            }
+        }
     }
 }
 

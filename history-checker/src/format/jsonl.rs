@@ -12,17 +12,19 @@
 //! compared; values on `fail` and `info` are ignored, and so are fields that are not listed here, and blank lines.
 //! A process may go on after an `info`; its earlier operation stays open all the same.
 
+mod blocks;
 mod line;
+mod quick;
 mod writer;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 pub use line::parse;
 pub use writer::{write_completion, write_fault, write_history, write_invocation};
 
-use super::{Joiner, ReadError};
+use super::{Event, ReadError};
 use crate::history::History;
 
 /// Reads a history from a file.
@@ -30,26 +32,58 @@ use crate::history::History;
 /// # Errors
 /// When the file cannot be read, or the first line that is wrong, with the reason.
 pub fn read_file(path: impl AsRef<Path>) -> Result<History, ReadError> {
-    read(BufReader::new(File::open(path)?))
+    read(File::open(path)?)
 }
 
-/// Reads a history line by line.
+/// Reads a whole history; the text in blocks, whose lines are parsed on several threads. To see each event as soon as
+/// its line is there, take [`events`].
 ///
 /// # Errors
 /// When reading fails, or the first line that is wrong, with the reason.
-pub fn read(mut input: impl BufRead) -> Result<History, ReadError> {
-    let mut joiner = Joiner::default();
-    let mut text = Vec::new();
-    for line in 1.. {
-        text.clear();
-        if input.read_until(b'\n', &mut text)? == 0 {
-            break;
-        }
-        if !text.trim_ascii().is_empty() {
-            let event = parse(&text);
-            let accepted = event.and_then(|event| joiner.accept(line, event));
-            accepted.map_err(|reason| ReadError::Line { line, reason })?;
+pub fn read(input: impl Read) -> Result<History, ReadError> {
+    blocks::read(input, blocks::BLOCK)
+}
+
+/// The events of a history, one line at a time, each with its line. It ends after the first error.
+pub fn events<R: BufRead>(input: R) -> Events<R> {
+    Events { input, keys: line::Keys::default(), text: Vec::new(), line: 0, ended: false }
+}
+
+/// What [`events`] returns.
+pub struct Events<R> {
+    input: R,
+    keys: line::Keys,
+    text: Vec<u8>,
+    line: usize,
+    ended: bool,
+}
+
+impl<R: BufRead> Events<R> {
+    fn event(&mut self) -> Result<Option<(usize, Event)>, ReadError> {
+        loop {
+            self.text.clear();
+            if self.input.read_until(b'\n', &mut self.text)? == 0 {
+                return Ok(None);
+            }
+            self.line += 1;
+            if !self.text.trim_ascii().is_empty() {
+                let event = line::parse_with(&self.text, &mut self.keys);
+                let event = event.map_err(|reason| ReadError::Line { line: self.line, reason })?;
+                return Ok(Some((self.line, event)));
+            }
         }
     }
-    Ok(joiner.finish())
+}
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<(usize, Event), ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let event = self.event().transpose();
+        self.ended = !matches!(event, Some(Ok(_)));
+        event
+    }
 }

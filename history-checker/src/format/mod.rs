@@ -1,11 +1,17 @@
 //! How histories are stored: one module per format.
 
+pub mod edn;
 mod event;
+mod events_of;
+mod file;
 pub mod jsonl;
+mod paired;
 
 use std::io;
 
 pub use event::{Completion, End, Event, Joiner};
+pub use file::{Format, open};
+pub use paired::{RewriteError, Rewriter};
 
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +27,16 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: LineError,
     },
+    /// A form is wrong; as a form may span lines, the column is named too.
+    #[error("line {line}, column {column}: {reason}")]
+    Form {
+        /// Counted from 1.
+        line: usize,
+        /// In bytes, counted from 1.
+        column: usize,
+        /// What is wrong with it.
+        reason: LineError,
+    },
 }
 
 /// What can be wrong with a line.
@@ -29,6 +45,17 @@ pub enum LineError {
     /// Not an object of the format, or a field has the wrong type.
     #[error("malformed JSON: {0}")]
     Malformed(String),
+    /// Not a form of the format.
+    #[error("malformed EDN: {0}")]
+    MalformedEdn(String),
+    /// A field holds something else than it should.
+    #[error("`{field}` must be {expected}")]
+    WrongField {
+        /// The field.
+        field: &'static str,
+        /// What it needs.
+        expected: &'static str,
+    },
     /// A field that this kind of line needs is not there.
     #[error("`{0}` is missing")]
     Missing(&'static str),

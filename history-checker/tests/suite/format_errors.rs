@@ -187,3 +187,26 @@ fn faults_are_kept_beside_the_operations() {
         history.faults().iter().map(|fault| (fault.name.as_str(), fault.at.line, fault.at.time)).collect();
     assert_eq!(faults, [("kill n1", 1, 5), ("kill n1", 2, 9)]);
 }
+
+/// Small numbers are kept apart from large ones.
+#[test]
+fn processes_of_any_number_are_told_apart() {
+    for (process, other) in [(0, 4095), (4095, 4096), (4096, 0), (1, 4097), (u64::MAX, 4095)] {
+        let line = |process: u64, kind: &str| {
+            format!(r#"{{"process":{process},"kind":"{kind}","op":"write","value":1,"time":1}}"#)
+        };
+        let read = |lines: &[String]| jsonl::read(lines.join("\n").as_bytes());
+        let (invoke, ok) = (line(process, "invoke"), line(process, "ok"));
+        let reason = |lines: &[String]| match read(lines) {
+            Err(ReadError::Line { reason, .. }) => reason,
+            Ok(_) => panic!("{lines:?} passes"),
+            Err(other) => panic!("{other}"),
+        };
+        assert!(
+            read(&[invoke.clone(), line(other, "invoke"), ok.clone(), invoke.clone(), ok.clone()]).is_ok()
+        );
+        assert_eq!(reason(&[invoke.clone(), line(other, "ok")]), LineError::NotInvoked { process: other });
+        assert_eq!(reason(&[invoke.clone(), ok.clone(), ok]), LineError::NotInvoked { process });
+        assert_eq!(reason(&[invoke.clone(), invoke]), LineError::AlreadyOpen { process, line: 1 });
+    }
+}

@@ -1,15 +1,14 @@
-//! Recorded runs of a real store, where they are at hand. `HISTORIES_DIR` says where they are.
+//! Recorded runs of real stores, where they are at hand. `HISTORIES_DIR` says where they are.
 
 use std::path::PathBuf;
 
-use history_checker::format::jsonl;
-use history_checker::{FailedCas, Method, ModelKind, Options, Summary, check};
+use history_checker::{FailedCas, Method, ModelKind, Options, Summary, Value, check, format};
 
-#[test]
-fn verdicts_on_recorded_etcd_runs() {
+/// Every file in the set has the verdict that stands beside it, with either engine.
+fn verdicts(set: &str, initial: &Value, failed_cas: &[FailedCas]) {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/histories");
     let directory =
-        std::env::var_os("HISTORIES_DIR").map_or_else(|| PathBuf::from(default), PathBuf::from).join("etcd");
+        std::env::var_os("HISTORIES_DIR").map_or_else(|| PathBuf::from(default), PathBuf::from).join(set);
     let Ok(verdicts) = std::fs::read_to_string(directory.join("verdicts.tsv")) else {
         println!("skipped: no recorded histories in {}", directory.display());
         return;
@@ -22,10 +21,10 @@ fn verdicts_on_recorded_etcd_runs() {
             "not" => Summary::NotLinearizable,
             other => panic!("verdict {other}"),
         };
-        let history = jsonl::read_file(directory.join(file)).unwrap();
-        for failed_cas in [FailedCas::Drop, FailedCas::Observe] {
+        let history = format::open(directory.join(file)).unwrap();
+        for &failed_cas in failed_cas {
             for method in [Method::Auto, Method::SearchOnly] {
-                let options = Options { failed_cas, method, ..Options::default() };
+                let options = Options { initial: initial.clone(), failed_cas, method, ..Options::default() };
                 let report = check(&history, ModelKind::CasRegister, &options).unwrap();
                 assert_eq!(report.summary(), expected, "{file}: {report}");
             }
@@ -33,4 +32,15 @@ fn verdicts_on_recorded_etcd_runs() {
         files += 1;
     }
     assert!(files > 0, "verdicts.tsv names no file");
+}
+
+#[test]
+fn verdicts_on_recorded_etcd_runs() {
+    verdicts("etcd", &Value::Null, &[FailedCas::Drop, FailedCas::Observe]);
+}
+
+/// There a `fail` had no effect and says nothing, and neither does a read of nil.
+#[test]
+fn verdicts_on_knossos_examples() {
+    verdicts("knossos", &Value::from(0_i64), &[FailedCas::Drop]);
 }

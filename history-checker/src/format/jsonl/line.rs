@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::quick;
 use crate::format::{Completion, End, Event, LineError};
 use crate::history::{Action, Answer, FaultEdge};
 use crate::value::{Key, ScalarVisitor, Value};
@@ -15,33 +16,74 @@ use crate::value::{Key, ScalarVisitor, Value};
 /// # Errors
 /// It is not one of the format's.
 pub fn parse(text: &[u8]) -> Result<Event, LineError> {
+    parse_with(text, &mut Keys::default())
+}
+
+/// [`parse`], with keys that are shared with earlier lines.
+pub(super) fn parse_with(text: &[u8], keys: &mut Keys) -> Result<Event, LineError> {
+    match quick::scan(text) {
+        Some(raw) => operation(raw, keys),
+        None => general(text, keys),
+    }
+}
+
+/// Without the quick way.
+#[cfg(test)]
+pub(super) fn parse_slowly(text: &[u8]) -> Result<Event, LineError> {
+    general(text, &mut Keys::default())
+}
+
+fn general(text: &[u8], keys: &mut Keys) -> Result<Event, LineError> {
     let raw: Raw<'_> =
         serde_json::from_slice(text).map_err(|error| LineError::Malformed(error.to_string()))?;
     match raw.fault {
         Some(_) => fault(raw),
-        None => operation(raw),
+        None => operation(raw, keys),
+    }
+}
+
+/// Names of keys that were seen of late, so that most lines allocate none.
+#[derive(Default)]
+pub(super) struct Keys {
+    slots: Vec<Option<Key>>,
+}
+
+impl Keys {
+    const SLOTS: usize = 256;
+
+    fn key(&mut self, name: &str) -> Key {
+        if self.slots.is_empty() {
+            self.slots.resize(Keys::SLOTS, None);
+        }
+        let hash =
+            name.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+        let Some(slot) = self.slots.get_mut(hash % Keys::SLOTS) else { return Key::from(name) };
+        match slot {
+            Some(key) if key.as_str() == name => key.clone(),
+            _ => slot.insert(Key::from(name)).clone(),
+        }
     }
 }
 
 /// Every field that any line may have. An explicit null is told from an absent field where that matters.
-#[derive(Deserialize)]
-struct Raw<'a> {
+#[derive(Default, Deserialize)]
+pub(super) struct Raw<'a> {
     #[serde(default, borrow)]
-    fault: Option<Cow<'a, str>>,
-    process: Option<u64>,
+    pub(super) fault: Option<Cow<'a, str>>,
+    pub(super) process: Option<u64>,
     #[serde(default, borrow)]
-    kind: Option<Cow<'a, str>>,
+    pub(super) kind: Option<Cow<'a, str>>,
     #[serde(default, borrow)]
-    op: Option<Cow<'a, str>>,
+    pub(super) op: Option<Cow<'a, str>>,
     #[serde(default, borrow)]
-    key: Option<Cow<'a, str>>,
+    pub(super) key: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "present")]
-    value: Option<Payload>,
-    swapped: Option<bool>,
+    pub(super) value: Option<Payload>,
+    pub(super) swapped: Option<bool>,
     #[serde(default, deserialize_with = "present")]
-    seen: Option<Value>,
-    version: Option<u64>,
-    time: Option<u64>,
+    pub(super) seen: Option<Value>,
+    pub(super) version: Option<u64>,
+    pub(super) time: Option<u64>,
 }
 
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -59,20 +101,15 @@ fn fault(raw: Raw<'_>) -> Result<Event, LineError> {
     Ok(Event::Fault { name: raw.fault.unwrap_or_default().into_owned(), edge, time })
 }
 
-fn operation(raw: Raw<'_>) -> Result<Event, LineError> {
+fn operation(raw: Raw<'_>, keys: &mut Keys) -> Result<Event, LineError> {
     let kind = raw.kind.as_deref().ok_or(LineError::Missing("kind"))?;
     let op = Op::parse(raw.op.as_deref().ok_or(LineError::Missing("op"))?)?;
     let process = raw.process.ok_or(LineError::Missing("process"))?;
     let time = raw.time.ok_or(LineError::Missing("time"))?;
-    let key = raw.key.as_deref().map(Key::from);
+    let key = raw.key.as_deref().map(|name| keys.key(name));
     let end = match kind {
         "invoke" => return Ok(Event::Invoke { process, key, action: op.action(raw.value)?, time }),
-        "ok" => {
-            let (answer, repeats) = answer(op, &raw)?;
-            let given = raw.value.filter(|value| repeats && !matches!(value, Payload::Scalar(Value::Null)));
-            let repeated = given.map(|value| op.action(Some(value))).transpose()?;
-            End::Ok { answer, repeated, version: raw.version }
-        }
+        "ok" => ok(op, raw)?,
         "fail" => End::Fail,
         "info" => End::Info,
         kind => return Err(unknown_kind(kind, "invoke, ok, fail or info")),
@@ -80,17 +117,27 @@ fn operation(raw: Raw<'_>) -> Result<Event, LineError> {
     Ok(Event::Complete(Completion { process, op: op.name(), key, end, time }))
 }
 
-/// The answer, and whether `value` is what was asked.
-fn answer(op: Op, raw: &Raw<'_>) -> Result<(Answer, bool), LineError> {
-    Ok(match (op, &raw.value) {
-        (Op::Read | Op::Dequeue, Some(Payload::Scalar(value))) => (Answer::Read(value.clone()), false),
-        (Op::Read, Some(Payload::List(values))) => (Answer::Elements(values.clone()), false),
+/// What an `ok` says: the value is the answer of a read or a dequeue, and repeats what others asked.
+fn ok(op: Op, raw: Raw<'_>) -> Result<End, LineError> {
+    let Raw { value, version, swapped, seen, .. } = raw;
+    let answer = match (op, value) {
+        (Op::Read | Op::Dequeue, Some(Payload::Scalar(value))) => Answer::Read(value),
+        (Op::Read, Some(Payload::List(values))) => Answer::Elements(values),
+        (Op::Read, Some(Payload::Pair(values))) => Answer::Elements(values.into()),
         (Op::Read, None) => return Err(wrong_value("read", "a scalar, or an array of them")),
         (Op::Dequeue, _) => return Err(wrong_value("dequeue", "a scalar")),
-        (Op::Cas, _) if raw.swapped == Some(false) => (Answer::NotSwapped { seen: raw.seen.clone() }, true),
-        (Op::Cas, _) => (Answer::Swapped, true),
-        (Op::Write | Op::Add | Op::Remove | Op::Enqueue, _) => (Answer::Done, true),
-    })
+        (op, value) => {
+            let given = value.filter(|value| !matches!(value, Payload::Scalar(Value::Null)));
+            let repeated = given.map(|value| op.action(Some(value))).transpose()?;
+            let answer = match op {
+                Op::Cas if swapped == Some(false) => Answer::NotSwapped { seen },
+                Op::Cas => Answer::Swapped,
+                _ => Answer::Done,
+            };
+            return Ok(End::Ok { answer, repeated, version });
+        }
+    };
+    Ok(End::Ok { answer, repeated: None, version })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,6 +183,7 @@ impl Op {
             (Op::Read, Some(_)) => Err(wrong_value("read's invocation", "null")),
             (Op::Dequeue, None | Some(Payload::Scalar(Value::Null))) => Ok(Action::Dequeue),
             (Op::Dequeue, Some(_)) => Err(wrong_value("dequeue's invocation", "null")),
+            (Op::Cas, Some(Payload::Pair([from, to]))) => Ok(Action::Cas { from, to }),
             (Op::Cas, Some(Payload::List(pair))) => match <[Value; 2]>::try_from(pair) {
                 Ok([from, to]) => Ok(Action::Cas { from, to }),
                 Err(_) => Err(wrong_value("cas", "a pair [from,to] of scalars")),
@@ -159,8 +207,10 @@ fn unknown_kind(kind: &str, expected: &'static str) -> LineError {
 }
 
 /// What `value` may hold.
-enum Payload {
+pub(super) enum Payload {
     Scalar(Value),
+    /// A list of two, where it was read without allocating one.
+    Pair([Value; 2]),
     List(Vec<Value>),
 }
 

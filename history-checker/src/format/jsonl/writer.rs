@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::history::{Action, Answer, Fault, FaultEdge, History, Operation, Outcome};
+use crate::format::events_of::{self, Part};
+use crate::history::{Action, Answer, FaultEdge, History, Operation, Outcome};
 use crate::value::{Key, Value};
 
 /// Writes a whole history. Lines are numbered anew when it is read: gaps close, order stays.
@@ -12,29 +13,14 @@ use crate::value::{Key, Value};
 /// # Errors
 /// When `sink` fails.
 pub fn write_history(mut sink: impl Write, history: &History) -> io::Result<()> {
-    let mut events: Vec<(usize, Event<'_>)> = Vec::new();
-    for operation in history.operations() {
-        events.push((operation.invoked.line, Event::Invocation(operation)));
-        if let Some(mark) = operation.completed_at() {
-            events.push((mark.line, Event::Completion(operation)));
-        }
-    }
-    events.extend(history.faults().iter().map(|fault| (fault.at.line, Event::Fault(fault))));
-    events.sort_by_key(|&(line, _)| line);
-    for (_, event) in events {
-        match event {
-            Event::Invocation(operation) => write_invocation(&mut sink, operation)?,
-            Event::Completion(operation) => write_completion(&mut sink, operation)?,
-            Event::Fault(fault) => write_fault(&mut sink, &fault.name, fault.edge, fault.at.time)?,
+    for part in events_of::parts(history) {
+        match part {
+            Part::Invocation(operation) => write_invocation(&mut sink, operation)?,
+            Part::Completion(operation) => write_completion(&mut sink, operation)?,
+            Part::Fault(fault) => write_fault(&mut sink, &fault.name, fault.edge, fault.at.time)?,
         }
     }
     sink.flush()
-}
-
-enum Event<'a> {
-    Invocation(&'a Operation),
-    Completion(&'a Operation),
-    Fault(&'a Fault),
 }
 
 /// Writes the line of an operation's invocation.

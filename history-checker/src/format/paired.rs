@@ -1,0 +1,85 @@
+//! Events to operations without keeping those that have ended: what a history needs on its way into another format.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use super::event::Event;
+use super::{Format, LineError, edn, jsonl};
+use crate::history::{FaultEdge, Mark, Operation, Outcome};
+
+/// Checks that events fit together, as [`Joiner`](super::Joiner) does, and writes each of them.
+#[derive(Debug)]
+pub struct Rewriter<W> {
+    sink: W,
+    format: Format,
+    /// The operation that each process has under way.
+    open: HashMap<u64, Operation>,
+}
+
+/// Why an event was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// The sink failed.
+    #[error("cannot write: {0}")]
+    Io(#[from] io::Error),
+    /// It does not fit what came before.
+    #[error(transparent)]
+    Event(LineError),
+}
+
+impl<W: Write> Rewriter<W> {
+    /// Writes to `sink`; give it a buffered one.
+    pub fn new(sink: W, format: Format) -> Rewriter<W> {
+        Rewriter { sink, format, open: HashMap::new() }
+    }
+
+    /// Writes what stands in a line. Lines must come in order.
+    ///
+    /// # Errors
+    /// When the event does not fit what came before, or the sink fails.
+    pub fn accept(&mut self, line: usize, event: Event) -> Result<(), RewriteError> {
+        match event {
+            Event::Fault { name, edge, time } => self.fault(&name, edge, time)?,
+            Event::Invoke { process, key, action, time } => {
+                if let Some(earlier) = self.open.get(&process) {
+                    let line = earlier.invoked.line;
+                    return Err(RewriteError::Event(LineError::AlreadyOpen { process, line }));
+                }
+                let (invoked, outcome) = (Mark { line, time }, Outcome::Unknown { gave_up: None });
+                let operation = Operation { process, key, action, invoked, outcome };
+                match self.format {
+                    Format::Jsonl => jsonl::write_invocation(&mut self.sink, &operation)?,
+                    Format::Edn => edn::write_invocation(&mut self.sink, &operation)?,
+                }
+                self.open.insert(process, operation);
+            }
+            Event::Complete(completion) => {
+                let process = completion.process;
+                let not_invoked = || RewriteError::Event(LineError::NotInvoked { process });
+                let mut operation = self.open.remove(&process).ok_or_else(not_invoked)?;
+                completion.fits(&operation).map_err(RewriteError::Event)?;
+                operation.outcome = completion.end.outcome(Mark { line, time: completion.time });
+                match self.format {
+                    Format::Jsonl => jsonl::write_completion(&mut self.sink, &operation)?,
+                    Format::Edn => edn::write_completion(&mut self.sink, &operation)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Pushes buffered text out.
+    ///
+    /// # Errors
+    /// When the sink fails.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
+    fn fault(&mut self, name: &str, edge: FaultEdge, time: u64) -> io::Result<()> {
+        match self.format {
+            Format::Jsonl => jsonl::write_fault(&mut self.sink, name, edge, time),
+            Format::Edn => edn::write_fault(&mut self.sink, name, edge, time),
+        }
+    }
+}
