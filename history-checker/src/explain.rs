@@ -6,6 +6,7 @@ use crate::history::{Mark, Operation};
 use crate::models::{RegisterOp, ValueId};
 use crate::register_history::RegisterHistory;
 use crate::report::{Unexplained, Violation};
+use crate::shrink::Core;
 
 /// Puts what an engine found about one register into words.
 pub(crate) struct Explainer<'a> {
@@ -41,30 +42,30 @@ impl<'a> Explainer<'a> {
     }
 
     /// Why the zones of this register exclude each other.
-    pub(crate) fn clash(&self, clash: &Clash) -> Violation {
+    pub(crate) fn clash(&self, clash: &Clash, core: Core) -> Violation {
         match clash {
             Clash::Absurd { entry } => {
                 let sentence = format!("{}: that is what it expected.", self.operation(*entry));
-                self.violation(sentence, &[*entry])
+                self.violation(sentence, &[*entry], core)
             }
             Clash::NeverWritten { observer, value } => {
                 let (operation, value) = (self.operation(*observer), self.register.value(*value));
                 let sentence = format!("{operation} depends on {value}, which nobody wrote.");
-                self.violation(sentence, &[*observer])
+                self.violation(sentence, &[*observer], core)
             }
             Clash::FromTheFuture { reader, writer } => {
                 let (read, write) = (self.operation(*reader), self.operation(*writer));
                 let sentence = format!(
-                    "{read} was over before the only operation that writes this value was invoked: {write}."
+                    "{read} was over before anybody asked to write this value; the first was {write}."
                 );
-                self.violation(sentence, &[*reader, *writer])
+                self.violation(sentence, &[*reader, *writer], core)
             }
             Clash::ReplacedTwice { writer, swaps: [one, other] } => {
                 let (first, second) = (self.operation(*one), self.operation(*other));
                 let replaced = self.writer(*writer);
                 let sentence =
                     format!("{first} and {second} both replaced one and the same value: {replaced}.");
-                self.violation(sentence, &[Some(*one), Some(*other), *writer])
+                self.violation(sentence, &[Some(*one), Some(*other), *writer], core)
             }
             Clash::Circle { swaps } => {
                 let all: Vec<String> = swaps.iter().map(|&swap| self.operation(swap).to_string()).collect();
@@ -72,17 +73,17 @@ impl<'a> Explainer<'a> {
                     "Each of these expects a value that only the others lead to: {}.",
                     all.join("; ")
                 );
-                self.violation(sentence, swaps)
+                self.violation(sentence, swaps, core)
             }
             Clash::LateInChain { early, swap, late, value } => {
-                self.late_in_chain(*early, *swap, *late, *value)
+                self.late_in_chain([*early, *swap, *late], *value, core)
             }
-            Clash::Entangled { chains } => self.entangled(chains),
+            Clash::Entangled { chains } => self.entangled(chains, core),
         }
     }
 
     /// What the search ran into.
-    pub(crate) fn dead_end(&self, frontier: &Frontier<ValueId>) -> Violation {
+    pub(crate) fn dead_end(&self, frontier: &Frontier<ValueId>, core: Core) -> Violation {
         let stuck = self.operation(frontier.entry);
         let mut states: Vec<String> = Vec::new();
         let mut involved = vec![frontier.entry];
@@ -103,7 +104,7 @@ impl<'a> Explainer<'a> {
             "{stuck} fits nowhere: every order that explains what returned before it leaves the register at {}.{needed}",
             states.join(" or ")
         );
-        self.violation(sentence, &involved)
+        self.violation(sentence, &involved, core)
     }
 
     /// How far a search came with its budget.
@@ -116,7 +117,7 @@ impl<'a> Explainer<'a> {
         Unexplained { sentence, explained, next: Some(self.register.source(frontier.entry)) }
     }
 
-    fn late_in_chain(&self, early: usize, swap: usize, late: usize, value: ValueId) -> Violation {
+    fn late_in_chain(&self, [early, swap, late]: [usize; 3], value: ValueId, core: Core) -> Violation {
         let (value, cas) = (self.register.value(value), self.operation(swap));
         let over = match early == swap {
             true => format!("{cas} was over"),
@@ -128,11 +129,11 @@ impl<'a> Explainer<'a> {
             self.returned(early),
             self.operation(late).invoked.line,
         );
-        self.violation(sentence, &[early, swap, late])
+        self.violation(sentence, &[early, swap, late], core)
     }
 
     /// The chain that goes on the longest is the one that should have been over.
-    fn entangled(&self, chains: &[Extremes; 2]) -> Violation {
+    fn entangled(&self, chains: &[Extremes; 2], core: Core) -> Violation {
         let goes_on =
             |chain: &Extremes| chain.latest_invocation.entry.map(|entry| self.operation(entry).invoked.line);
         let [old, new] = match goes_on(&chains[0]) >= goes_on(&chains[1]) {
@@ -151,7 +152,7 @@ impl<'a> Explainer<'a> {
         }
         let ends = [old.earliest_return, old.latest_invocation, new.earliest_return, new.latest_invocation];
         let involved: Vec<Option<usize>> = ends.iter().flat_map(|end| [end.entry, end.writer]).collect();
-        self.violation(sentence, &involved)
+        self.violation(sentence, &involved, core)
     }
 
     /// The later operation, and that its value must follow the earlier one's because that was over before.
@@ -217,7 +218,12 @@ impl<'a> Explainer<'a> {
         self.register.value(value).to_string()
     }
 
-    fn violation<E: Copy + Into<Option<usize>>>(&self, sentence: String, involved: &[E]) -> Violation {
+    fn violation<E: Copy + Into<Option<usize>>>(
+        &self,
+        sentence: String,
+        involved: &[E],
+        core: Core,
+    ) -> Violation {
         let mut operations: Vec<usize> = involved
             .iter()
             .filter_map(|&entry| entry.into())
@@ -225,6 +231,6 @@ impl<'a> Explainer<'a> {
             .collect();
         operations.sort_unstable();
         operations.dedup();
-        Violation { sentence, operations }
+        Violation { sentence, operations, core }
     }
 }

@@ -7,7 +7,8 @@
 //! - [`history`] what was seen; [`Recorder`] writes it down, [`format`](mod@format) stores it
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
-//! - [`engine`] two ways to decide, and the judge that replays what they find
+//! - [`engine`] two ways to decide, and two judges over what they find
+//! - [`shrink`](mod@shrink) from a violation to the few operations that prove it
 //! - [`check()`] all of it together; [`report`] what it found, in words too
 //!
 //! ```
@@ -40,6 +41,7 @@ mod objects;
 mod recorder;
 mod register_history;
 pub mod report;
+pub mod shrink;
 pub mod timeline;
 mod value;
 
@@ -49,5 +51,6 @@ pub use history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
 pub use model::Model;
 pub use recorder::{Cas, Open, Process, Read, Recorder, Written};
 pub use report::{KeyReport, Report, Summary, Verdict, Violation};
+pub use shrink::{Certifier, Core};
 pub use timeline::{Entry, Moment, Timeline};
 pub use value::{Key, Value};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::check::{FailedCas, ModelKind};
+use crate::shrink::Core;
 use crate::value::Key;
 
 /// The outcome of a check, key by key.
@@ -37,7 +38,7 @@ pub enum Verdict {
         /// Operations in the order of their effects, without those that had none.
         order: Vec<usize>,
     },
-    /// No.
+    /// No: the violation's core was checked independently.
     NotLinearizable(Violation),
     /// The budget was spent before either could be shown.
     Unknown(Unexplained),
@@ -50,6 +51,8 @@ pub struct Violation {
     pub sentence: String,
     /// The operations that the sentence is about, in the order of their invocations.
     pub operations: Vec<usize>,
+    /// The part of the history that proves it.
+    pub core: Core,
 }
 
 /// How far a search came that did not finish.
@@ -132,6 +135,12 @@ impl Report {
 }
 
 impl Verdict {
+    /// What is told instead of a verdict that did not stand up to its check.
+    pub(crate) fn bug(what: &str) -> Verdict {
+        let sentence = format!("this checker has a bug: {what}");
+        Verdict::Unknown(Unexplained { sentence, explained: 0, next: None })
+    }
+
     /// Without the evidence.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -171,10 +180,11 @@ impl fmt::Display for KeyReport {
         write!(f, "{}, {}, by {}", self.verdict.summary(), self.counts, self.engine)?;
         match &self.verdict {
             Verdict::Linearizable { .. } => Ok(()),
-            Verdict::NotLinearizable(Violation { sentence, .. })
-            | Verdict::Unknown(Unexplained { sentence, .. }) => {
-                write!(f, "\n    {sentence}")
+            Verdict::NotLinearizable(Violation { sentence, core, .. }) => {
+                let (few, certified) = (core.operations.len(), core.certified);
+                write!(f, "\n    {sentence}\n    {few} operations prove it, {certified}")
             }
+            Verdict::Unknown(Unexplained { sentence, .. }) => write!(f, "\n    {sentence}"),
         }
     }
 }

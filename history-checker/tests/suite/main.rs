@@ -5,6 +5,7 @@
 
 mod against_referee;
 mod cli;
+mod deletions;
 mod explanations;
 mod format_errors;
 mod generator;
