@@ -6,7 +6,7 @@ use crate::history::{Mark, Operation};
 use crate::models::{RegisterOp, ValueId};
 use crate::register_history::RegisterHistory;
 use crate::report::{Unexplained, Violation};
-use crate::shrink::Core;
+use crate::shrink::{Core, OtherWriters};
 
 /// Puts what an engine found about one register into words.
 pub(crate) struct Explainer<'a> {
@@ -80,6 +80,38 @@ impl<'a> Explainer<'a> {
             }
             Clash::Entangled { chains } => self.entangled(chains, core),
         }
+    }
+
+    /// Why nobody can have written what was observed. `since`: the write that hides what was before.
+    pub(crate) fn unwritten(
+        &self,
+        observer: usize,
+        value: ValueId,
+        since: Option<usize>,
+        others: &OtherWriters,
+        core: Core,
+    ) -> Violation {
+        let (operation, value) = (self.operation(observer), self.register.value(value));
+        let nobody = format!("{operation} depends on {value}, which nobody wrote");
+        let sentence = match (since, others.before, others.after) {
+            (None, _, None) => format!("{nobody}."),
+            (None, _, Some(after)) => {
+                format!("{nobody} by then; the first to ask for it was {}.", self.operation(after))
+            }
+            (Some(since), Some(before), _) => format!(
+                "{nobody} after {}; the last to write it before that was {}.",
+                self.operation(since),
+                self.operation(before)
+            ),
+            (Some(since), None, Some(after)) => format!(
+                "{nobody} from {} on until then; the next to ask for it was {}.",
+                self.operation(since),
+                self.operation(after)
+            ),
+            (Some(since), None, None) => format!("{nobody} from {} on.", self.operation(since)),
+        };
+        let involved = [Some(observer), since, others.before.or(others.after)];
+        self.violation(sentence, &involved, core)
     }
 
     /// What the search ran into.

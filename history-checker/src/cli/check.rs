@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use history_checker::format::jsonl;
-use history_checker::{Budget, Method, Options, Report, Summary, Value, check};
+use history_checker::shrink::picture;
+use history_checker::{Budget, History, Method, Options, Report, Summary, Value, check};
 
 use super::{Exit, FailedCasArg, ModelArg};
 
@@ -29,26 +30,52 @@ pub(super) struct Args {
     /// Use the search even where the faster engine is exact.
     #[arg(long)]
     search_only: bool,
+    /// Draw the operations that prove a violation, to be pasted into an issue.
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Checks every file, and says what the worst verdict was.
 pub(super) fn run(args: &Args) -> Exit {
-    let outcomes: Vec<anyhow::Result<Report>> =
-        args.files.iter().map(|file| check_file(file, args)).collect();
+    let mut explanations = String::new();
+    let outcomes: Vec<anyhow::Result<Report>> = (args.files.iter())
+        .map(|file| {
+            let (report, explained) = check_file(file, args)?;
+            explanations += &explained;
+            Ok(report)
+        })
+        .collect();
     if let [Ok(report)] = &outcomes[..] {
         println!("{report}");
     } else if outcomes.len() > 1 {
         print_table(&args.files, &outcomes);
     }
+    print!("{explanations}");
     for error in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
         eprintln!("error: {error:#}");
     }
     outcomes.iter().map(exit).max().unwrap_or(Exit::BadFile)
 }
 
-fn check_file(file: &Path, args: &Args) -> anyhow::Result<Report> {
+fn check_file(file: &Path, args: &Args) -> anyhow::Result<(Report, String)> {
     let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
-    check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())
+    let report =
+        check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
+    let explained = if args.explain { explain(file, &history, &report) } else { String::new() };
+    Ok((report, explained))
+}
+
+/// A sentence and a picture for each key that is not linearizable.
+fn explain(file: &Path, history: &History, report: &Report) -> String {
+    let mut text = String::new();
+    for (key, violation) in report.violations() {
+        let (few, all) = (violation.core.operations.len(), history.operations().len());
+        let of = key.key.as_ref().map_or_else(String::new, |key| format!(", key {key}"));
+        text +=
+            &format!("\n{}{of}: {few} of {all} operations, {}\n\n", file.display(), violation.core.certified);
+        text += &format!("{}\n\n{}", violation.sentence, picture(history, violation));
+    }
+    text
 }
 
 fn print_table(files: &[PathBuf], outcomes: &[anyhow::Result<Report>]) {

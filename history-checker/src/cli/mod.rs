@@ -1,6 +1,7 @@
 //! The command line: one module per subcommand.
 
 mod check;
+mod shrink;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Command {
     /// Check histories in JSON lines. Exit code: 0 linearizable, 1 not, 2 unknown, 3 bad file.
     Check(check::Args),
+    /// Write the few operations that prove a violation as a history of their own. Exit codes as of check.
+    Shrink(shrink::Args),
 }
 
 /// What a history is of.
@@ -68,6 +71,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let exit = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
     };
     exit.code()
 }

@@ -7,6 +7,7 @@
 
 mod certify;
 mod part;
+mod picture;
 mod queue_rules;
 mod reduce;
 mod register;
@@ -17,12 +18,13 @@ use std::fmt;
 
 pub use certify::Doubt;
 pub use part::{Kept, Part};
+pub use picture::picture;
 pub use queue_rules::QueueRules;
 pub use register_rules::RegisterRules;
 pub use rules::{AnyModel, Rules};
 
 pub(crate) use reduce::timeline;
-pub(crate) use register::{Found, distrusted, verdict as register_verdict};
+pub(crate) use register::{Found, OtherWriters, distrusted, verdict as register_verdict};
 
 use crate::engine::search::{Budget, Search, linearize};
 use crate::history::{History, Outcome};

@@ -15,7 +15,7 @@ pub(super) struct Tried {
 }
 
 /// Parts of this many entries are small enough to look at: the past is not cut off any more.
-const SMALL: usize = 8;
+const SMALL: usize = 3;
 /// Parts of more entries than this are first cut down coarsely.
 const LARGE: usize = 64;
 

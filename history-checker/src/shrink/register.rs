@@ -12,7 +12,7 @@ use crate::explain::Explainer;
 use crate::models::{CasRegister, RegisterOp, ValueId};
 use crate::register_history::RegisterHistory;
 use crate::report::{Verdict, Violation};
-use crate::timeline::{Moment, Timeline};
+use crate::timeline::Timeline;
 
 /// What an engine found, and by which the verdict stands.
 pub(crate) enum Found {
@@ -52,31 +52,55 @@ fn shrunk(register: &RegisterHistory<'_>, found: &Found) -> Part {
     };
     let effort = effort(whole.entries().len(), configurations);
     let part = Reducer { whole, rules: &RegisterRules, decide, effort, named }.run(end);
-    with_the_writer_that_came_too_late(whole, model, part)
+    with_a_writer(whole, model, part)
 }
 
-/// Where a value was seen before anybody asked to write it, its first writer is shown too: as open, and too late to
-/// change anything.
-fn with_the_writer_that_came_too_late(
-    whole: &Timeline<RegisterOp>,
-    model: &CasRegister,
-    mut part: Part,
-) -> Part {
+/// Where the core does not say who wrote what was seen, somebody is shown who came too early or too late: a write that
+/// was over before the past was hidden, or else one, as open, that was only invoked after the core's last answer. Both
+/// change nothing: no order has the one in it after the write that hides it, or the other in time.
+fn with_a_writer(whole: &Timeline<RegisterOp>, model: &CasRegister, mut part: Part) -> Part {
     let entries = whole.entries();
-    let ops = || part.kept.iter().map(|kept| entries[kept.entry].op);
+    let ops = || part.kept.iter().map(|kept| (entries[kept.entry].op, kept.returned));
     let missing = ops().find_map(|op| match op {
-        RegisterOp::Observe(value) | RegisterOp::Swap { from: value, .. } if value != model.initial => {
-            (!ops().any(|op| written(op) == Some(value))).then_some(value)
+        (RegisterOp::Observe(value) | RegisterOp::Swap { from: value, .. }, Some(_)) => {
+            let there = part.since.is_none() && value == model.initial
+                || ops().any(|(op, _)| written(op) == Some(value));
+            (!there).then_some(value)
         }
         _ => None,
     });
-    let (Some(value), end): (_, Moment) = (missing, part.end()) else { return part };
-    let writes = |&entry: &usize| written(entries[entry].op) == Some(value) && entries[entry].invoked > end;
-    if let Some(entry) = (0..entries.len()).filter(writes).min_by_key(|&entry| entries[entry].invoked) {
+    let Some(value) = missing else { return part };
+    let writers = OtherWriters::of(value, whole, &part);
+    let plain = |entry: &usize| matches!(entries[*entry].op, RegisterOp::Put(_));
+    if let Some(entry) = writers.before.filter(plain) {
+        part.kept.push(Kept { entry, returned: entries[entry].returned });
+    } else if let Some(entry) = writers.after.filter(plain).filter(|_| writers.before.is_none()) {
         part.kept.push(Kept { entry, returned: None });
-        part.kept.sort_unstable_by_key(|kept| kept.entry);
     }
+    part.kept.sort_unstable_by_key(|kept| kept.entry);
     part
+}
+
+/// Writers of a value that a core does not need.
+pub(crate) struct OtherWriters {
+    /// The last that was over before the write that hides the past.
+    pub(crate) before: Option<usize>,
+    /// The first that was invoked after the core's last answer.
+    pub(crate) after: Option<usize>,
+}
+
+impl OtherWriters {
+    fn of(value: ValueId, whole: &Timeline<RegisterOp>, part: &Part) -> OtherWriters {
+        let entries = whole.entries();
+        let begin = part.since.map_or(0, |write| entries[write].invoked);
+        let writers = || (0..entries.len()).filter(|&entry| written(entries[entry].op) == Some(value));
+        let over = |&entry: &usize| entries[entry].returned.is_some_and(|returned| returned < begin);
+        let late = |&entry: &usize| entries[entry].invoked > part.end();
+        OtherWriters {
+            before: writers().filter(over).max_by_key(|&entry| entries[entry].returned),
+            after: writers().filter(late).min_by_key(|&entry| entries[entry].invoked),
+        }
+    }
 }
 
 /// Configurations that a second opinion may cost: a few seconds.
@@ -120,6 +144,11 @@ fn told(
     if options.method == Method::Auto
         && let Decision::NotLinearizable(clash) = unique::decide(&small.timeline, small.model.initial)
     {
+        if let Clash::NeverWritten { observer, value } = clash {
+            let others = OtherWriters::of(value, &register.timeline, part);
+            let observer = part.kept[observer].entry;
+            return Explainer::new(register).unwritten(observer, value, part.since, &others, core);
+        }
         return explainer.clash(&clash, core);
     }
     let budget = Budget { configurations: SECOND_OPINION, ..options.budget };

@@ -30,12 +30,13 @@ impl Rules<RegisterOp> for RegisterRules {
 
     /// With a value go its writes, its observations, and every value that a CAS made of it (a chain's suffix). What
     /// is left is legal: the last write before an observation wrote what it saw, so it is left too, and still last.
+    /// The write that hides the past stays in any case: it comes before whatever depends on anything.
     fn without_values(&self, whole: &Timeline<RegisterOp>, part: &Part, values: &[usize]) -> Part {
         let swaps = swaps(whole, part, |from, to| (from, to));
         let gone = closure(values, &swaps);
         let touches =
             |op| [expected(op), written(op)].into_iter().flatten().any(|value| gone.contains(&value));
-        part.retain(|kept| !touches(whole.entries()[kept.entry].op))
+        part.retain(|kept| Some(kept.entry) == part.since || !touches(whole.entries()[kept.entry].op))
     }
 
     /// Completed writes.
@@ -91,8 +92,9 @@ impl Rules<RegisterOp> for RegisterRules {
     }
 
     /// Every writer of a value that the part depends on is there (all writers, if it depends on differences), except
-    /// those that were over before `since`, and what depends on anything comes after that write. Then the last write
-    /// before an observation, in an order of the whole, is there and is the last one still.
+    /// those that were over before `since`, and what depends on anything comes after that write. From an order of the
+    /// whole take what is there: writes up to that one, everything from it on. The last write before an observation is
+    /// among them, and still the last.
     fn is_complete(&self, whole: &Timeline<RegisterOp>, part: &Part) -> bool {
         let entries = whole.entries();
         let end = part.end();
@@ -108,7 +110,7 @@ impl Rules<RegisterOp> for RegisterRules {
         for one in part.kept.iter().filter(|one| entries[one.entry].invoked < end) {
             let entry = &entries[one.entry];
             let well_placed = match entry.op {
-                RegisterOp::Put(_) => one.returned.is_none_or(|returned| returned > hidden[0]),
+                RegisterOp::Put(_) => true,
                 _ => one.returned.is_none() || entry.invoked >= hidden[1],
             };
             if !well_placed {

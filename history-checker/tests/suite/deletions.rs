@@ -1,9 +1,9 @@
 //! Each deletion rule by itself, against the referee: what it leaves of a linearizable history is linearizable.
-//! `CHECKER_DELETIONS` sets how many random timelines are tried for each rule (default 4 000).
+//! `CHECKER_DELETIONS` sets how many random timelines are tried for each rule (default 2 000).
 
 use fastrand::Rng;
 use history_checker::engine::brute::{Brute, try_every_order};
-use history_checker::models::{CasRegister, Counter, CounterOp, Queue, QueueOp, RegisterOp};
+use history_checker::models::{Counter, CounterOp, Queue, QueueOp, RegisterOp};
 use history_checker::shrink::{AnyModel, Kept, Part, QueueRules, RegisterRules, Rules};
 use history_checker::{Entry, FailedCas, History, Timeline, Value};
 
@@ -11,7 +11,7 @@ use crate::referee;
 use crate::script::script;
 
 fn count() -> u64 {
-    std::env::var("CHECKER_DELETIONS").map_or(4_000, |count| count.parse().unwrap())
+    std::env::var("CHECKER_DELETIONS").map_or(2_000, |count| count.parse().unwrap())
 }
 
 /// Few operations over few values, some open, some on differences. With `swaps` in a hundred CAS.
@@ -201,7 +201,7 @@ fn a_lone_write_may_not_go() {
 #[test]
 fn what_is_complete_and_has_no_order_has_a_whole_without_one() {
     let mut refused = 0;
-    for seed in 0..count() {
+    for seed in 0..4 * count() {
         let mut rng = Rng::with_seed(seed);
         let whole = register(&mut rng, 25, seed % 2 == 0);
         let mut part = without(&Part::whole(&whole), &some((0..whole.entries().len()).collect(), &mut rng));
@@ -214,7 +214,7 @@ fn what_is_complete_and_has_no_order_has_a_whole_without_one() {
             refused += 1;
         }
     }
-    assert!(refused * 20 >= count(), "{refused}");
+    assert!(refused * 10 >= count(), "{refused}");
 }
 
 /// Queues and counters have no referee of their own: every order is tried by the crate's brute force.
