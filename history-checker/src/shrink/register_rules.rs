@@ -12,7 +12,7 @@ use crate::timeline::Timeline;
 pub struct RegisterRules;
 
 impl Rules<RegisterOp> for RegisterRules {
-    /// Observations change nothing.
+    /// Observations change nothing, and an absurd answer is in no order at all.
     fn observers(&self, whole: &Timeline<RegisterOp>, part: &Part) -> Vec<usize> {
         let entries = part.kept.iter().map(|kept| kept.entry);
         entries.filter(|&entry| observes(whole.entries()[entry].op)).collect()
@@ -155,7 +155,7 @@ fn swaps(
 }
 
 fn observes(op: RegisterOp) -> bool {
-    matches!(op, RegisterOp::Observe(_) | RegisterOp::ObserveNot(_))
+    matches!(op, RegisterOp::Observe(_) | RegisterOp::ObserveNot(_) | RegisterOp::Absurd)
 }
 
 fn expected(op: RegisterOp) -> Option<ValueId> {

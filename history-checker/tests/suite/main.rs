@@ -5,12 +5,14 @@
 
 mod against_referee;
 mod cli;
+mod cores;
 mod deletions;
 mod explanations;
 mod format_errors;
 mod generator;
 mod objects;
 mod planted;
+mod planted_small;
 mod recorded;
 mod recorder;
 mod referee;
