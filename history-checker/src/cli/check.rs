@@ -61,19 +61,22 @@ fn check_file(file: &Path, args: &Args) -> anyhow::Result<(Report, String)> {
     let history = jsonl::read_file(file).with_context(|| file.display().to_string())?;
     let report =
         check(&history, args.model.into(), &args.options()).with_context(|| file.display().to_string())?;
-    let explained = if args.explain { explain(file, &history, &report) } else { String::new() };
+    let explained =
+        if args.explain { explain(file, &history, &report, args.files.len() == 1) } else { String::new() };
     Ok((report, explained))
 }
 
-/// A sentence and a picture for each key that is not linearizable.
-fn explain(file: &Path, history: &History, report: &Report) -> String {
+/// A picture for each key that is not linearizable; with the sentence where the report does not stand right above.
+fn explain(file: &Path, history: &History, report: &Report, alone: bool) -> String {
     let mut text = String::new();
     for (key, violation) in report.violations() {
-        let (few, all) = (violation.core.operations.len(), history.operations().len());
-        let of = key.key.as_ref().map_or_else(String::new, |key| format!(", key {key}"));
-        text +=
-            &format!("\n{}{of}: {few} of {all} operations, {}\n\n", file.display(), violation.core.certified);
-        text += &format!("{}\n\n{}", violation.sentence, picture(history, violation));
+        text.push('\n');
+        if !(alone && report.keys.len() == 1) {
+            let of = key.key.as_ref().map_or_else(String::new, |key| format!(", key {key}"));
+            text += &format!("{}{of}: {}\n", file.display(), violation.sentence);
+            text.push('\n');
+        }
+        text += &picture(history, violation);
     }
     text
 }

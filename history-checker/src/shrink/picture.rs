@@ -30,7 +30,8 @@ pub fn picture(whole: &History, violation: &Violation) -> String {
         text += &format!("  … and {} operations before these\n", all.len() - drawn.len());
     }
     if let Some(write) = core.since.map(|index| &whole.operations()[index]) {
-        text += &format!("  What was over before line {} is hidden by {write}.\n", write.invoked.line);
+        text +=
+            &format!("  Whatever else was over before line {} is hidden by {write}.\n", write.invoked.line);
     }
     text
 }
@@ -124,9 +125,11 @@ impl Scale {
             (self.column(begin), end.map_or(self.width, |end| self.column(end).min(self.width)));
         let mut bar: Vec<char> = vec![' '; self.width + 2];
         bar[left..=right.max(left)].fill('▒');
-        let end = end.map_or_else(String::new, |end| end.to_string());
         let (who, what) = ("fault".to_owned(), name.to_owned());
-        let lines = format!("lines {begin}–{end}");
+        let lines = match end {
+            Some(end) => format!("lines {begin}–{end}"),
+            None => format!("from line {begin}"),
+        };
         Some(Lane { who, what, bar: bar.into_iter().collect(), lines, times: String::new() })
     }
 

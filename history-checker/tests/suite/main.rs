@@ -5,6 +5,7 @@
 
 mod against_referee;
 mod cli;
+mod cli_shrink;
 mod cores;
 mod deletions;
 mod explanations;
@@ -17,4 +18,5 @@ mod recorded;
 mod recorder;
 mod referee;
 mod script;
+mod shrink_cost;
 mod speed;
