@@ -59,3 +59,60 @@ fn is_part<Op>(whole: &Timeline<Op>, part: &Part) -> bool {
     });
     ascending && as_it_was
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kept, RegisterRules};
+    use super::*;
+    use crate::models::{CasRegister, RegisterOp};
+    use crate::timeline::Entry;
+
+    /// Writes of 1 and 2, then a read of 1: stale. The write of 3 does not matter.
+    fn whole() -> Timeline<RegisterOp> {
+        let ops = [RegisterOp::Put(1), RegisterOp::Put(3), RegisterOp::Put(2), RegisterOp::Observe(1)];
+        let entry = |(place, op)| {
+            let invoked = 2 * place as u64 + 1;
+            Entry { op, invoked, returned: Some(invoked + 1) }
+        };
+        Timeline::new(ops.into_iter().enumerate().map(entry).collect())
+    }
+
+    fn judged(kept: Vec<Kept>, whole: &Timeline<RegisterOp>) -> Result<Certifier, Doubt> {
+        let part = Part { kept, since: None };
+        certify(&CasRegister { initial: 0 }, &RegisterRules, whole, &part, |_| None)
+    }
+
+    fn without(entry: usize) -> Vec<Kept> {
+        Part::whole(&whole()).kept.into_iter().filter(|kept| kept.entry != entry).collect()
+    }
+
+    #[test]
+    fn only_a_proof_is_certified() {
+        assert_eq!(judged(without(1), &whole()), Ok(Certifier::BruteForce));
+        assert_eq!(judged(without(2), &whole()), Ok(Certifier::BruteForce), "3 hides 1 as well");
+        assert_eq!(judged(without(0), &whole()), Err(Doubt::Incomplete), "1 was written");
+        assert_eq!(judged(without(3), &whole()), Err(Doubt::Linearizable));
+        let mut foreign = without(1);
+        foreign[0].returned = Some(99);
+        assert_eq!(judged(foreign, &whole()), Err(Doubt::Foreign));
+        let twice = without(1).into_iter().chain(without(1)).collect();
+        assert_eq!(judged(twice, &whole()), Err(Doubt::Foreign));
+    }
+
+    #[test]
+    fn where_brute_force_gives_up_the_other_engine_is_asked() {
+        let puts = (0..20).map(|place| Entry {
+            op: RegisterOp::Put(1),
+            invoked: place + 1,
+            returned: Some(place + 100),
+        });
+        let stale = Entry { op: RegisterOp::Observe(0), invoked: 200, returned: Some(201) };
+        let whole = Timeline::new(puts.chain([stale]).collect());
+        let part = Part::whole(&whole);
+        let certified =
+            |other| certify(&CasRegister { initial: 0 }, &RegisterRules, &whole, &part, |_| other);
+        assert_eq!(certified(None), Ok(Certifier::SameEngine));
+        assert_eq!(certified(Some((Certifier::Zones, false))), Ok(Certifier::Zones));
+        assert_eq!(certified(Some((Certifier::Zones, true))), Err(Doubt::Linearizable));
+    }
+}

@@ -140,6 +140,10 @@ impl<Op: Clone, R: Rules<Op>, D: FnMut(&Timeline<Op>, u64) -> Tried> Reducer<'_,
             size = size.min(left.len()).div_ceil(2);
             let mut needed = Vec::new();
             for chunk in left.chunks(size) {
+                // Without effort left nothing is tried, and even looking for what to try would be too much.
+                if self.effort <= part.len() as u64 {
+                    return;
+                }
                 let candidate = without(self.rules, self.whole, part, chunk);
                 // Where nothing is left to delete, an earlier chunk took it along.
                 let gone = candidate.len() == part.len();

@@ -1,5 +1,7 @@
 //! A register's violation: shrunk, certified, and told on what is left of it.
 
+use std::collections::BTreeSet;
+
 use super::certify::{Doubt, certify};
 use super::part::{Kept, Part};
 use super::reduce::{Reducer, Tried, timeline};
@@ -61,10 +63,10 @@ fn shrunk(register: &RegisterHistory<'_>, found: &Found) -> Part {
 fn with_a_writer(whole: &Timeline<RegisterOp>, model: &CasRegister, mut part: Part) -> Part {
     let entries = whole.entries();
     let ops = || part.kept.iter().map(|kept| (entries[kept.entry].op, kept.returned));
+    let written_in_it: BTreeSet<ValueId> = ops().filter_map(|(op, _)| written(op)).collect();
     let missing = ops().find_map(|op| match op {
         (RegisterOp::Observe(value) | RegisterOp::Swap { from: value, .. }, Some(_)) => {
-            let there = part.since.is_none() && value == model.initial
-                || ops().any(|(op, _)| written(op) == Some(value));
+            let there = part.since.is_none() && value == model.initial || written_in_it.contains(&value);
             (!there).then_some(value)
         }
         _ => None,
