@@ -161,5 +161,5 @@ fn searched<M: Model>(model: &M, part: &Timeline<M::Op>, configurations: u64) ->
 
 /// Shrinking may look at every entry this often, and then costs no more than deciding did.
 fn effort(entries: usize, configurations: u64) -> u64 {
-    500_000 + 20 * entries as u64 + configurations
+    200_000 + 20 * entries as u64 + configurations
 }
