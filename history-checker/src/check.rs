@@ -15,6 +15,7 @@ use crate::model::Model;
 use crate::objects;
 use crate::register_history::RegisterHistory;
 use crate::report::{Counts, Engine, KeyReport, Report, Unexplained, Verdict};
+use crate::shrink;
 use crate::timeline::Timeline;
 use crate::value::{Key, Value};
 
@@ -193,7 +194,8 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
             match unique::decide(&register.timeline, register.model.initial) {
                 Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
                 Decision::NotLinearizable(clash) => {
-                    return (Engine::Zones, Verdict::NotLinearizable(explainer.clash(&clash)));
+                    let found = shrink::Found::Clash(clash);
+                    return (Engine::Zones, shrink::register_verdict(register, &found, options));
                 }
                 Decision::NotApplicable(obstacle) => explainer.obstacle(obstacle),
             }
@@ -206,7 +208,8 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
     let (verdict, configurations) = match search {
         Search::Found { order, configurations } => (believe(order), configurations),
         Search::Impossible { frontier, configurations } => {
-            (Verdict::NotLinearizable(explainer.dead_end(&frontier)), configurations)
+            let found = shrink::Found::DeadEnd(frontier, configurations);
+            (shrink::register_verdict(register, &found, options), configurations)
         }
         Search::GaveUp { frontier, configurations, difficulty } => {
             (Verdict::Unknown(explainer.spent(&frontier, configurations, &difficulty)), configurations)
@@ -233,11 +236,7 @@ pub(crate) fn judged<M: Model>(
 ) -> Verdict {
     match replay(model, timeline, &order) {
         Ok(()) => Verdict::Linearizable { order: order.into_iter().map(source).collect() },
-        Err(flaw) => Verdict::Unknown(Unexplained {
-            sentence: format!("this checker has a bug: the order that it found does not replay ({flaw})"),
-            explained: 0,
-            next: None,
-        }),
+        Err(flaw) => Verdict::bug(&format!("the order that it found does not replay ({flaw})")),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::history::{Mark, Operation};
 use crate::models::{RegisterOp, ValueId};
 use crate::register_history::RegisterHistory;
 use crate::report::{Unexplained, Violation};
+use crate::shrink::{Core, OtherWriters};
 
 /// Puts what an engine found about one register into words.
 pub(crate) struct Explainer<'a> {
@@ -41,30 +42,30 @@ impl<'a> Explainer<'a> {
     }
 
     /// Why the zones of this register exclude each other.
-    pub(crate) fn clash(&self, clash: &Clash) -> Violation {
+    pub(crate) fn clash(&self, clash: &Clash, core: Core) -> Violation {
         match clash {
             Clash::Absurd { entry } => {
                 let sentence = format!("{}: that is what it expected.", self.operation(*entry));
-                self.violation(sentence, &[*entry])
+                self.violation(sentence, &[*entry], core)
             }
             Clash::NeverWritten { observer, value } => {
                 let (operation, value) = (self.operation(*observer), self.register.value(*value));
                 let sentence = format!("{operation} depends on {value}, which nobody wrote.");
-                self.violation(sentence, &[*observer])
+                self.violation(sentence, &[*observer], core)
             }
             Clash::FromTheFuture { reader, writer } => {
                 let (read, write) = (self.operation(*reader), self.operation(*writer));
                 let sentence = format!(
-                    "{read} was over before the only operation that writes this value was invoked: {write}."
+                    "{read} was over before anybody asked to write this value; the first was {write}."
                 );
-                self.violation(sentence, &[*reader, *writer])
+                self.violation(sentence, &[*reader, *writer], core)
             }
             Clash::ReplacedTwice { writer, swaps: [one, other] } => {
                 let (first, second) = (self.operation(*one), self.operation(*other));
                 let replaced = self.writer(*writer);
                 let sentence =
                     format!("{first} and {second} both replaced one and the same value: {replaced}.");
-                self.violation(sentence, &[Some(*one), Some(*other), *writer])
+                self.violation(sentence, &[Some(*one), Some(*other), *writer], core)
             }
             Clash::Circle { swaps } => {
                 let all: Vec<String> = swaps.iter().map(|&swap| self.operation(swap).to_string()).collect();
@@ -72,24 +73,56 @@ impl<'a> Explainer<'a> {
                     "Each of these expects a value that only the others lead to: {}.",
                     all.join("; ")
                 );
-                self.violation(sentence, swaps)
+                self.violation(sentence, swaps, core)
             }
             Clash::LateInChain { early, swap, late, value } => {
-                self.late_in_chain(*early, *swap, *late, *value)
+                self.late_in_chain([*early, *swap, *late], *value, core)
             }
-            Clash::Entangled { chains } => self.entangled(chains),
+            Clash::Entangled { chains } => self.entangled(chains, core),
         }
     }
 
+    /// Why nobody can have written what was observed. `since`: the write that hides what was before.
+    pub(crate) fn unwritten(
+        &self,
+        observer: usize,
+        value: ValueId,
+        since: Option<usize>,
+        others: &OtherWriters,
+        core: Core,
+    ) -> Violation {
+        let (operation, value) = (self.operation(observer), self.register.value(value));
+        let nobody = format!("{operation} depends on {value}, which nobody wrote");
+        let sentence = match (since, others.before, others.after) {
+            (None, _, None) => format!("{nobody}."),
+            (None, _, Some(after)) => {
+                format!("{nobody} by then; the first to ask for it was {}.", self.operation(after))
+            }
+            (Some(since), Some(before), _) => format!(
+                "{nobody} after {}; the last to write it before that was {}.",
+                self.operation(since),
+                self.operation(before)
+            ),
+            (Some(since), None, Some(after)) => format!(
+                "{nobody} from {} on until then; the next to ask for it was {}.",
+                self.operation(since),
+                self.operation(after)
+            ),
+            (Some(since), None, None) => format!("{nobody} from {} on.", self.operation(since)),
+        };
+        let involved = [Some(observer), since, others.before.or(others.after)];
+        self.violation(sentence, &involved, core)
+    }
+
     /// What the search ran into.
-    pub(crate) fn dead_end(&self, frontier: &Frontier<ValueId>) -> Violation {
+    pub(crate) fn dead_end(&self, frontier: &Frontier<ValueId>, core: Core) -> Violation {
         let stuck = self.operation(frontier.entry);
         if !frontier.exact {
             let sentence = format!(
                 "no order explains all of this. What returned before {stuck} can be explained; the budget did not \
                  suffice to find the first operation that cannot."
             );
-            return self.violation(sentence, &[frontier.entry]);
+            return self.violation(sentence, &[frontier.entry], core);
         }
         let mut states: Vec<String> = Vec::new();
         let mut involved = vec![frontier.entry];
@@ -110,8 +143,7 @@ impl<'a> Explainer<'a> {
             "{stuck} fits nowhere: every order that explains what returned before it leaves the register at {}.{needed}",
             states.join(" or ")
         );
-        let dead_end = Some(self.register.source(frontier.entry));
-        Violation { dead_end, ..self.violation(sentence, &involved) }
+        self.violation(sentence, &involved, core)
     }
 
     /// How far a search came with its budget.
@@ -129,7 +161,7 @@ impl<'a> Explainer<'a> {
         Unexplained { sentence, explained, next: Some(self.register.source(frontier.entry)) }
     }
 
-    fn late_in_chain(&self, early: usize, swap: usize, late: usize, value: ValueId) -> Violation {
+    fn late_in_chain(&self, [early, swap, late]: [usize; 3], value: ValueId, core: Core) -> Violation {
         let (value, cas) = (self.register.value(value), self.operation(swap));
         let over = match early == swap {
             true => format!("{cas} was over"),
@@ -141,11 +173,11 @@ impl<'a> Explainer<'a> {
             self.returned(early),
             self.operation(late).invoked.line,
         );
-        self.violation(sentence, &[early, swap, late])
+        self.violation(sentence, &[early, swap, late], core)
     }
 
     /// The chain that goes on the longest is the one that should have been over.
-    fn entangled(&self, chains: &[Extremes; 2]) -> Violation {
+    fn entangled(&self, chains: &[Extremes; 2], core: Core) -> Violation {
         let goes_on =
             |chain: &Extremes| chain.latest_invocation.entry.map(|entry| self.operation(entry).invoked.line);
         let [old, new] = match goes_on(&chains[0]) >= goes_on(&chains[1]) {
@@ -164,7 +196,7 @@ impl<'a> Explainer<'a> {
         }
         let ends = [old.earliest_return, old.latest_invocation, new.earliest_return, new.latest_invocation];
         let involved: Vec<Option<usize>> = ends.iter().flat_map(|end| [end.entry, end.writer]).collect();
-        self.violation(sentence, &involved)
+        self.violation(sentence, &involved, core)
     }
 
     /// The later operation, and that its value must follow the earlier one's because that was over before.
@@ -230,7 +262,12 @@ impl<'a> Explainer<'a> {
         self.register.value(value).to_string()
     }
 
-    fn violation<E: Copy + Into<Option<usize>>>(&self, sentence: String, involved: &[E]) -> Violation {
+    fn violation<E: Copy + Into<Option<usize>>>(
+        &self,
+        sentence: String,
+        involved: &[E],
+        core: Core,
+    ) -> Violation {
         let mut operations: Vec<usize> = involved
             .iter()
             .filter_map(|&entry| entry.into())
@@ -238,6 +275,6 @@ impl<'a> Explainer<'a> {
             .collect();
         operations.sort_unstable();
         operations.dedup();
-        Violation { sentence, operations, dead_end: None }
+        Violation { sentence, operations, core, dead_end: None }
     }
 }

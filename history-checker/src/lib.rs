@@ -7,8 +7,9 @@
 //! - [`history`] what was seen; [`Recorder`] writes it down, [`format`](mod@format) stores it
 //! - [`model`] what was promised: the sequential specification; [`models`] the ones that come with the crate
 //! - [`timeline`] the history in a model's terms
-//! - [`engine`] two ways to decide, and the judge that replays what they find
+//! - [`engine`] two ways to decide, and two judges over what they find
 //! - [`generate`] histories to try a checker on, by shape and seed
+//! - [`shrink`](mod@shrink) from a violation to the few operations that prove it
 //! - [`check()`] all of it together; [`report`] what it found, in words too, [`page`] what it found, to look at
 //! - [`degree`](mod@degree) how wrong a register is that is not linearizable; [`lint`](mod@lint) what a history is worth
 //!   as a test
@@ -52,6 +53,7 @@ mod register_history;
 pub mod report;
 #[doc(hidden)]
 pub mod seeded_bugs;
+pub mod shrink;
 pub mod stream;
 pub mod timeline;
 mod value;
@@ -65,6 +67,7 @@ pub use model::Model;
 pub use nondeterministic::{NondeterministicModel, Possibilities};
 pub use recorder::{Cas, Client, Open, Process, Read, Recorder, Swap, Written};
 pub use report::{KeyReport, Report, Summary, Verdict, Violation};
+pub use shrink::{Certifier, Core};
 pub use stream::Checker;
 pub use timeline::{Entry, Moment, Timeline};
 pub use value::{Key, Value};

@@ -1,11 +1,12 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
 use crate::check::{ModelKind, Options, judged};
-use crate::engine::search::{Difficulty, Frontier, Search, linearize};
+use crate::engine::search::{Budget, Difficulty, Frontier, Search, linearize};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::model::Model;
 use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
 use crate::report::{Engine, Unexplained, Verdict, Violation};
+use crate::shrink::{self, AnyModel, Core, Part, QueueRules, Rules};
 use crate::timeline::{Entry, Moment, Timeline};
 use crate::value::{Interner, Value};
 
@@ -19,16 +20,20 @@ pub(crate) fn decide(
     match kind {
         ModelKind::Queue => {
             let object = Object::new(history, indices, queue_op);
-            object.decide(&Queue, options, |state, values| list(state.iter(), values, ["<", ">"]))
+            object
+                .decide(&Queue, &QueueRules, options, |state, values| list(state.iter(), values, ["<", ">"]))
         }
         ModelKind::Set => {
             let object = Object::new(history, indices, set_op);
-            object.decide(&Set, options, |state, values| list(state.iter(), values, ["{", "}"]))
+            object.decide(&Set, &AnyModel(&Set), options, |state, values| {
+                list(state.iter(), values, ["{", "}"])
+            })
         }
         _ => {
             let object = Object::new(history, indices, counter_op);
             let initial = integer(&options.initial).unwrap_or(0);
-            object.decide(&Counter { initial }, options, |state, _| state.to_string())
+            let model = Counter { initial };
+            object.decide(&model, &AnyModel(&model), options, |state, _| state.to_string())
         }
     }
 }
@@ -75,6 +80,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     fn decide<M: Model<Op = Op>>(
         &self,
         model: &M,
+        rules: &impl Rules<Op>,
         options: &Options,
         show: impl Fn(&M::State, &[&Value]) -> String,
     ) -> (Engine, Verdict) {
@@ -84,7 +90,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
                 (judged(model, &self.timeline, source, order), configurations)
             }
             Search::Impossible { frontier, configurations } => {
-                (Verdict::NotLinearizable(self.dead_end(&frontier, show)), configurations)
+                (self.violated(model, rules, &frontier, configurations, show), configurations)
             }
             Search::GaveUp { frontier, configurations, difficulty } => {
                 (Verdict::Unknown(self.spent(&frontier, configurations, &difficulty)), configurations)
@@ -93,7 +99,44 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         (Engine::Search { because: "the model is not a register".to_owned(), configurations }, verdict)
     }
 
-    fn dead_end<S>(&self, frontier: &Frontier<S>, show: impl Fn(&S, &[&Value]) -> String) -> Violation {
+    /// The violation with its core, told on the core.
+    fn violated<M: Model<Op = Op>>(
+        &self,
+        model: &M,
+        rules: &impl Rules<Op>,
+        frontier: &Frontier<M::State>,
+        configurations: u64,
+        show: impl Fn(&M::State, &[&Value]) -> String,
+    ) -> Verdict {
+        let entries = self.timeline.entries();
+        let end = entries[frontier.entry].returned.filter(|_| frontier.exact);
+        let (part, certifier) = match shrink::by_search(model, rules, &self.timeline, end, configurations) {
+            Ok(shrunk) => shrunk,
+            Err(doubt) => return shrink::distrusted(doubt),
+        };
+        let open = |entry: usize| !entries[entry].is_completed();
+        let core = Core::new(&part, open, |entry| self.sources[entry], certifier);
+        let small = self.part(&part, shrink::timeline(rules, &self.timeline, &part));
+        let budget = Budget { configurations: configurations.saturating_mul(2), ..Budget::default() };
+        let violation = match linearize(model, &small.timeline, budget) {
+            Search::Impossible { frontier, .. } => small.dead_end(&frontier, core, show),
+            Search::Found { .. } | Search::GaveUp { .. } => self.dead_end(frontier, core, show),
+        };
+        let dead_end = frontier.exact.then(|| self.sources[frontier.entry]);
+        Verdict::NotLinearizable(Violation { dead_end, ..violation })
+    }
+
+    fn part(&self, part: &Part, timeline: Timeline<Op>) -> Object<'a, Op> {
+        let sources = part.kept.iter().map(|kept| self.sources[kept.entry]).collect();
+        Object { history: self.history, timeline, sources, values: self.values.clone() }
+    }
+
+    fn dead_end<S>(
+        &self,
+        frontier: &Frontier<S>,
+        core: Core,
+        show: impl Fn(&S, &[&Value]) -> String,
+    ) -> Violation {
         let mut states: Vec<String> =
             frontier.states.iter().map(|(state, _)| show(state, &self.values)).collect();
         if states.len() == Frontier::<S>::STATES {
@@ -109,7 +152,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
             writers.chain([frontier.entry]).map(|entry| self.sources[entry]).collect();
         operations.sort_unstable();
         operations.dedup();
-        Violation { sentence, operations, dead_end: Some(self.sources[frontier.entry]) }
+        Violation { sentence, operations, core, dead_end: None }
     }
 
     fn spent<S>(&self, frontier: &Frontier<S>, configurations: u64, difficulty: &Difficulty) -> Unexplained {

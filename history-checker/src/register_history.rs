@@ -3,6 +3,7 @@
 use crate::check::FailedCas;
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::models::{CasRegister, RegisterOp, ValueId};
+use crate::shrink::Part;
 use crate::timeline::{Entry, Moment, Timeline};
 use crate::value::{Interner, Value};
 
@@ -41,6 +42,13 @@ impl<'a> RegisterHistory<'a> {
             sources,
             values: interner.into_values(),
         }
+    }
+
+    /// Some of the entries alone: `timeline` holds those of `part`.
+    pub(crate) fn part(&self, part: &Part, timeline: Timeline<RegisterOp>) -> RegisterHistory<'a> {
+        let sources = part.kept.iter().map(|kept| self.sources[kept.entry]).collect();
+        let (history, model, values) = (self.history, self.model, self.values.clone());
+        RegisterHistory { history, timeline, model, sources, values }
     }
 
     /// The index of an entry's operation in the history.

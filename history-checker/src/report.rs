@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::check::{FailedCas, ModelKind};
 use crate::degree::Degree;
+use crate::shrink::Core;
 use crate::value::Key;
 
 /// The outcome of a check, key by key.
@@ -40,7 +41,7 @@ pub enum Verdict {
         /// Operations in the order of their effects, without those that had none.
         order: Vec<usize>,
     },
-    /// No.
+    /// No: the violation's core was checked independently.
     NotLinearizable(Violation),
     /// The budget was spent before either could be shown.
     Unknown(Unexplained),
@@ -56,6 +57,8 @@ pub struct Violation {
     /// The completed operation that no order gets past, where a search found that out: some order explains everything
     /// that returned before it.
     pub dead_end: Option<usize>,
+    /// The part of the history that proves it.
+    pub core: Core,
 }
 
 /// How far a search came that did not finish.
@@ -138,6 +141,12 @@ impl Report {
 }
 
 impl Verdict {
+    /// What is told instead of a verdict that did not stand up to its check.
+    pub(crate) fn bug(what: &str) -> Verdict {
+        let sentence = format!("this checker has a bug: {what}");
+        Verdict::Unknown(Unexplained { sentence, explained: 0, next: None })
+    }
+
     /// Without the evidence.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -177,10 +186,11 @@ impl fmt::Display for KeyReport {
         write!(f, "{}, {}, by {}", self.verdict.summary(), self.counts, self.engine)?;
         match &self.verdict {
             Verdict::Linearizable { .. } => Ok(()),
-            Verdict::NotLinearizable(Violation { sentence, .. })
-            | Verdict::Unknown(Unexplained { sentence, .. }) => {
-                write!(f, "\n    {sentence}")
+            Verdict::NotLinearizable(Violation { sentence, core, .. }) => {
+                let (few, certified) = (core.operations.len(), core.certified);
+                write!(f, "\n    {sentence}\n    {few} operations prove it, {certified}")
             }
+            Verdict::Unknown(Unexplained { sentence, .. }) => write!(f, "\n    {sentence}"),
         }?;
         self.degree.iter().try_for_each(|degree| write!(f, "\n    degree: {degree}"))
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::ValueEnum;
+use history_checker::shrink::picture;
 use history_checker::{
     Budget, Checker, History, KeyReport, Method, Options, Report, Value, check_with, page,
 };
@@ -45,9 +46,12 @@ pub(super) struct Args {
     /// Write the history's timeline with the verdict as one self-contained page. For one history.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Draw the operations that prove a violation, to be pasted into an issue.
+    #[arg(long, conflicts_with = "output")]
+    explain: bool,
     /// Check while reading, with memory for what is in flight only: for histories longer than memory, and for pipes
     /// (`-`). Every key is a register of its own; where an answer has two possible writers the verdict is unknown.
-    #[arg(long, conflicts_with_all = ["engine", "budget", "budget_bytes", "output", "html"])]
+    #[arg(long, conflicts_with_all = ["engine", "budget", "budget_bytes", "output", "html", "explain"])]
     stream: bool,
 }
 
@@ -73,11 +77,20 @@ pub(super) fn run(args: &Args) -> Exit {
     }
     let known = Known::new(&args.files, args.output);
     known.print_when_interrupted();
+    let mut explanations = String::new();
     for file in &args.files {
         known.begin();
-        known.file(check_file(file, args, &known));
+        let checked = check_file(file, args, &known);
+        if let Ok((history, report)) = checked.as_ref()
+            && args.explain
+        {
+            explanations += &explain(file, history, report, args.files.len() == 1);
+        }
+        known.file(checked);
     }
-    known.finish()
+    let exit = known.finish();
+    print!("{explanations}");
+    exit
 }
 
 fn check_file(file: &Path, args: &Args, known: &Known) -> anyhow::Result<(History, Report)> {
@@ -92,6 +105,21 @@ fn check_file(file: &Path, args: &Args, known: &Known) -> anyhow::Result<(Histor
         std::fs::write(target, text).with_context(|| format!("cannot write {}", target.display()))?;
     }
     Ok((history, report))
+}
+
+/// A picture for each key that is not linearizable; with the sentence where the report does not stand right above.
+fn explain(file: &Path, history: &History, report: &Report, alone: bool) -> String {
+    let mut text = String::new();
+    for (key, violation) in report.violations() {
+        text.push('\n');
+        if !(alone && report.keys.len() == 1) {
+            let of = key.key.as_ref().map_or_else(String::new, |key| format!(", key {key}"));
+            text += &format!("{}{of}: {}\n", file.display(), violation.sentence);
+            text.push('\n');
+        }
+        text += &picture(history, violation);
+    }
+    text
 }
 
 fn stream_file(file: &Path, args: &Args) -> Exit {

@@ -8,6 +8,7 @@ mod json;
 mod known;
 mod lint;
 mod progress;
+mod shrink;
 mod stream;
 mod table;
 
@@ -34,6 +35,8 @@ enum Command {
     Generate(generate::Args),
     /// Write a history in the other format. Exit code: 0 done, 3 bad file.
     Convert(convert::Args),
+    /// Write the few operations that prove a violation as a history of their own. Exit codes as of check.
+    Shrink(shrink::Args),
 }
 
 /// What a history is of.
@@ -86,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Lint(args) => lint::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
     };
     exit.code()
 }

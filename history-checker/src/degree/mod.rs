@@ -95,12 +95,12 @@ pub enum Holds {
 }
 
 /// What the search for a sequentially consistent order may cost, where no faster method is exact: a second or two.
-const SEARCH: Budget = Budget { configurations: 500_000, bytes: 256_000_000 };
+const SEARCH: Budget = Budget { configurations: 50_000, bytes: 256_000_000 };
 
 /// Measures the operations of one register, named by their indices in the history in the order of invocation.
 ///
 /// Staleness and regularity cost O(n log n). So does sequential consistency where every observed value has one writer;
-/// elsewhere it takes a search, within `options.budget` and at most 500 000 configurations.
+/// elsewhere it takes a search, within `options.budget` and at most 50 000 configurations.
 ///
 /// ```
 /// use history_checker::degree::{Holds, degree};

@@ -1,5 +1,6 @@
-//! What decides: a search for any model, zones for registers with unique values, and a judge over both.
+//! What decides: a search for any model, zones for registers with unique values, and two judges over both.
 
+pub mod brute;
 pub mod replay;
 pub mod search;
 pub mod split;

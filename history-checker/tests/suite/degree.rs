@@ -206,7 +206,7 @@ fn end(action: &Action, known: &[Value], strange: u32, rng: &mut Rng) -> End {
 fn longer_histories_are_decided() {
     for seed in 0..8 {
         let mut rng = Rng::with_seed(seed);
-        let shape = Shape { values: Some(3), cas: 20, lost: 3, ..Shape::plain(4, 50) };
+        let shape = Shape { values: Some(3), cas: 20, lost: 3, ..Shape::plain(4, 36) };
         let recorder = Recorder::in_memory();
         World::new(&shape, &mut rng, &recorder).run();
         let good = measured(&recorder.history(), &Options::default());

@@ -67,7 +67,7 @@ fn every_kind_of_clash_has_its_sentence() {
         ("0 invoke read\n 0 ok read 9", "depends on 9, which nobody wrote"),
         (
             "0 invoke read\n 0 ok read 1\n 0 invoke write 1\n 0 ok write",
-            "was over before the only operation that writes",
+            "was over before anybody asked to write this value; the first was process 0's write of 1",
         ),
         ("0 invoke cas [1,2]\n 0 ok cas [1,2] \"swapped\":false \"seen\":1", "that is what it expected"),
         (

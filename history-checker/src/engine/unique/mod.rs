@@ -97,6 +97,24 @@ pub enum Clash {
     },
 }
 
+impl Clash {
+    /// Everything that is named.
+    #[must_use]
+    pub fn entries(&self) -> Vec<usize> {
+        match self {
+            Clash::Absurd { entry: one } | Clash::NeverWritten { observer: one, .. } => vec![*one],
+            Clash::FromTheFuture { reader, writer } => vec![*reader, *writer],
+            Clash::ReplacedTwice { writer, swaps } => writer.iter().chain(swaps).copied().collect(),
+            Clash::Circle { swaps } => swaps.clone(),
+            Clash::LateInChain { early, swap, late, .. } => vec![*early, *swap, *late],
+            Clash::Entangled { chains } => {
+                let ends = chains.iter().flat_map(|chain| [chain.earliest_return, chain.latest_invocation]);
+                ends.flat_map(|end| [end.entry, end.writer]).flatten().collect()
+            }
+        }
+    }
+}
+
 /// The two entries of a chain that say the most about its place in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extremes {
