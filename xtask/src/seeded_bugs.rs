@@ -131,6 +131,12 @@ const BUGS: &[SeededBug] = &[
         class: "a snapshot takes the place of the one before although the disk has another",
     },
     SeededBug {
+        name: "snapshot-read-on-after-damage",
+        package: "raft",
+        test: "of_a_damaged_chunk_nothing_is_handed_on",
+        class: "a state is built from bytes that follow damage",
+    },
+    SeededBug {
         name: "scrub-believes-the-cache",
         package: "raft",
         test: "a_write_that_never_reached_the_disk_is_found",

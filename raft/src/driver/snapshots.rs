@@ -202,7 +202,6 @@ pub(super) fn build_from<M: StateMachine>(
 ) -> io::Result<(Sessions, M)> {
     let sessions = Sessions::decode(&reader.sessions()?).map_err(io::Error::other)?;
     let machine = M::restore(reader)?;
-    // To the end, where the whole is checked.
-    io::copy(reader, &mut io::sink())?;
+    reader.finish()?;
     Ok((sessions, machine))
 }
