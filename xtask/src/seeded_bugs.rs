@@ -131,6 +131,12 @@ const BUGS: &[SeededBug] = &[
         class: "a snapshot takes the place of the one before although the disk has another",
     },
     SeededBug {
+        name: "named-snapshot-forgotten",
+        package: "raft",
+        test: "every_file_is_known_and_holds_what_it_is_known_for",
+        class: "a snapshot that is given up stays under its name, in the place of another",
+    },
+    SeededBug {
         name: "snapshot-read-on-after-damage",
         package: "raft",
         test: "of_a_damaged_chunk_nothing_is_handed_on",

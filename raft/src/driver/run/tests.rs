@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::super::disk::DiskState;
 use super::*;
 use crate::bootstrap::first_state;
 use crate::consensus::config::Config;
-use crate::consensus::message::HeartbeatReply;
-use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, Timestamp};
+use crate::consensus::entry::Chain;
+use crate::consensus::message::{HeartbeatReply, InstallSnapshot};
+use crate::consensus::snapshot::{Base, SnapshotMeta};
+use crate::consensus::types::{BootId, ClusterId, Incarnation, LogId, LogIndex, Membership, Term, Timestamp};
 use crate::consensus::{Raft, Start};
+use crate::session::Sessions;
 use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
+use crate::storage::disk::{Op, Outcome};
 use crate::storage::memory::Fault;
+use crate::storage::snapshot::body;
 use crate::transport::{InProcess, InProcessTransport, Inbox};
 
 /// Small, so that a few entries fill several.
@@ -119,4 +125,41 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
         }
     }
     panic!("nothing took its place");
+}
+
+/// The pieces of a leader's snapshot that ends at `index`.
+fn leaders(index: u64) -> Message {
+    let base = Base { id: LogId { term: Term(2), index: LogIndex(index) }, chain: Chain(index) };
+    let voters = (1..=3).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
+    let meta = SnapshotMeta { base, membership: Membership { voters } };
+    let (mut data, sessions) = (Vec::new(), Sessions::default().encode());
+    let cluster = ClusterId::new("test").unwrap();
+    let snapshot = body::write(&cluster, meta, &sessions, &Bytes::from_static(b"state"), |block| {
+        data.extend_from_slice(&block);
+        Ok(())
+    });
+    let (snapshot, data) = (snapshot.unwrap(), Bytes::from(data));
+    Message::InstallSnapshot(InstallSnapshot { term: Term(2), snapshot, offset: 0, data })
+}
+
+#[tokio::test]
+async fn of_a_leaders_snapshots_two_stay() {
+    let disk = MemoryDisk::new();
+    let (mut node, _queue) = on(disk.clone(), 3);
+    for index in (10..=50).step_by(10) {
+        let message = leaders(index);
+        node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
+            .unwrap();
+        while node.server.last_applied() != LogIndex(index) {
+            node.act().unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        node.act().unwrap();
+    }
+    let mut disk = disk;
+    disk.submit(Op::List { dir: "snapshots".to_owned() });
+    let listed = disk.wait().unwrap().result;
+    let Ok(Outcome::Names(names)) = listed else { panic!("{listed:?}") };
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[0].contains("0040-") && names[1].contains("0050-"), "{names:?}");
 }

@@ -19,6 +19,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             Some(Ok(installed)) => {
                 tracing::info!(last = %installed.id.last, "a snapshot from the leader takes the log's place");
                 self.server.install(now, installed)?;
+                self.prune_snapshots();
             }
             Some(Err((snapshot, why))) => {
                 tracing::error!(last = %snapshot.last, why, "a snapshot from the leader cannot be restored");
@@ -33,10 +34,9 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         let input = match event {
             SnapshotEvent::Stored { id, meta } => {
                 tracing::info!(last = %id.last, bytes = id.length, "snapshot stored");
-                let sending = self.server.raft().progress().filter_map(|(_, peer)| peer.sending.as_ref());
-                let in_use: Vec<_> = sending.map(Transfer::snapshot).collect();
-                self.outside.storage.prune_snapshots(&in_use);
-                Input::SnapshotStored { id, meta }
+                self.server.step(now, Input::SnapshotStored { id, meta })?;
+                self.prune_snapshots();
+                return Ok(());
             }
             SnapshotEvent::Failed(why) => {
                 tracing::warn!(why, "no snapshot could be stored");
@@ -61,6 +61,15 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             }
         };
         Ok(self.server.step(now, input)?)
+    }
+
+    /// What is sent, what a state is built from, and what the log begins behind, is in use.
+    fn prune_snapshots(&mut self) {
+        let raft = self.server.raft();
+        let sending = raft.progress().filter_map(|(_, peer)| peer.sending.as_ref());
+        let in_use = sending.map(Transfer::snapshot).chain(raft.snapshot()).chain(self.snapshots.restoring());
+        let in_use: Vec<_> = in_use.collect();
+        self.outside.storage.prune_snapshots(&in_use);
     }
 
     /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.

@@ -16,6 +16,9 @@ const QUEUED: usize = 2;
 /// Bytes read at once when a directory is opened.
 const PIECE: u64 = 1 << 20;
 
+/// Why a snapshot from the leader is of no use.
+const AS_NEW: &str = "this node's own is as new";
+
 /// Something has come to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -216,10 +219,7 @@ impl Snapshots {
         if let Some(event) = self.complete_theirs(disk, completion)? {
             return Ok(Some(event));
         }
-        for landing in &mut self.leaving {
-            landing.complete(disk, &self.cluster, completion)?;
-        }
-        self.leaving.retain(|landing| landing.queued() > 0);
+        self.complete_leaving(disk, completion)?;
         Ok(None)
     }
 
@@ -231,6 +231,16 @@ impl Snapshots {
         let Some(own) = &mut self.own else { return Ok(None) };
         Ok(match own.complete(disk, &self.cluster, completion)? {
             None | Some(Landed::Written(_)) => None,
+            Some(Landed::Whole(id)) => {
+                // Of two under one name, whose bytes would stand there?
+                let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
+                if theirs.into_iter().chain(&self.leaving).any(|other| other.named() == Some(id.last)) {
+                    own.give_up(disk, "the leader's is there already".to_owned());
+                } else {
+                    own.name(disk);
+                }
+                None
+            }
             Some(Landed::Gone(why)) => {
                 self.own = None;
                 Some(Event::Failed(why))
@@ -255,6 +265,15 @@ impl Snapshots {
             None => None,
             Some(Landed::Written(_)) if theirs.failed => None,
             Some(Landed::Written(end)) => Some(Event::Written { snapshot, end }),
+            Some(Landed::Whole(id)) => {
+                let own = self.own.as_ref().and_then(Landing::named);
+                if own.is_some_and(|own| own.index >= id.last.index) {
+                    theirs.landing.give_up(disk, AS_NEW.to_owned());
+                } else {
+                    theirs.landing.name(disk);
+                }
+                None
+            }
             Some(Landed::Gone(why)) => {
                 self.theirs = None;
                 Some(Event::Refused { snapshot, why })
@@ -267,10 +286,22 @@ impl Snapshots {
         })
     }
 
+    fn complete_leaving(&mut self, disk: &mut impl Disk, completion: &Completion) -> Result<(), DiskError> {
+        let mut named = Vec::new();
+        for landing in &mut self.leaving {
+            if let Some(Landed::Durable(id, _)) = landing.complete(disk, &self.cluster, completion)? {
+                named.push(id);
+            }
+        }
+        self.leaving.retain(|landing| landing.queued() > 0);
+        named.into_iter().for_each(|id| self.add(id));
+        Ok(())
+    }
+
     /// What comes from the leader and holds no more than this node's own is of no use.
     fn give_up_older(&mut self, disk: &mut impl Disk, own: SnapshotId) {
         if let Some(mut theirs) = self.theirs.take_if(|theirs| theirs.snapshot.last.index <= own.last.index) {
-            theirs.landing.give_up(disk, "this node's own is as new".to_owned());
+            theirs.landing.give_up(disk, AS_NEW.to_owned());
             self.leaving.push(theirs.landing);
         }
     }
