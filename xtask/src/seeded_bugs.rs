@@ -113,6 +113,18 @@ const BUGS: &[SeededBug] = &[
         class: "a snapshot without the sessions lets a repeat take effect twice",
     },
     SeededBug {
+        name: "replies-unbounded",
+        package: "raft",
+        test: "the_replies_of_a_session_are_bounded_and_the_newest_stay",
+        class: "sessions keep more than a snapshot can be read with, and the log is compacted against it",
+    },
+    SeededBug {
+        name: "forgotten-reply-applied-again",
+        package: "raft",
+        test: "a_command_whose_reply_is_forgotten_is_not_applied_again",
+        class: "with the reply the session forgets the command, and a repeat takes effect",
+    },
+    SeededBug {
         name: "snapshot-renamed-before-sync",
         package: "raft",
         test: "what_was_stored_survives_every_crash",

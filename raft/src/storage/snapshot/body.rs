@@ -8,17 +8,19 @@ use super::decoder::Decoder;
 use super::format::Encoder;
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
+use crate::session::MAX_ENCODED;
 use crate::state_machine::Snapshot;
 
 /// Bytes handed over at once.
 const BLOCK: usize = 1 << 20;
-/// Bytes of encoded sessions, at most: what the limits on sessions and their replies allow is far less.
+/// Bytes of encoded sessions, at most.
 const SESSIONS: u64 = 1 << 30;
+const _: () = assert!(MAX_ENCODED <= SESSIONS, "what sessions keep must be read again");
 
 /// Writes a whole snapshot as blocks of its file, each handed to `sink`.
 ///
 /// # Errors
-/// Those of the state machine's own writing, and of `sink`.
+/// Sessions that would not be read again; those of the state machine's own writing, and of `sink`.
 pub fn write(
     cluster: &ClusterId,
     meta: SnapshotMeta,
@@ -26,6 +28,12 @@ pub fn write(
     view: &impl Snapshot,
     sink: impl FnMut(Bytes) -> io::Result<()>,
 ) -> io::Result<SnapshotId> {
+    if sessions.len() as u64 > SESSIONS {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the sessions are too long to be read again",
+        ));
+    }
     let mut block = Vec::with_capacity(BLOCK);
     let encoder = Encoder::new(cluster, meta, &mut block);
     let mut body = Body { encoder, block, sink };
@@ -237,6 +245,17 @@ mod tests {
         let mut failed = Reader::new(&cluster(), || pieces.next().unwrap_or(Ok(None)));
         failed.read_to_end(&mut Vec::new()).unwrap_err();
         io::copy(&mut failed, &mut io::sink()).unwrap_err();
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let sessions = vec![0; usize::try_from(SESSIONS).unwrap() + 1];
+        let mut blocks = 0;
+        let written = write(&cluster(), meta(5), &sessions, &Bytes::new(), |_| {
+            blocks += 1;
+            Err(io::Error::other("that was not refused"))
+        });
+        assert_eq!((written.unwrap_err().kind(), blocks), (io::ErrorKind::InvalidInput, 0));
     }
 
     #[test]

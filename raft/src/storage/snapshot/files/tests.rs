@@ -213,7 +213,7 @@ fn every_file_is_known_and_holds_what_it_is_known_for() {
         let mut handle = disk.clone();
         let ((own, own_id), (theirs, theirs_id)) = (file(&meta(8), &[1; 500]), file(&meta(last), &[2; 900]));
         let (first_is_own, begin) = (begin < 10, begin % 10);
-        let mut start = |snapshots: &mut Snapshots, handle: &mut MemoryDisk, own_one: bool| {
+        let start = |snapshots: &mut Snapshots, handle: &mut MemoryDisk, own_one: bool| {
             if own_one {
                 snapshots.begin();
                 snapshots.feed(handle, Bytes::copy_from_slice(&own));
