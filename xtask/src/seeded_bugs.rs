@@ -145,8 +145,14 @@ const BUGS: &[SeededBug] = &[
     SeededBug {
         name: "named-snapshot-forgotten",
         package: "raft",
+        test: "a_named_snapshot_that_another_replaces_is_known",
+        class: "a snapshot that is given up stays under its name, known to nobody",
+    },
+    SeededBug {
+        name: "snapshot-named-over-another",
+        package: "raft",
         test: "every_file_is_known_and_holds_what_it_is_known_for",
-        class: "a snapshot that is given up stays under its name, in the place of another",
+        class: "a leader's snapshot takes the place of this node's own of the same index",
     },
     SeededBug {
         name: "snapshot-read-on-after-damage",

@@ -6,7 +6,8 @@ use super::decoder::Decoder;
 use super::landing::{Landed, Landing};
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
-use crate::consensus::types::ClusterId;
+use crate::consensus::types::{ClusterId, LogId};
+use crate::seeded_bug;
 use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, run};
 
 /// Snapshots that stay: the newest, and the one before it.
@@ -79,6 +80,8 @@ pub struct Snapshots {
     /// Files of earlier lives that go with the next one that is stored.
     stale: Vec<String>,
     own: Option<Landing>,
+    /// The newest of this node's own, of this life.
+    stored: Option<LogId>,
     theirs: Option<Receiving>,
     /// Given up, and not gone yet.
     leaving: Vec<Landing>,
@@ -118,6 +121,7 @@ impl Snapshots {
             known: Vec::new(),
             stale: Vec::new(),
             own: None,
+            stored: None,
             theirs: None,
             leaving: Vec::new(),
             reading: Vec::new(),
@@ -247,6 +251,7 @@ impl Snapshots {
             }
             Some(Landed::Durable(id, meta)) => {
                 self.own = None;
+                self.stored = Some(id.last);
                 self.add(id);
                 self.give_up_older(disk, id);
                 Some(Event::Stored { id, meta })
@@ -266,8 +271,9 @@ impl Snapshots {
             Some(Landed::Written(_)) if theirs.failed => None,
             Some(Landed::Written(end)) => Some(Event::Written { snapshot, end }),
             Some(Landed::Whole(id)) => {
-                let own = self.own.as_ref().and_then(Landing::named);
-                if own.is_some_and(|own| own.index >= id.last.index) {
+                let own = self.own.as_ref().and_then(Landing::named).max(self.stored);
+                let as_new = own.is_some_and(|own| own.index >= id.last.index);
+                if as_new && !seeded_bug!("snapshot-named-over-another") {
                     theirs.landing.give_up(disk, AS_NEW.to_owned());
                 } else {
                     theirs.landing.name(disk);
