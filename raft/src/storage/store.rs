@@ -237,10 +237,23 @@ impl<D: Disk> Storage<D> {
         Ok(())
     }
 
-    /// Begins to read a part of the log again that was written long ago: the next one with each call.
+    /// Begins to read a part of the log again that was written long ago, and of the newest snapshot: the next one
+    /// with each call.
     pub fn scrub(&mut self) {
         let sealed: Vec<_> = self.wal.sealed().collect();
         self.scrub.step(&mut self.disk, &sealed);
+        self.snapshots.walk(&mut self.disk, SEGMENT_BYTES);
+    }
+
+    /// Begins to read the newest snapshot again, to its end.
+    pub fn doubt_snapshot(&mut self) {
+        self.snapshots.walk(&mut self.disk, u64::MAX);
+    }
+
+    /// A snapshot that was found to be not what was written. A new one that holds as much makes it unneeded.
+    #[must_use]
+    pub fn rotten_snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.rotten()
     }
 
     /// The end of what was found to be not what was written. A snapshot that holds all up to there makes

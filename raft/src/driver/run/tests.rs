@@ -19,7 +19,7 @@ use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
 use crate::storage::disk::{Op, Outcome};
 use crate::storage::memory::Fault;
-use crate::storage::snapshot::body;
+use crate::storage::snapshot::{body, file_of};
 use crate::transport::{InProcess, InProcessTransport, Inbox};
 
 /// Small, so that a few entries fill several.
@@ -162,4 +162,35 @@ async fn of_a_leaders_snapshots_two_stay() {
     let Ok(Outcome::Names(names)) = listed else { panic!("{listed:?}") };
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names[0].contains("0040-") && names[1].contains("0050-"), "{names:?}");
+}
+
+/// Of what the log no longer holds nothing else is left, and it is what peers would be sent.
+#[tokio::test]
+async fn a_snapshot_that_rotted_is_found_and_taken_again() {
+    let disk = MemoryDisk::new();
+    let (mut node, _queue) = on(disk.clone(), 1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    node.server.want_snapshot();
+    while node.server.raft().snapshot().is_none() {
+        node.act().unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let file = file_of(node.server.raft().snapshot().unwrap().last);
+    let good = disk.content(&file).unwrap();
+    node.disk.scrub_at = node.outside.now();
+    node.act().unwrap();
+    node.act().unwrap();
+    assert_eq!(node.status().disk.state, DiskState::Ok);
+    disk.fault(Fault::Rot { file: file.clone(), offset: 90, bit: 1 });
+    node.outside.storage.doubt_snapshot();
+    node.outside.storage.pump().unwrap();
+    assert_eq!(node.status().disk.state, DiskState::Rotten);
+    // Nothing came since; it is taken of the same state.
+    while node.status().disk.state != DiskState::Ok {
+        node.act().unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(disk.content(&file), Some(good));
 }

@@ -91,8 +91,16 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         Ok(())
     }
 
-    /// Reads a part of the log again from time to time. What is rotten in it goes with the next snapshot.
+    /// Reads a part of the log, and of the newest snapshot, again from time to time. What is rotten goes with the
+    /// next snapshot.
     pub(super) fn scrub(&mut self, now: Timestamp) {
+        let doubts = self.server.raft().snapshot_doubts();
+        if std::mem::replace(&mut self.disk.doubts, doubts) != doubts {
+            self.outside.storage.doubt_snapshot();
+        }
+        if self.snapshot_is_rotten() {
+            self.server.want_snapshot_again();
+        }
         if now < self.disk.scrub_at {
             return;
         }
@@ -102,5 +110,11 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             self.server.want_snapshot();
         }
         self.outside.storage.scrub();
+    }
+
+    /// Whether what stands for the beginning of the log is no more what was written.
+    pub(super) fn snapshot_is_rotten(&self) -> bool {
+        let rotten = self.outside.storage.rotten_snapshot();
+        rotten.is_some() && rotten == self.server.raft().snapshot()
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::decoder::Decoder;
 use super::landing::{Landed, Landing};
+use super::walk::Walk;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, LogId};
@@ -86,6 +87,7 @@ pub struct Snapshots {
     /// Given up, and not gone yet.
     leaving: Vec<Landing>,
     reading: Vec<(OpId, u64, SnapshotId, u64)>,
+    walk: Walk,
     begun: u64,
 }
 
@@ -125,6 +127,7 @@ impl Snapshots {
             theirs: None,
             leaving: Vec::new(),
             reading: Vec::new(),
+            walk: Walk::default(),
             begun: 0,
         }
     }
@@ -196,10 +199,21 @@ impl Snapshots {
         self.known = kept.into_iter().map(|(_, id)| *id).collect();
     }
 
+    /// Begins to read so many bytes of the newest again, or goes on with it.
+    pub(in crate::storage) fn walk(&mut self, disk: &mut impl Disk, bytes: u64) {
+        self.walk.step(disk, &self.cluster, self.known.last().copied(), bytes);
+    }
+
+    /// One that was found to be no more what was written.
+    pub(in crate::storage) fn rotten(&self) -> Option<SnapshotId> {
+        self.walk.rotten()
+    }
+
     /// Whether an operation was begun here.
     pub(in crate::storage) fn owns(&self, op: OpId) -> bool {
         let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
-        self.reading.iter().any(|(reading, ..)| *reading == op)
+        self.walk.owns(op)
+            || self.reading.iter().any(|(reading, ..)| *reading == op)
             || self.own.iter().chain(theirs).chain(&self.leaving).any(|landing| landing.owns(op))
     }
 
@@ -209,6 +223,10 @@ impl Snapshots {
         disk: &mut impl Disk,
         completion: &Completion,
     ) -> Result<Option<Event>, DiskError> {
+        if self.walk.owns(completion.id) {
+            self.walk.complete(disk, completion);
+            return Ok(None);
+        }
         if let Some(at) = self.reading.iter().position(|(op, ..)| *op == completion.id) {
             let (_, tag, snapshot, offset) = self.reading.swap_remove(at);
             let data = match &completion.result {
@@ -313,6 +331,7 @@ impl Snapshots {
     }
 
     fn add(&mut self, id: SnapshotId) {
+        self.walk.forget(id);
         self.known.retain(|known| known.last != id.last);
         self.known.push(id);
         self.known.sort_by_key(|known| known.last.index);

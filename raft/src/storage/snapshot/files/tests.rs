@@ -256,3 +256,38 @@ fn a_named_snapshot_that_another_replaces_is_known() {
     settle(&mut snapshots, &mut handle);
     assert_eq!(snapshots.known, [one_id, two_id]);
 }
+
+fn walk(snapshots: &mut Snapshots, handle: &mut MemoryDisk) -> Option<SnapshotId> {
+    snapshots.walk(handle, u64::MAX);
+    settle(snapshots, handle);
+    snapshots.rotten()
+}
+
+#[test]
+fn the_newest_is_read_again_and_what_rots_in_it_is_found() {
+    for offset in [3, 90, 1500, 2090] {
+        let disk = MemoryDisk::new();
+        let (mut snapshots, ..) = opened(&disk);
+        let mut handle = disk.clone();
+        let (id, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+        assert_eq!(walk(&mut snapshots, &mut handle), None);
+        disk.fault(Fault::Rot { file: file_of(id.last), offset, bit: 3 });
+        assert_eq!(walk(&mut snapshots, &mut handle), Some(id), "byte {offset}");
+        let (again, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+        assert_eq!((again, walk(&mut snapshots, &mut handle)), (id, None));
+    }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_twice_is_rotten() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (id, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    for reads in [1, 2] {
+        disk.fault(Fault::Reads(reads));
+        snapshots.walk(&mut handle, 1);
+        settle(&mut snapshots, &mut handle);
+        assert_eq!(walk(&mut snapshots, &mut handle), Some(id).filter(|_| reads == 2));
+    }
+}
