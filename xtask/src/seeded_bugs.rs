@@ -155,6 +155,12 @@ const BUGS: &[SeededBug] = &[
         class: "a leader's snapshot takes the place of this node's own of the same index",
     },
     SeededBug {
+        name: "foreign-snapshot-passed-over",
+        package: "raft",
+        test: "a_snapshot_of_a_newer_format_or_another_cluster_is_refused_and_nothing_touched",
+        class: "what a newer version of the software wrote is taken for damage, and removed later on",
+    },
+    SeededBug {
         name: "snapshot-read-on-after-damage",
         package: "raft",
         test: "of_a_damaged_chunk_nothing_is_handed_on",

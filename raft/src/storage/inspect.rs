@@ -92,6 +92,7 @@ pub fn inspect<D: Disk>(disk: &mut D) -> Result<Findings, OpenError> {
     let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
     let identity = identity::read_any(disk)?;
     let segments = segments(disk)?;
+    snapshot::refuse_foreign(disk, &identity.cluster)?;
     let (snapshot, bad) = snapshot::newest(disk, &identity.cluster).map_err(&failed)?;
     let base = snapshot.map(|(_, meta)| meta.base).unwrap_or_default();
     let mut files = Files::new(disk);

@@ -10,7 +10,7 @@ use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
 use super::scrub::Scrub;
 use super::snapshot::body::Reader;
-use super::snapshot::{Event, Snapshots, file_of};
+use super::snapshot::{Event, Snapshots, file_of, refuse_foreign};
 use super::wal::{Wal, WalStats};
 use super::{Identity, Recovered, identity};
 use crate::consensus::io::{Persist, PersistId};
@@ -73,15 +73,18 @@ impl<D: Disk> Storage<D> {
             identity::begin(&mut disk, &identity).map_err(failed)?;
             let wal = open::create(&mut disk, &identity, segment_bytes)?;
             let (snapshots, ..) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
+            Snapshots::sweep(&mut disk).map_err(&failed)?;
             identity::finish(&mut disk).map_err(failed)?;
             return Ok((Storage::new(disk, &identity, wal, snapshots), identity, Recovered::default()));
         };
-        let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(failed)?;
+        refuse_foreign(&mut disk, cluster)?;
+        let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
         for (file, what) in bad {
             tracing::error!(directory, file, what, "a damaged snapshot is passed over");
         }
         let base = snapshot.as_ref().map(|(_, meta)| meta.base).unwrap_or_default();
         let (wal, held) = open::recover(&mut disk, &identity, base, segment_bytes)?;
+        Snapshots::sweep(&mut disk).map_err(failed)?;
         let Held { hard_state, entries, view, membership, repair, damage } = held;
         for bad in damage {
             tracing::warn!(directory, segment = bad.place.segment.0, offset = bad.place.offset, after_index = %bad.index, what = bad.what, "damage in the log");

@@ -18,6 +18,8 @@ const QUEUED: usize = 2;
 /// Bytes read at once when a directory is opened.
 const PIECE: u64 = 1 << 20;
 
+/// How the name of a file that is being written ends.
+pub(super) const UNFINISHED: &str = ".part";
 /// Why a snapshot from the leader is of no use.
 const AS_NEW: &str = "this node's own is as new";
 
@@ -99,7 +101,7 @@ struct Receiving {
 }
 
 impl Snapshots {
-    /// Opens the directory, or makes it. What is left of unfinished files is removed. Blocks.
+    /// Opens the directory, or makes it; [`Snapshots::sweep`] is due before anything is written. Blocks.
     /// Hands out the newest snapshot that is whole, and what was wrong with newer ones.
     pub(in crate::storage) fn open<D: Disk>(
         disk: &mut D,
@@ -107,14 +109,20 @@ impl Snapshots {
     ) -> Result<(Snapshots, Option<Found>, Vec<BadFile>), DiskError> {
         run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() })?;
         run(disk, Op::SyncDir { dir: String::new() })?;
-        for name in names(disk)?.iter().filter(|name| name.ends_with(".part")) {
-            run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
-        }
         let (newest, damage) = newest(disk, cluster)?;
         let known: Vec<_> = newest.iter().map(|(id, _)| *id).collect();
-        let files = names(disk)?.into_iter().map(|name| format!("{DIRECTORY}/{name}"));
+        let files = names(disk)?.into_iter().filter(|name| !name.ends_with(UNFINISHED));
+        let files = files.map(|name| format!("{DIRECTORY}/{name}"));
         let stale = files.filter(|file| known.iter().all(|id| file_of(id.last) != *file)).collect();
         Ok((Snapshots { known, stale, ..Snapshots::new(cluster) }, newest, damage))
+    }
+
+    /// Removes what is left of files that were not finished. Blocks.
+    pub(in crate::storage) fn sweep<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
+        for name in names(disk)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
+        }
+        Ok(())
     }
 
     fn new(cluster: &ClusterId) -> Snapshots {
@@ -381,7 +389,7 @@ pub(in crate::storage) fn newest<D: Disk>(
 }
 
 /// The names in the directory, in order; none if there is no directory.
-fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
+pub(super) fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
     match run(disk, Op::List { dir: DIRECTORY.to_owned() }) {
         Ok(Outcome::Names(names)) => Ok(names),
         Ok(Outcome::Done | Outcome::Data(_)) => Ok(Vec::new()),

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::decoder::Decoder;
+use super::files::UNFINISHED;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, LogId};
@@ -57,7 +58,7 @@ enum Step {
 impl Landing {
     pub(super) fn new(name: &str, read_back: bool) -> Landing {
         Landing {
-            temporary: format!("{DIRECTORY}/{name}.part"),
+            temporary: format!("{DIRECTORY}/{name}{UNFINISHED}"),
             read_back,
             queued: VecDeque::new(),
             submitted: 0,

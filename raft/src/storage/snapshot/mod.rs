@@ -8,11 +8,13 @@
 //! | `body` | the sessions and the state machine's own bytes, in and out |
 //! | `landing` | from bytes that come to a durable file |
 //! | `walk` | whether the newest is still what was written |
+//! | `foreign` | which are not to be touched |
 //! | `files` | which files there are, and who reads them |
 
 pub mod body;
 mod decoder;
 mod files;
+mod foreign;
 mod format;
 #[cfg(test)]
 mod golden;
@@ -21,6 +23,7 @@ mod walk;
 
 pub(super) use files::newest;
 pub use files::{Event, Snapshots};
+pub(super) use foreign::refuse_foreign;
 pub use format::BadSnapshot;
 
 use crate::consensus::types::LogId;
