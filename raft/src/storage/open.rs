@@ -82,10 +82,15 @@ pub(super) fn recover<D: Disk>(
         let (file, offset) = (file_of(place.segment), place.offset);
         return Err(OpenError::Damaged { directory, file, offset, index, what });
     }
-    let blank = highest > live && is_blank(&files.read(highest).map_err(&failed)?, highest, identity);
+    let newest = files.read(highest).map_err(&failed)?;
+    let blank = highest > live && is_blank(&newest, highest, identity);
     let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
     if blank {
-        spares.adopt();
+        // The life that made it may have ended before its name was durable.
+        if !crate::seeded_bug!("spare-adopted-unsynced") {
+            run(disk, Op::SyncDir { dir: DIRECTORY.to_owned() }).map_err(failed)?;
+        }
+        spares.adopt(newest.len() as u64);
     }
     begin_life(disk, identity, scan, spares)
 }
