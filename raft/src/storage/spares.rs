@@ -124,12 +124,13 @@ impl Spares {
         }
     }
 
-    /// Tries again where there was no room.
+    /// Tries again where there was no room. What waited may have taken the segment that was made since: then this
+    /// begins the next one, which shows that there is room for more.
     pub(super) fn retry(&mut self, disk: &mut impl Disk) {
         if self.state == State::Full {
             self.state = State::None;
-            self.begin(disk);
         }
+        self.begin(disk);
     }
 
     /// An old segment is needed no more: it becomes a new one, or goes.
