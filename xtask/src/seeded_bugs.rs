@@ -47,6 +47,12 @@ const BUGS: &[SeededBug] = &[
         class: "damage to durable entries is taken for a torn tail and cut away",
     },
     SeededBug {
+        name: "unreadable-end-cut",
+        package: "raft",
+        test: "a_sector_that_cannot_be_read_is_damage_and_never_a_torn_tail",
+        class: "the end of a log that cannot be read is taken for a torn tail",
+    },
+    SeededBug {
         name: "tail-not-rewritten",
         package: "raft",
         test: "a_failure_of_every_sync_loses_nothing_reported",

@@ -198,6 +198,10 @@ impl Source for Files {
     fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
         self.read(segment)
     }
+
+    fn unreadable(&self, _: Segment, _: u64, _: u64) -> Option<DiskError> {
+        None
+    }
 }
 
 /// A log of 64 KiB in several segments and lives, and how it stands at its end.

@@ -3,13 +3,12 @@
 
 use std::io;
 
-use bytes::Bytes;
-
 use super::Identity;
-use super::disk::{Disk, DiskError, Op, Outcome, read_all, run};
+use super::disk::{Disk, DiskError, Op, Outcome, run};
 use super::error::OpenError;
-use super::record::{Place, SEGMENT_FORMAT, SEGMENT_HEADER, Segment, format_of};
+use super::record::{Place, SEGMENT_FORMAT, Segment, format_of};
 use super::recovery::{Damage, Scan, Source, is_blank, scan};
+use super::salvage::Files;
 use super::spares::{DIRECTORY, Spares, file_of, segment_of};
 use super::wal::{Start, Wal};
 use crate::consensus::entry::Entry;
@@ -83,6 +82,7 @@ pub(super) fn recover<D: Disk>(
         return Err(OpenError::Damaged { directory, file, offset, index, what });
     }
     let newest = files.read(highest).map_err(&failed)?;
+    let whole = files.unreadable(highest, 0, u64::MAX).is_none();
     let blank = highest > live && is_blank(&newest, highest, identity);
     let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
     if blank {
@@ -90,7 +90,7 @@ pub(super) fn recover<D: Disk>(
         if !crate::seeded_bug!("spare-adopted-unsynced") {
             run(disk, Op::SyncDir { dir: DIRECTORY.to_owned() }).map_err(failed)?;
         }
-        spares.adopt(newest.len() as u64);
+        spares.adopt(if whole { newest.len() as u64 } else { 0 });
     }
     begin_life(disk, identity, scan, spares)
 }
@@ -230,43 +230,6 @@ fn failure<D: Disk>(disk: &D) -> impl Fn(DiskError) -> OpenError + use<D> {
 fn never_answered() -> DiskError {
     let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk never answered");
     Op::Sync { file: DIRECTORY.to_owned() }.failed(&error)
-}
-
-/// The segments of a disk; what was read last is kept, since each is looked at from the one before too.
-pub(super) struct Files<'a, D> {
-    disk: &'a mut D,
-    kept: Vec<(Segment, Bytes)>,
-}
-
-impl<D> Files<'_, D> {
-    pub(super) fn new(disk: &mut D) -> Files<'_, D> {
-        Files { disk, kept: Vec::new() }
-    }
-}
-
-/// Segments kept in memory while reading.
-const KEPT: usize = 3;
-
-impl<D: Disk> Source for Files<'_, D> {
-    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        if let Some((_, bytes)) = self.kept.iter().find(|(kept, _)| *kept == segment) {
-            return Ok(bytes.clone());
-        }
-        let bytes = read_all(self.disk, &file_of(segment))?.unwrap_or_default();
-        if self.kept.len() == KEPT {
-            self.kept.remove(0);
-        }
-        self.kept.push((segment, bytes.clone()));
-        Ok(bytes)
-    }
-
-    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        let op = Op::Read { file: file_of(segment), offset: 0, length: SEGMENT_HEADER as u64 };
-        Ok(match run(self.disk, op)? {
-            Outcome::Data(head) => head,
-            Outcome::Done | Outcome::Names(_) => Bytes::new(),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Wrong directories, damage, and what is cut off.
 
+use bytes::Bytes;
+
 use super::super::record::BATCH_HEADER;
 use super::super::testing::{
     SEGMENT, SEGMENT_BYTES, after, cluster, commit, copy, entry, linked, open, persist, vote,
