@@ -1,19 +1,11 @@
-//! Not at random: every flipped bit and every truncation of a log, every crash point of a run with every
-//! subset of what was not durable, a failure of every sync. A share of it in an ordinary test run, all
-//! with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
+//! Not at random: every crash point of a run with every subset of what was not durable, a failure of every
+//! sync; every flipped bit and every truncation of a log. A share of it in an ordinary test run, all with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
 
-use bytes::Bytes;
-
-use super::disk::DiskError;
 use super::memory::{Fate, Fault, MemoryDisk, Queue, SECTOR, SyncFailure};
-use super::record::{Segment, Standing};
-use super::recovery::{Scan, Source, scan};
-use super::spares::file_of;
 use super::testing::{after, cluster, entry, linked, persist, vote};
 use super::{Identity, OpenError, Recovered, Storage, StorageError};
 use crate::consensus::io::Persist;
-use crate::consensus::snapshot::Base;
-use crate::consensus::types::{Incarnation, LogIndex, NodeId};
+use crate::consensus::types::{Incarnation, NodeId};
 
 /// Writes of the run whose crashes and failures are tried.
 const WRITES: u64 = 200;
@@ -185,108 +177,4 @@ fn a_failure_of_every_sync_loses_nothing_reported() {
     println!("syncs that failed: {failed}; recoveries: {cases}");
 }
 
-/// Segments in memory, one of which is not what it was.
-struct Files {
-    files: Vec<(Segment, Bytes)>,
-}
-
-impl Source for Files {
-    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        Ok(self.files.iter().find(|(number, _)| *number == segment).map(|(_, bytes)| bytes.clone()).unwrap())
-    }
-
-    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        self.read(segment)
-    }
-
-    fn unreadable(&self, _: Segment, _: u64, _: u64) -> Option<DiskError> {
-        None
-    }
-}
-
-/// A log of 64 KiB in several segments and lives, and how it stands at its end.
-fn reference() -> (Identity, Files, Standing) {
-    let disk = MemoryDisk::new();
-    let mut held = Recovered::default();
-    let mut rng = fastrand::Rng::with_seed(3);
-    let size = |disk: &MemoryDisk| {
-        (1..99).filter_map(|n| disk.durable(&file_of(Segment(n)))).map(|f| f.len()).sum::<usize>()
-    };
-    let mut id = 0;
-    for life in 1..=3 {
-        let (mut storage, ..) = open(&disk).unwrap();
-        while size(&disk) < life * (64 << 10) / 3 {
-            id += 1;
-            let write = next_write(id, &held, &mut rng);
-            held = after(&held, &write);
-            storage.append(&write);
-            storage.pump().unwrap();
-        }
-        storage.flush().unwrap();
-        drop(storage);
-        disk.crash(|_| life == 3, 0);
-    }
-    let files =
-        (1..99).map(Segment).filter_map(|n| Some((n, Bytes::from(disk.durable(&file_of(n))?)))).collect();
-    let mut files = Files { files };
-    let identity = Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) };
-    let whole = read(&identity, &mut files).unwrap();
-    assert!(!whole.lost && whole.damage.is_empty());
-    assert_eq!(whole.log.from(LogIndex(1)).cloned().collect::<Vec<_>>(), held.entries);
-    (identity, files, whole.standing)
-}
-
-fn read(identity: &Identity, files: &mut Files) -> Option<Scan> {
-    let segments: Vec<Segment> = files.files.iter().map(|(segment, _)| *segment).collect();
-    scan(&segments, files, identity, Base::default()).unwrap()
-}
-
-/// The same log, or one that names its loss and keeps term, vote and its end.
-fn is_same_or_named(found: &Scan, standing: &Standing) -> bool {
-    let same = found.standing == *standing;
-    same && if found.lost { !found.damage.is_empty() } else { found.log.last() == standing.last.id }
-}
-
-#[test]
-fn every_flipped_bit_of_a_log_is_harmless_or_named() {
-    let (identity, mut files, standing) = reference();
-    let (mut cases, mut lost) = (0_usize, 0_usize);
-    let step = one_in(499);
-    for at in 0..files.files.len() {
-        let (segment, whole) = files.files[at].clone();
-        for bit in (0..whole.len() * 8).filter(|bit| bit % step == 0) {
-            let mut bad = whole.to_vec();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            files.files[at].1 = Bytes::from(bad);
-            let found = read(&identity, &mut files).unwrap();
-            assert!(is_same_or_named(&found, &standing), "{segment:?} bit {bit}: {found:?}");
-            cases += 1;
-            lost += usize::from(found.lost);
-        }
-        files.files[at].1 = whole;
-    }
-    println!("flipped bits: {cases}; entries lost and named in {lost}, the same log in {}", cases - lost);
-}
-
-#[test]
-fn every_truncation_of_a_log_is_a_torn_tail_or_named() {
-    let (identity, mut files, standing) = reference();
-    let (mut cases, mut lost, mut torn) = (0_usize, 0_usize, 0_usize);
-    let step = one_in(97);
-    // Behind it stands one that was made ahead.
-    let newest = files.files.iter().rposition(|(_, bytes)| !bytes.is_empty()).unwrap();
-    for at in 0..files.files.len() {
-        let (segment, whole) = files.files[at].clone();
-        for length in (0..whole.len()).filter(|length| length % step == 0) {
-            files.files[at].1 = whole.slice(..length);
-            let found = read(&identity, &mut files).unwrap();
-            let cut = at == newest && !found.lost && found.damage.is_empty();
-            assert!(cut || is_same_or_named(&found, &standing), "{segment:?} cut at {length}: {found:?}");
-            cases += 1;
-            lost += usize::from(found.lost);
-            torn += usize::from(cut);
-        }
-        files.files[at].1 = whole;
-    }
-    println!("truncations: {cases}; entries lost and named in {lost}, a torn tail in {torn}");
-}
+mod damage;
