@@ -3,7 +3,6 @@
 
 use std::io;
 
-use super::Identity;
 use super::disk::{Disk, DiskError, Op, Outcome, run};
 use super::error::OpenError;
 use super::record::{Place, SEGMENT_FORMAT, Segment, format_of};
@@ -11,10 +10,12 @@ use super::recovery::{Damage, Scan, Source, is_blank, scan};
 use super::salvage::Files;
 use super::spares::{DIRECTORY, Spares, file_of, segment_of};
 use super::wal::{Start, Wal};
+use super::{Identity, snapshot};
 use crate::consensus::entry::Entry;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogIndex, Membership};
+use crate::seeded_bug;
 
 /// What a log held.
 #[derive(Debug, Default)]
@@ -57,18 +58,18 @@ pub(super) fn create<D: Disk>(disk: &mut D, identity: &Identity, bytes: u64) -> 
     Ok(wal)
 }
 
-/// Opens the log of a node whose newest snapshot ends at `snapshot`.
+/// Opens the log of a node whose newest snapshot ends at `base`.
 pub(super) fn recover<D: Disk>(
     disk: &mut D,
     identity: &Identity,
-    snapshot: Base,
+    base: Base,
     bytes: u64,
 ) -> Result<(Wal, Held), OpenError> {
     let failed = failure(disk);
     let segments = segments(disk)?;
     let mut files = Files::new(disk);
     check_formats(&segments, &mut files, identity)?;
-    let found = scan(&segments, &mut files, identity, snapshot).map_err(&failed)?;
+    let found = scan(&segments, &mut files, identity, base).map_err(&failed)?;
     let directory = files.disk.location();
     let Some(scan) = found else { return Err(OpenError::NoHardState { directory }) };
     let live = scan.segments.last().map_or(FIRST, |sealed| sealed.segment);
@@ -86,13 +87,22 @@ pub(super) fn recover<D: Disk>(
     let blank = highest > live && is_blank(&newest, highest, identity);
     let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
     if blank {
-        // The life that made it may have ended before its name was durable.
-        if !crate::seeded_bug!("spare-adopted-unsynced") {
-            run(disk, Op::SyncDir { dir: DIRECTORY.to_owned() }).map_err(failed)?;
-        }
         spares.adopt(if whole { newest.len() as u64 } else { 0 });
     }
+    sync_names(disk).map_err(failed)?;
     begin_life(disk, identity, scan, spares)
+}
+
+/// The life before may have ended between the change of a name and its sync. Now what stands under it is relied on: a
+/// segment made ahead takes what is acknowledged, a snapshot stands for what is compacted away.
+fn sync_names<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
+    if !seeded_bug!("spare-adopted-unsynced") {
+        run(disk, Op::SyncDir { dir: DIRECTORY.to_owned() })?;
+    }
+    if !seeded_bug!("snapshot-adopted-unsynced") {
+        run(disk, Op::SyncDir { dir: snapshot::DIRECTORY.to_owned() })?;
+    }
+    Ok(())
 }
 
 impl Scan {
@@ -135,7 +145,7 @@ fn begin_life<D: Disk>(
         view: view.clone(),
     };
     let mut wal = Wal::new(start);
-    if rewrite && !crate::seeded_bug!("tail-not-rewritten") {
+    if rewrite && !seeded_bug!("tail-not-rewritten") {
         let tail = Persist {
             hard_state: Some(standing.hard_state),
             prev_chain: kept.chain,
