@@ -65,6 +65,12 @@ const BUGS: &[SeededBug] = &[
         class: "a segment made ahead is written to after a restart although its name is not durable",
     },
     SeededBug {
+        name: "snapshot-adopted-unsynced",
+        package: "raft",
+        test: "every_crash_point_with_every_subset_of_what_is_not_durable",
+        class: "a snapshot whose name is not durable is relied on after a restart",
+    },
+    SeededBug {
         name: "last-segment-recycled",
         package: "raft",
         test: "compaction_never_takes_the_term_and_vote_with_it",

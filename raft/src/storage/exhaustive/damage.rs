@@ -3,16 +3,11 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use bytes::Bytes;
-
 use super::super::disk::DiskError;
 use super::super::record::Segment;
 use super::super::recovery::{Scan, Source, scan};
 use super::super::spares::file_of;
 use super::*;
-use crate::consensus::entry::Entry;
-use crate::consensus::snapshot::Base;
-use crate::consensus::types::LogIndex;
 
 /// Segments in memory, one of which is not what it was.
 struct Files {
@@ -58,7 +53,7 @@ fn reference() -> Reference {
         let (mut storage, ..) = open(&disk).unwrap();
         while size(&disk) < life * (64 << 10) / 3 {
             let held = &states[states.len() - 1];
-            let write = next_write(states.len() as u64, held, &mut rng);
+            let write = next_write(states.len() as u64, held, LogIndex(0), &mut rng);
             states.push(after(held, &write));
             storage.append(&write);
             storage.pump().unwrap();
