@@ -66,7 +66,7 @@ fn reference() -> Reference {
     let files =
         (1..99).map(Segment).filter_map(|n| Some((n, Bytes::from(disk.durable(&file_of(n))?)))).collect();
     let identity = Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) };
-    let beginnings = states.iter().flat_map(|state| beginnings(&state.entries)).collect();
+    let beginnings = states.iter().flat_map(|state| beginnings(state.entries.iter())).collect();
     let mut reference = Reference { identity, files: Files { files }, states, ends, beginnings };
     let whole = reference.read();
     assert!(whole.damage.is_empty() && reference.is_last(&whole));
@@ -74,7 +74,7 @@ fn reference() -> Reference {
 }
 
 /// A hash of each beginning of a log, not by the chain that recovery goes by.
-fn beginnings(entries: &[Entry]) -> Vec<u64> {
+fn beginnings<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
     let mut so_far = DefaultHasher::new();
     let mut all = vec![so_far.finish()];
     for Entry { id, data, .. } in entries {
@@ -82,10 +82,6 @@ fn beginnings(entries: &[Entry]) -> Vec<u64> {
         all.push(so_far.finish());
     }
     all
-}
-
-fn entries(found: &Scan) -> Vec<Entry> {
-    found.log.from(LogIndex(1)).cloned().collect()
 }
 
 impl Reference {
@@ -100,7 +96,9 @@ impl Reference {
 
     /// Whether it is this state, with nothing lost.
     fn is(&self, found: &Scan, state: &Recovered) -> bool {
-        !found.lost && found.standing.hard_state == state.hard_state && entries(found) == state.entries
+        !found.lost
+            && found.standing.hard_state == state.hard_state
+            && found.log.from(LogIndex(1)).eq(&state.entries)
     }
 
     fn is_last(&self, found: &Scan) -> bool {
@@ -120,7 +118,7 @@ impl Reference {
             && !found.damage.is_empty()
             && standing.hard_state == last.hard_state
             && Some(standing.last.id) == last.entries.last().map(|entry| entry.id)
-            && beginnings(&entries(found)).last().is_some_and(|log| self.beginnings.contains(log))
+            && beginnings(found.log.from(LogIndex(1))).last().is_some_and(|log| self.beginnings.contains(log))
     }
 }
 
