@@ -47,10 +47,28 @@ const BUGS: &[SeededBug] = &[
         class: "damage to durable entries is taken for a torn tail and cut away",
     },
     SeededBug {
+        name: "unreadable-end-cut",
+        package: "raft",
+        test: "a_sector_that_cannot_be_read_is_damage_and_never_a_torn_tail",
+        class: "the end of a log that cannot be read is taken for a torn tail",
+    },
+    SeededBug {
         name: "tail-not-rewritten",
         package: "raft",
         test: "a_failure_of_every_sync_loses_nothing_reported",
         class: "what a failed sync left in the page cache is believed after a restart",
+    },
+    SeededBug {
+        name: "spare-adopted-unsynced",
+        package: "raft",
+        test: "a_spare_that_a_life_finds_has_a_durable_name_before_it_is_written_to",
+        class: "a segment made ahead is written to after a restart although its name is not durable",
+    },
+    SeededBug {
+        name: "snapshot-adopted-unsynced",
+        package: "raft",
+        test: "every_crash_point_with_every_subset_of_what_is_not_durable",
+        class: "a snapshot whose name is not durable is relied on after a restart",
     },
     SeededBug {
         name: "last-segment-recycled",

@@ -3,9 +3,10 @@
 
 use super::disk::{Disk, DiskError};
 use super::error::OpenError;
-use super::open::{Files, segments};
+use super::open::segments;
 use super::record::{SEGMENT_HEADER, Seed, Segment, header_at, payload_of};
 use super::recovery::{Scan, Source, next_header, scan};
+use super::salvage::Files;
 use super::spares::file_of;
 use super::{Identity, identity, snapshot};
 use crate::consensus::entry::Chain;

@@ -5,7 +5,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, run};
+use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, look};
 use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
 use super::scrub::Scrub;
@@ -110,7 +110,7 @@ impl<D: Disk> Storage<D> {
         let (disk, mut offset) = (&mut self.disk, 0);
         let mut next = || {
             let op = Op::Read { file: file_of(id.last), offset, length: PIECE };
-            let Outcome::Data(data) = run(disk, op).map_err(io::Error::other)? else { return Ok(None) };
+            let Outcome::Data(data) = look(disk, op).map_err(io::Error::other)? else { return Ok(None) };
             offset += data.len() as u64;
             Ok(Some(data).filter(|data| !data.is_empty()))
         };

@@ -85,13 +85,57 @@ async fn a_turn_takes_no_more_than_it_applies() {
         node.turn().await.unwrap();
     }
     for _ in 0..20_000 {
-        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
-        queue.send(Request::Propose { tag: None, command: "x".into(), accepted, outcome }).unwrap();
+        propose(&queue, 1);
     }
     node.outside.queued = Arc::new(usize::MAX.into());
     while !node.outside.requests.is_empty() {
         node.turn().await.unwrap();
         assert_eq!(node.server.last_applied(), node.server.raft().commit_index());
+    }
+}
+
+fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
+    let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
+    queue.send(Request::Propose { tag: None, command: vec![7; bytes].into(), accepted, outcome }).unwrap();
+}
+
+/// The write that waits takes the room that returns: that there is more shows all the same.
+#[tokio::test]
+async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
+    let disk = MemoryDisk::new();
+    disk.prepare();
+    let (mut node, queue) = on(disk.clone(), 1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
+    while node.status().disk.state != DiskState::Full {
+        // So many that the next one has no place in the same segment.
+        propose(&queue, 1900);
+        node.turn().await.unwrap();
+    }
+    assert!(matches!(node.outside.storage.flush(), Err(StorageError::NoRoom)), "one waits");
+    for _ in 0..3 {
+        node.disk.retry_at = Some(node.outside.now());
+        node.turn().await.unwrap();
+        assert_eq!(node.status().disk.state, DiskState::Full);
+    }
+    disk.fault(Fault::Capacity(1 << 20));
+    for _ in 0..1000 {
+        if node.status().disk.state == DiskState::Ok {
+            break;
+        }
+        node.disk.retry_at = Some(node.outside.now());
+        node.turn().await.unwrap();
+    }
+    assert_eq!((node.status().disk.state, node.disk.retry_at), (DiskState::Ok, None));
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    let before = node.server.last_applied();
+    propose(&queue, 1900);
+    while node.server.last_applied() == before {
+        node.turn().await.unwrap();
     }
 }
 
@@ -104,9 +148,7 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
         node.turn().await.unwrap();
     }
     for _ in 0..20 {
-        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
-        let command = vec![7; 1000].into();
-        queue.send(Request::Propose { tag: None, command, accepted, outcome }).unwrap();
+        propose(&queue, 1000);
         node.turn().await.unwrap();
     }
     disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });

@@ -1,5 +1,7 @@
 //! Wrong directories, damage, and what is cut off.
 
+use bytes::Bytes;
+
 use super::super::inspect::inspect;
 use super::super::record::BATCH_HEADER;
 use super::super::snapshot::{self, body};

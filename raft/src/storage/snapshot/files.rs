@@ -8,7 +8,8 @@ use super::walk::Walk;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, LogId};
-use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, run};
+use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, look, run};
+use crate::storage::salvage::opens;
 
 /// Snapshots that stay: the newest, and the one before it.
 const KEPT: usize = 2;
@@ -311,8 +312,12 @@ fn verify<D: Disk>(
 ) -> Result<Result<Found, String>, DiskError> {
     let (mut decoder, mut offset) = (Decoder::new(cluster), 0);
     loop {
-        let read = run(disk, Op::Read { file: file.to_owned(), offset, length: PIECE })?;
-        let Outcome::Data(data) = read else { break };
+        let data = match look(disk, Op::Read { file: file.to_owned(), offset, length: PIECE }) {
+            Ok(Outcome::Data(data)) => data,
+            Ok(Outcome::Done | Outcome::Names(_)) => break,
+            Err(error) if opens(disk, file) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error),
+        };
         if data.is_empty() {
             break;
         }

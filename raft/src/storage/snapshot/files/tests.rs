@@ -104,6 +104,23 @@ fn the_newest_whole_one_counts_and_damage_is_named() {
 }
 
 #[test]
+fn one_that_cannot_be_read_is_damaged_and_once_is_not_enough() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (first, _) = store(&mut snapshots, &mut handle, 7, b"first");
+    let (second, _) = store(&mut snapshots, &mut handle, 9, &[2; 2000]);
+    disk.fault(Fault::Reads(1));
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(second), 0));
+    disk.fault(Fault::Unreadable { file: file_of(second.last), offset: 900 });
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(first), 1));
+    disk.fault(Fault::Reads(100));
+    assert!(Snapshots::open(&mut disk.clone(), &cluster()).is_err(), "nothing can be read at all");
+}
+
+#[test]
 fn two_stay_and_those_in_use() {
     let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
