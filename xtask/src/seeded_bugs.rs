@@ -107,6 +107,12 @@ const BUGS: &[SeededBug] = &[
         class: "a commit index that goes by what matched before the damage commits what replaced it",
     },
     SeededBug {
+        name: "repair-kept-quiet",
+        package: "raft",
+        test: "a_repairing_node_says_in_every_answer_what_it_lacks",
+        class: "an idle leader does not learn that a peer lost what it had acknowledged",
+    },
+    SeededBug {
         name: "log-suffix-kept-after-install",
         package: "raft",
         test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",

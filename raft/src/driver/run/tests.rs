@@ -68,7 +68,7 @@ fn on(
 #[test]
 fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     let (answer, _answered) = oneshot::channel();
-    let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0 });
+    let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0, lacks: None });
     let stranger = Received { from: NodeId(9), incarnation: Incarnation(9), message };
     for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
         let (mut node, _) = late(2);
