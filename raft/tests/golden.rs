@@ -90,7 +90,10 @@ fn golden() -> Vec<(Message, &'static str)> {
             Message::Heartbeat(Heartbeat { term: Term(9), round: 4, leader_commit: LogIndex(299) }),
             "040000000700040000000904ab02",
         ),
-        (Message::HeartbeatReply(HeartbeatReply { term: Term(9), round: 4 }), "02000000080002000000 0904"),
+        (
+            Message::HeartbeatReply(HeartbeatReply { term: Term(9), round: 4, lacks: None }),
+            "03000000080003000000 090400",
+        ),
         (Message::Introduction(introduction()), "07000000090007000000 11 01 02 0111 0222"),
         (Message::IntroductionReply(introduction()), "070000000a0007000000 11 01 02 0111 0222"),
         (

@@ -52,8 +52,9 @@ fn nodes_killed_at_random_lose_nothing_acknowledged() {
     println!("{kills} kills, {acknowledged} writes acknowledged, the history is linearizable");
 }
 
+/// The page cache outlives them: power cuts are in `real_disks` and in `raft`'s tests of its storage.
 #[test]
-fn a_power_cut_of_all_nodes_loses_nothing_acknowledged() {
+fn all_nodes_killed_at_once_lose_nothing_acknowledged() {
     let mut cluster = Cluster::started(3);
     let load = under_load(&mut cluster, |cluster, load| {
         load.goes_on();

@@ -53,7 +53,7 @@ fn every_kind() -> Vec<Message> {
             outcome: AppendOutcome::Conflict { term: Some(Term(1)), first: LogIndex(2) },
         }),
         Message::Heartbeat(Heartbeat { term, round: 77, leader_commit: LogIndex(8) }),
-        Message::HeartbeatReply(HeartbeatReply { term, round: 77 }),
+        Message::HeartbeatReply(HeartbeatReply { term, round: 77, lacks: None }),
         Message::Introduction(introduction.clone()),
         Message::IntroductionReply(introduction),
         Message::InstallSnapshot(InstallSnapshot {

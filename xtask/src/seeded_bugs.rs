@@ -47,10 +47,28 @@ const BUGS: &[SeededBug] = &[
         class: "damage to durable entries is taken for a torn tail and cut away",
     },
     SeededBug {
+        name: "unreadable-end-cut",
+        package: "raft",
+        test: "a_sector_that_cannot_be_read_is_damage_and_never_a_torn_tail",
+        class: "the end of a log that cannot be read is taken for a torn tail",
+    },
+    SeededBug {
         name: "tail-not-rewritten",
         package: "raft",
         test: "a_failure_of_every_sync_loses_nothing_reported",
         class: "what a failed sync left in the page cache is believed after a restart",
+    },
+    SeededBug {
+        name: "spare-adopted-unsynced",
+        package: "raft",
+        test: "a_spare_that_a_life_finds_has_a_durable_name_before_it_is_written_to",
+        class: "a segment made ahead is written to after a restart although its name is not durable",
+    },
+    SeededBug {
+        name: "snapshot-adopted-unsynced",
+        package: "raft",
+        test: "every_crash_point_with_every_subset_of_what_is_not_durable",
+        class: "a snapshot whose name is not durable is relied on after a restart",
     },
     SeededBug {
         name: "last-segment-recycled",
@@ -89,6 +107,12 @@ const BUGS: &[SeededBug] = &[
         class: "a commit index that goes by what matched before the damage commits what replaced it",
     },
     SeededBug {
+        name: "repair-kept-quiet",
+        package: "raft",
+        test: "a_repairing_node_says_in_every_answer_what_it_lacks",
+        class: "an idle leader does not learn that a peer lost what it had acknowledged",
+    },
+    SeededBug {
         name: "log-suffix-kept-after-install",
         package: "raft",
         test: "an_installed_snapshot_replaces_a_log_that_does_not_hold_its_end",
@@ -113,6 +137,18 @@ const BUGS: &[SeededBug] = &[
         class: "a snapshot without the sessions lets a repeat take effect twice",
     },
     SeededBug {
+        name: "replies-unbounded",
+        package: "raft",
+        test: "the_replies_of_a_session_are_bounded_and_the_newest_stay",
+        class: "sessions keep more than a snapshot can be read with, and the log is compacted against it",
+    },
+    SeededBug {
+        name: "forgotten-reply-applied-again",
+        package: "raft",
+        test: "a_command_whose_reply_is_forgotten_is_not_applied_again",
+        class: "with the reply the session forgets the command, and a repeat takes effect",
+    },
+    SeededBug {
         name: "snapshot-renamed-before-sync",
         package: "raft",
         test: "what_was_stored_survives_every_crash",
@@ -129,6 +165,30 @@ const BUGS: &[SeededBug] = &[
         package: "raft",
         test: "a_snapshot_that_is_not_what_was_written_is_not_stored",
         class: "a snapshot takes the place of the one before although the disk has another",
+    },
+    SeededBug {
+        name: "named-snapshot-forgotten",
+        package: "raft",
+        test: "a_named_snapshot_that_another_replaces_is_known",
+        class: "a snapshot that is given up stays under its name, known to nobody",
+    },
+    SeededBug {
+        name: "snapshot-named-over-another",
+        package: "raft",
+        test: "every_file_is_known_and_holds_what_it_is_known_for",
+        class: "a leader's snapshot takes the place of this node's own of the same index",
+    },
+    SeededBug {
+        name: "foreign-snapshot-passed-over",
+        package: "raft",
+        test: "a_snapshot_of_a_newer_format_or_another_cluster_is_refused_and_nothing_touched",
+        class: "what a newer version of the software wrote is taken for damage, and removed later on",
+    },
+    SeededBug {
+        name: "snapshot-read-on-after-damage",
+        package: "raft",
+        test: "of_a_damaged_chunk_nothing_is_handed_on",
+        class: "a state is built from bytes that follow damage",
     },
     SeededBug {
         name: "scrub-believes-the-cache",

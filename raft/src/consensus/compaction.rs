@@ -10,8 +10,8 @@ use super::types::{LogIndex, Membership, Timestamp};
 
 impl Raft {
     pub(super) fn handle_snapshot_stored(&mut self, id: SnapshotId, meta: &SnapshotMeta) {
-        // What was installed meanwhile may be newer.
-        let newer = self.snapshot.is_none_or(|own| own.last.index < id.last.index);
+        // What was installed meanwhile may be newer; of the same end it takes the place of one that rotted.
+        let newer = self.snapshot.is_none_or(|own| own.last.index <= id.last.index);
         let ours = id.last == meta.base.id && self.log.id_at(id.last.index) == Some(id.last);
         if newer && ours && id.last.index <= self.commit_index {
             self.snapshot = Some(id);

@@ -99,6 +99,9 @@ impl Raft {
         let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
         peer.heard(now);
         peer.round = peer.round.max(m.round.min(leader.reads.newest()));
+        if let Some(from) = m.lacks {
+            peer.lacks(from);
+        }
         self.grant_reads();
     }
 

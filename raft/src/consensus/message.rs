@@ -114,6 +114,9 @@ pub struct HeartbeatReply {
     pub term: Term,
     /// The request's round.
     pub round: u64,
+    /// Of a log that is being repaired, the first index that it lacks. A leader with nothing to send would
+    /// not learn otherwise that what was acknowledged is gone.
+    pub lacks: Option<LogIndex>,
 }
 
 /// What a node knows of the cluster's first membership; see [`crate::bootstrap`].

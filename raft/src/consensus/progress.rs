@@ -165,9 +165,20 @@ impl Progress {
     /// was committed by counting it stays so, since such a peer helps no log to win that lacks it. An
     /// answer that a later match overtook is no news.
     pub fn repairing(&mut self, id: u64, from: LogIndex) {
-        if id <= self.matched_by {
-            return;
+        if id > self.matched_by {
+            self.lost_what_it_held(from);
         }
+    }
+
+    /// The peer is repaired, and lacks `from` and what stands behind it. That is news where it had matched, and no
+    /// request is under way whose answer says the same.
+    pub fn lacks(&mut self, from: LogIndex) {
+        if from <= self.match_index && self.in_flight.is_empty() && self.mode != Mode::Snapshot {
+            self.lost_what_it_held(from);
+        }
+    }
+
+    fn lost_what_it_held(&mut self, from: LogIndex) {
         let from = from.min(self.next_index);
         if !crate::seeded_bug!("repair-match-kept") {
             self.match_index = self.match_index.min(from.previous());

@@ -9,12 +9,18 @@ use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
 use super::types::{LogIndex, NodeId, Timestamp};
 
+/// Windows of bytes that may wait for the disk. A leader that hears nothing of a slow one probes, and sends
+/// another window from where the answer says; after a few the disk has enough to do.
+const UNWRITTEN_WINDOWS: u64 = 4;
+
 /// A snapshot on its way here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Receiving {
     snapshot: SnapshotId,
     /// Every byte before this one was handed over to be written.
     expected: u64,
+    /// Every byte before this one is with the file system.
+    written: u64,
 }
 
 impl Raft {
@@ -59,12 +65,14 @@ impl Raft {
     }
 
     fn receive(&mut self, from: NodeId, m: InstallSnapshot) {
-        let fresh = Receiving { snapshot: m.snapshot, expected: 0 };
+        let fresh = Receiving { snapshot: m.snapshot, expected: 0, written: 0 };
+        let enough = UNWRITTEN_WINDOWS.saturating_mul(self.config.snapshot_window_bytes as u64);
         let receiving = match &mut self.receiving {
             Some(receiving) if receiving.snapshot == m.snapshot => receiving,
             other => other.insert(fresh),
         };
-        if m.offset == receiving.expected && !m.data.is_empty() {
+        let waits = receiving.expected - receiving.written;
+        if m.offset == receiving.expected && !m.data.is_empty() && waits < enough {
             // Answered once it is written: that paces the sender.
             receiving.expected += m.data.len() as u64;
             let InstallSnapshot { snapshot, offset, data, .. } = m;
@@ -76,8 +84,10 @@ impl Raft {
     }
 
     pub(super) fn handle_snapshot_written(&mut self, snapshot: SnapshotId, end: u64) {
-        let current = self.receiving.is_some_and(|r| r.snapshot == snapshot && end <= r.expected);
-        if let Some(leader) = self.leader.filter(|leader| current && *leader != self.id) {
+        let current = |r: &&mut Receiving| r.snapshot == snapshot && end <= r.expected;
+        let Some(receiving) = self.receiving.as_mut().filter(current) else { return };
+        receiving.written = receiving.written.max(end);
+        if let Some(leader) = self.leader.filter(|leader| *leader != self.id) {
             self.answer_snapshot(leader, snapshot, SnapshotOutcome::Next(end));
         }
     }

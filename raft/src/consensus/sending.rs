@@ -59,10 +59,13 @@ impl Raft {
                 let chunk = InstallSnapshot { term, snapshot, offset, data };
                 self.send(to, Message::InstallSnapshot(chunk));
             }
-            None => match newest.filter(|newest| *newest != snapshot) {
-                Some(newest) => *transfer = Transfer::new(now, newest),
-                None => transfer.unreadable(now),
-            },
+            None => {
+                match newest.filter(|newest| *newest != snapshot) {
+                    Some(newest) => *transfer = Transfer::new(now, newest),
+                    None => transfer.unreadable(now),
+                }
+                self.snapshot_doubts += 1;
+            }
         }
     }
 
@@ -76,7 +79,7 @@ impl Raft {
             self.become_follower(now, m.term, None);
             return;
         }
-        let term = self.term();
+        let (term, newest) = (self.term(), self.snapshot);
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
         peer.heard(now);
@@ -87,13 +90,26 @@ impl Raft {
                 let misdeed = Misdeed::BeyondSnapshot { claimed, length: m.snapshot.length };
                 self.outputs.push(Output::Alarm { peer: from, misdeed });
             }
-            SnapshotOutcome::Next(there) => transfer.answered(now, there),
+            SnapshotOutcome::Next(there) => {
+                if transfer.answered(now, there) {
+                    if let Some(newest) = newest.filter(|newest| *newest != m.snapshot) {
+                        *transfer = Transfer::new(now, newest);
+                    }
+                    self.snapshot_doubts += 1;
+                }
+            }
             SnapshotOutcome::Installed => {
                 peer.installed(m.snapshot.last.index);
                 self.advance_commit();
                 self.tell_commit_soon(now);
             }
         }
+    }
+
+    /// How often a snapshot could not be read here, or a peer wanted one from its beginning once more: it may have
+    /// rotted.
+    pub(crate) fn snapshot_doubts(&self) -> u64 {
+        self.snapshot_doubts
     }
 
     /// When the next piece or probe for this peer is due.

@@ -55,6 +55,8 @@ pub struct Raft {
     pub(super) base_membership: Option<Membership>,
     /// The newest snapshot that is durable here.
     pub(super) snapshot: Option<SnapshotId>,
+    /// See [`Raft::snapshot_doubts`].
+    pub(super) snapshot_doubts: u64,
     /// The snapshot that a leader is sending here.
     pub(super) receiving: Option<Receiving>,
     /// What the log must reach again (repair.rs).
@@ -139,6 +141,7 @@ impl Raft {
             durability: Durability::recovered(last.index),
             base_membership,
             snapshot,
+            snapshot_doubts: 0,
             receiving: None,
             repair,
             just_repaired: false,

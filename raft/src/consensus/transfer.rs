@@ -75,8 +75,9 @@ impl Transfer {
 
     /// The peer has every byte before `there`, which is at most the length. Answers to pieces that
     /// came out of order say nothing new; the answer to a probe may, and where it goes back, what
-    /// was sent since is lost.
-    pub(super) fn answered(&mut self, now: Timestamp, there: u64) {
+    /// was sent since is lost. True where all of it is: the link, or the peer's file; or it found the file bad.
+    pub(super) fn answered(&mut self, now: Timestamp, there: u64) -> bool {
+        let begins_again = self.probing && there == 0 && self.next > 0;
         if there > self.there {
             self.lost = 0;
             self.in_flight.retain(|piece| piece.end > there);
@@ -84,12 +85,13 @@ impl Transfer {
             self.in_flight.clear();
             self.next = there;
         } else {
-            return;
+            return false;
         }
         self.probing = false;
         self.there = there;
         self.next = self.next.max(there);
         self.moved = now;
+        begins_again
     }
 
     /// Whether a piece may be read, but for the rate.

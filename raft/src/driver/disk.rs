@@ -25,7 +25,7 @@ pub enum DiskState {
     Full,
     /// A write takes longer than several election timeouts; the node leads nobody.
     Slow,
-    /// A part of the log is no more what was written; it goes with the next snapshot.
+    /// A part of the log, or the newest snapshot, is no more what was written; it goes with the next snapshot.
     Rotten,
 }
 
@@ -55,6 +55,8 @@ pub(super) struct DiskWatch {
     pub(super) retry_at: Option<Timestamp>,
     /// When to read a part of the log again.
     pub(super) scrub_at: Timestamp,
+    /// Reasons to doubt a snapshot that were seen.
+    pub(super) doubts: u64,
 }
 
 impl DiskWatch {

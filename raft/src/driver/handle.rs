@@ -55,7 +55,8 @@ pub enum OutcomeError {
     /// The node lost the leadership first: the entry may still commit, or never.
     #[error("outcome unknown: the node lost the leadership before the entry was committed")]
     Unknown,
-    /// The session does not exist (any more). This entry had no effect; an earlier copy may have.
+    /// The session does not exist (any more), or no longer keeps what it answered to this command. This entry
+    /// had no effect; an earlier copy may have.
     #[error("the session has expired")]
     SessionExpired,
     /// The serial is at or below the floor that the client acknowledged, or too far above it.

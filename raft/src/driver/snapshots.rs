@@ -85,6 +85,11 @@ impl<M: StateMachine> Work<M> {
         storage.read_snapshot(RESTORE, id, 0, PIECE);
     }
 
+    /// What a state is being built from.
+    pub(super) fn restoring(&self) -> Option<SnapshotId> {
+        self.restoring.as_ref().map(|restoring| restoring.id)
+    }
+
     /// The next piece of the file that a state is built from; none where it cannot be read.
     pub(super) fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
         let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
@@ -202,7 +207,6 @@ pub(super) fn build_from<M: StateMachine>(
 ) -> io::Result<(Sessions, M)> {
     let sessions = Sessions::decode(&reader.sessions()?).map_err(io::Error::other)?;
     let machine = M::restore(reader)?;
-    // To the end, where the whole is checked.
-    io::copy(reader, &mut io::sink())?;
+    reader.finish()?;
     Ok((sessions, machine))
 }

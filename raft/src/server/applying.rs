@@ -58,7 +58,8 @@ impl<M: StateMachine> Server<M> {
                 Reply::Applied { index, response }
             }
             Verdict::Repeat(index, response) => Reply::Applied { index, response },
-            Verdict::Expired => Reply::SessionExpired,
+            // Either way the client is told that it is not known here what came of it.
+            Verdict::Expired | Verdict::Forgotten => Reply::SessionExpired,
             Verdict::OutOfWindow => Reply::OutOfWindow,
         })
     }

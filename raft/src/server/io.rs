@@ -158,7 +158,7 @@ pub enum Reply {
     Refused(Refusal),
     /// Accepted, but this node lost the leadership: it may still commit, or never.
     Unknown,
-    /// The session does not exist (any more).
+    /// The session does not exist (any more), or no longer keeps what it answered to this command.
     SessionExpired,
     /// The serial is outside the session's window.
     OutOfWindow,

@@ -43,6 +43,8 @@ pub(super) struct Schedule {
     under_way: bool,
     /// Whatever the log weighs.
     wanted: bool,
+    /// Even if nothing came since the last one: that one has rotted.
+    again: bool,
     /// The log counts from here, where a snapshot failed: not again before as much log has come again.
     failed_at: LogIndex,
 }
@@ -50,7 +52,7 @@ pub(super) struct Schedule {
 impl Schedule {
     /// The one under way is stored.
     pub(super) fn ended(&mut self) {
-        (self.under_way, self.wanted) = (false, false);
+        (self.under_way, self.wanted, self.again) = (false, false, false);
     }
 }
 
@@ -61,15 +63,23 @@ impl<M: StateMachine> Server<M> {
     pub fn snapshot_due(&self) -> bool {
         let (last, length) = self.raft.snapshot().map(|id| (id.last.index, id.length)).unwrap_or_default();
         let since = last.max(self.snapshots.failed_at);
+        let again = self.snapshots.again && last > self.snapshots.failed_at && self.last_applied >= last;
         let enough = self.raft.config().snapshot_min_log_bytes.max(length);
         !self.snapshots.under_way
-            && self.last_applied > since
-            && (self.snapshots.wanted || self.raft.log().bytes_between(since, self.last_applied) >= enough)
+            && (self.last_applied > since || again)
+            && (self.snapshots.wanted
+                || again
+                || self.raft.log().bytes_between(since, self.last_applied) >= enough)
     }
 
     /// The next snapshot is due as soon as there is something to take.
     pub fn want_snapshot(&mut self) {
         self.snapshots.wanted = true;
+    }
+
+    /// The last snapshot has rotted: another is due, if need be of the same state.
+    pub fn want_snapshot_again(&mut self) {
+        self.snapshots.again = true;
     }
 
     /// Freezes what a snapshot holds. Ends with [`super::Input::SnapshotStored`] or

@@ -104,7 +104,7 @@ fn a_read_waits_for_the_state_machine() {
     persisted(&mut server, &proposed);
     server.step(Timestamp::from_millis(301), ack(2, last)).unwrap();
     step(&mut server, 301, Input::Read { ticket: Ticket(1), query: Bytes::new() });
-    let confirmed = hears(Message::HeartbeatReply(HeartbeatReply { term: Term(2), round: 1 }));
+    let confirmed = hears(Message::HeartbeatReply(HeartbeatReply { term: Term(2), round: 1, lacks: None }));
     let read = Reply::Read(Bytes::new());
     assert!(!replies(&step(&mut server, 301, confirmed)).contains(&read));
     assert_eq!(server.last_applied(), LogIndex(last - 1));

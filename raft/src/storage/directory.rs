@@ -22,6 +22,9 @@ use direct::Direct;
 /// Files kept open by each thread; the log writes one, and a snapshot another.
 const OPEN_FILES: usize = 4;
 
+/// What the page cache lets go of as a whole, or a part of it.
+const PAGE: u64 = 4096;
+
 /// A directory as a [`Disk`]. Operations run on two threads of its own, on each one after another. Dropping
 /// it waits for those that were submitted, and gives up the lock.
 ///
@@ -250,10 +253,12 @@ impl Worker {
             }
             Op::ReadBack { file, offset, length } => {
                 let path = self.path(file);
+                // Even where nothing goes past the cache although it is asked for (compressed, encrypted or
+                // journalled data), what comes is then the medium's.
+                forget(&path, *offset, *length)?;
                 if let Some(data) = self.direct.read(&path, *offset, *length)? {
                     return Ok(Outcome::Data(data));
                 }
-                forget(&path, *offset, *length)?;
                 return read(&path, *offset, *length).map(Outcome::Data);
             }
             Op::Write { file, offset, data } => self.file(file)?.write_all_at(data, *offset)?,
@@ -346,10 +351,14 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Lets go of what the page cache holds of a file, but for what is still to be written.
+/// Lets go of what the page cache holds of a file, but for what is still to be written. Whole pages only.
 fn forget(path: &Path, offset: u64, length: u64) -> io::Result<()> {
     let file = fs::File::open(path)?;
-    Ok(fadvise(&file, offset, NonZeroU64::new(length), Advice::DontNeed)?)
+    let start = offset - offset % PAGE;
+    let end = offset.saturating_add(length).checked_next_multiple_of(PAGE);
+    // None is to the end of the file, and so is more than a file can have.
+    let length = end.filter(|end| i64::try_from(*end).is_ok()).and_then(|end| NonZeroU64::new(end - start));
+    Ok(fadvise(&file, start, length, Advice::DontNeed)?)
 }
 
 fn read(path: &Path, offset: u64, length: u64) -> io::Result<Bytes> {

@@ -193,9 +193,17 @@ pub(super) fn run<D: Disk>(disk: &mut D, op: Op) -> Result<Outcome, DiskError> {
     Err(DiskError { operation, file, offset: 0, kind: io::ErrorKind::BrokenPipe, text })
 }
 
+/// As [`run`], of an operation that only looks: once more where it failed, which may be a whim of the bus.
+pub(super) fn look<D: Disk>(disk: &mut D, op: Op) -> Result<Outcome, DiskError> {
+    match run(disk, op.clone()) {
+        Err(error) if error.kind != io::ErrorKind::NotFound => run(disk, op),
+        result => result,
+    }
+}
+
 /// A whole file, or `None` if there is none of that name.
 pub(super) fn read_all<D: Disk>(disk: &mut D, file: &str) -> Result<Option<Bytes>, DiskError> {
-    match run(disk, Op::Read { file: file.to_owned(), offset: 0, length: u64::MAX }) {
+    match look(disk, Op::Read { file: file.to_owned(), offset: 0, length: u64::MAX }) {
         Ok(Outcome::Data(data)) => Ok(Some(data)),
         Ok(Outcome::Done | Outcome::Names(_)) => Ok(Some(Bytes::new())),
         Err(error) if error.kind == io::ErrorKind::NotFound => Ok(None),

@@ -48,6 +48,16 @@ pub enum OpenError {
         /// The newest format that is known here.
         known: u32,
     },
+    /// A snapshot of another cluster stands in it.
+    #[error(
+        "{file} in {directory} belongs to another cluster: give the right directory, or take that file away"
+    )]
+    ForeignSnapshot {
+        /// Which directory.
+        directory: String,
+        /// The file, relative to it.
+        file: String,
+    },
     /// A version of this software wrote it whose format is no longer read.
     #[error(
         "{directory} has format {found}, this software reads {known}: it was never released; make a new directory"

@@ -1,22 +1,22 @@
-//! Not at random: every flipped bit and every truncation of a log, every crash point of a run with every
-//! subset of what was not durable, a failure of every sync. A share of it in an ordinary test run, all
-//! with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
+//! Not at random: every crash point of a run with every subset of what was not durable, a failure of every
+//! sync; every flipped bit and every truncation of a log. A share of it in an ordinary test run, all with `STORAGE_FULL=1` (`cargo xtask test storage --full`).
 
 use bytes::Bytes;
 
-use super::disk::DiskError;
 use super::memory::{Fate, Fault, MemoryDisk, Queue, SECTOR, SyncFailure};
-use super::record::{Segment, Standing};
-use super::recovery::{Scan, Source, scan};
-use super::spares::file_of;
-use super::testing::{after, cluster, entry, linked, persist, vote};
+use super::snapshot::Event;
+use super::snapshot::body;
+use super::testing::{SEGMENT, after, cluster, entry, linked, persist, vote};
 use super::{Identity, OpenError, Recovered, Storage, StorageError};
+use crate::consensus::entry::{Chain, Entry};
 use crate::consensus::io::Persist;
-use crate::consensus::snapshot::Base;
-use crate::consensus::types::{Incarnation, LogIndex, NodeId};
+use crate::consensus::snapshot::{Base, SnapshotId, SnapshotMeta};
+use crate::consensus::types::{Incarnation, LogIndex, Membership, NodeId};
 
 /// Writes of the run whose crashes and failures are tried.
 const WRITES: u64 = 200;
+/// Writes between two snapshots, each of which lets segments be used again.
+const SNAPSHOT: u64 = 25;
 /// Crashes at each point of a run that tear every sector that is not durable.
 const TORN: usize = 16;
 /// Small, so that a run sees many.
@@ -35,13 +35,13 @@ fn open(disk: &MemoryDisk) -> Result<(Storage<MemoryDisk>, Identity, Recovered),
     Storage::open_with(disk.clone(), &cluster(), NodeId(1), Incarnation(7), SEGMENT_BYTES)
 }
 
-/// A vote now and then, an entry or three, sometimes in place of others.
-fn next_write(id: u64, held: &Recovered, rng: &mut fastrand::Rng) -> Persist {
+/// A vote now and then, an entry or three, sometimes in place of others that are behind `fixed`.
+fn next_write(id: u64, held: &Recovered, fixed: LogIndex, rng: &mut fastrand::Rng) -> Persist {
     let term = held.hard_state.current_term.0;
     let hard_state = (term == 0 || rng.u8(..5) == 0).then(|| vote(term + 1, rng.u64(1..4)));
     let term = hard_state.map_or(term, |state| state.current_term.0);
-    let last = held.entries.len() as u64;
-    let back = if rng.u8(..8) == 0 { rng.u64(..=last.min(4)) } else { 0 };
+    let last = held.base.id.index.0 + held.entries.len() as u64;
+    let back = if rng.u8(..8) == 0 { rng.u64(..=(last - fixed.0).min(4)) } else { 0 };
     let entries = (0..rng.u64(..4)).map(|at| {
         let data: Vec<u8> = (0..rng.usize(..160)).map(|_| rng.u8(..)).collect();
         entry(last + 1 - back + at, term, &data)
@@ -49,60 +49,137 @@ fn next_write(id: u64, held: &Recovered, rng: &mut fastrand::Rng) -> Persist {
     linked(held, persist(id, hard_state, entries.collect()))
 }
 
-/// Runs the script; `look` is called wherever something may have changed, with what was reported durable
-/// and every state so far.
-fn run(
-    disk: &MemoryDisk,
-    writes: u64,
-    mut look: impl FnMut(usize, &[Recovered]),
-) -> Result<Vec<Recovered>, (usize, Vec<Recovered>)> {
-    let mut rng = fastrand::Rng::with_seed(5);
-    let mut states = vec![Recovered::default()];
-    let mut reported = 0;
-    let Ok((mut storage, ..)) = open(disk) else { return Err((0, states)) };
-    for id in 1..=writes {
-        let held = &states[states.len() - 1];
-        let write = next_write(id, held, &mut rng);
-        states.push(after(held, &write));
-        storage.append(&write);
-        for _ in 0..rng.u8(1..4) {
-            if pump(&mut storage, &mut reported).is_err() {
-                return Err((reported, states));
+/// How far a run has come.
+struct Progress {
+    /// After each write, as if there were no snapshots.
+    states: Vec<Recovered>,
+    /// Writes that were reported durable.
+    reported: usize,
+    /// Snapshots that were begun.
+    snapshots: Vec<(SnapshotId, SnapshotMeta)>,
+    /// How many of them were reported stored.
+    stored: usize,
+}
+
+impl Progress {
+    /// Behind which entries are not replaced: what a snapshot holds is committed.
+    fn fixed(&self) -> LogIndex {
+        self.snapshots.last().map(|(id, _)| id.last.index).unwrap_or_default()
+    }
+
+    fn pump(&mut self, storage: &mut Storage<MemoryDisk>) -> Result<(), StorageError> {
+        if let Some(id) = storage.pump()? {
+            self.reported = usize::try_from(id.0).unwrap();
+        }
+        while let Some(event) = storage.next_event() {
+            let Event::Stored { id, .. } = event else { panic!("{event:?}") };
+            self.stored += 1;
+            storage.prune_snapshots(&[]);
+            storage.compact(id.last.index);
+        }
+        Ok(())
+    }
+
+    /// Begins a snapshot of what is durable and replaced by nothing that waits, unless one is under way, or there is
+    /// nothing new.
+    fn begin_snapshot(&mut self, storage: &mut Storage<MemoryDisk>) {
+        let kept =
+            |entry: &&Entry| self.states[self.reported..].iter().all(|state| state.entries.contains(entry));
+        let durable = self.states[self.reported].entries.iter().take_while(kept);
+        let durable: Vec<_> = durable.collect();
+        let Some(last) = durable.last().filter(|last| last.id.index > self.fixed()) else { return };
+        if self.stored < self.snapshots.len() {
+            return;
+        }
+        let base = Base {
+            id: last.id,
+            chain: durable.iter().fold(Chain::default(), |chain, entry| chain.then(entry)),
+        };
+        let meta = SnapshotMeta { base, membership: Membership::default() };
+        storage.begin_snapshot();
+        let state = Bytes::from_static(&[9; 200]);
+        let feed = |block| {
+            storage.feed_snapshot(block);
+            Ok(())
+        };
+        let id = body::write(&cluster(), meta.clone(), b"", &state, feed).unwrap();
+        storage.end_snapshot(Ok((id, meta.clone())));
+        self.snapshots.push((id, meta));
+    }
+
+    /// Whether nothing reported is missing, and nothing is there that was never written.
+    fn allows(&self, found: &Recovered) -> bool {
+        let newest = match &found.snapshot {
+            Some(snapshot) => self.snapshots.iter().position(|begun| begun == snapshot).map(|at| at + 1),
+            None => Some(0),
+        };
+        let base = found.snapshot.as_ref().map(|(_, meta)| meta.base).unwrap_or_default();
+        let seen = |state: &Recovered| {
+            let behind = state.entries.iter().filter(|entry| entry.id.index > base.id.index);
+            let entries = behind.cloned().collect();
+            Recovered {
+                hard_state: state.hard_state,
+                base,
+                entries,
+                snapshot: found.snapshot.clone(),
+                ..Recovered::default()
             }
-            look(reported, &states);
+        };
+        newest.is_some_and(|newest| newest >= self.stored)
+            && self.states[self.reported..].iter().any(|state| seen(state) == *found)
+    }
+}
+
+/// Runs the script; `look` is called wherever something may have changed. How far it came, and whether the disk
+/// failed.
+fn run(disk: &MemoryDisk, writes: u64, mut look: impl FnMut(&Progress)) -> (Progress, bool) {
+    let mut rng = fastrand::Rng::with_seed(5);
+    let states = vec![Recovered::default()];
+    let mut run = Progress { states, reported: 0, snapshots: Vec::new(), stored: 0 };
+    let Ok((mut storage, ..)) = open(disk) else { return (run, true) };
+    for id in 1..=writes {
+        let held = &run.states[run.states.len() - 1];
+        let write = next_write(id, held, run.fixed(), &mut rng);
+        run.states.push(after(held, &write));
+        storage.append(&write);
+        if id % SNAPSHOT == 0 {
+            run.begin_snapshot(&mut storage);
+        }
+        for _ in 0..rng.u8(1..4) {
+            if run.pump(&mut storage).is_err() {
+                return (run, true);
+            }
+            look(&run);
             let queue = if rng.bool() { Queue::Aside } else { Queue::Log };
             disk.run_next(queue);
-            look(reported, &states);
+            look(&run);
         }
     }
-    match storage.flush() {
-        Ok(_) => Ok(states),
-        Err(_) => Err((reported, states)),
-    }
+    let failed = storage.flush().is_err();
+    (run, failed)
 }
 
-fn pump(storage: &mut Storage<MemoryDisk>, reported: &mut usize) -> Result<(), StorageError> {
-    if let Some(id) = storage.pump()? {
-        *reported = usize::try_from(id.0).unwrap();
-    }
-    Ok(())
-}
-
-/// Opens what a crash left: nothing reported may be missing, nothing may be there that was never
-/// written, and what was found once is found again.
-fn recovers(
-    disk: &MemoryDisk,
-    reported: usize,
-    states: &[Recovered],
-    what: &dyn Fn() -> String,
-) -> Storage<MemoryDisk> {
-    let (storage, _, found) = open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
-    let legal = states[reported..].contains(&found);
-    assert!(legal, "{}: {reported} writes were reported, found {found:?}", what());
+/// Opens what a crash left: what was found once is found again, and so is what is written behind it.
+fn recovers(disk: &MemoryDisk, run: &Progress, what: &dyn Fn() -> String) -> Storage<MemoryDisk> {
+    let opened = || open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
+    let (storage, _, found) = opened();
+    let (reported, stored) = (run.reported, run.stored);
+    assert!(
+        run.allows(&found),
+        "{}: {reported} writes and {stored} snapshots were reported, found {found:?}",
+        what()
+    );
     drop(storage);
     disk.crash(|_| false, 0);
-    let (storage, _, again) = open(disk).unwrap_or_else(|error| panic!("{}: {error}", what()));
+    let (mut storage, _, again) = opened();
     assert_eq!(again, found, "{}: not durable", what());
+    let mut rng = fastrand::Rng::with_seed(reported as u64);
+    let next = next_write(1, &found, found.base.id.index, &mut rng);
+    storage.append(&next);
+    storage.flush().unwrap();
+    disk.crash(|_| false, 0);
+    let (storage, _, last) = opened();
+    assert_eq!(last, after(&found, &next), "{}: a later write is not durable", what());
     storage
 }
 
@@ -117,14 +194,15 @@ fn is_healthy(mut storage: Storage<MemoryDisk>, what: &dyn Fn() -> String) {
 
 #[test]
 fn every_crash_point_with_every_subset_of_what_is_not_durable() {
-    let (mut points, mut cases, mut sampled, mut torn) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let (mut points, mut cases, mut sampled, mut torn, mut ended) =
+        (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
     let step = one_in(53);
     let disk = MemoryDisk::new();
     disk.prepare();
     disk.hold();
     let mut rng = fastrand::Rng::with_seed(9);
     let watched = disk.clone();
-    let result = run(&disk, WRITES, |reported, states| {
+    let (ran, failed) = run(&disk, WRITES, |run| {
         points += 1;
         let pending = watched.copy().unsynced();
         let all = if pending <= 12 { 1_u64 << pending } else { 1024 };
@@ -136,7 +214,15 @@ fn every_crash_point_with_every_subset_of_what_is_not_durable() {
             crashed.crash(|sector| mask >> (sector % 64) & 1 == 1, names);
             cases += 1;
             let what = || format!("point {points}, subset {mask:#x} of {pending}");
-            is_healthy(recovers(&crashed, reported, states, &what), &what);
+            is_healthy(recovers(&crashed, run, &what), &what);
+        }
+        if points % one_in(5) == 0 {
+            // The process alone ends; the power fails later.
+            let left = watched.copy();
+            left.end_process();
+            ended += 1;
+            let what = || format!("point {points}, the process ended");
+            is_healthy(recovers(&left, run, &what), &what);
         }
         for attempt in (0..TORN).filter(|attempt| pending > 0 && (points + attempt) % step == 0) {
             let seed = (points * TORN + attempt) as u64;
@@ -145,13 +231,14 @@ fn every_crash_point_with_every_subset_of_what_is_not_durable() {
             crashed.crash(|_| Fate::Torn(fates.usize(..=SECTOR)), usize::MAX);
             torn += 1;
             let what = || format!("point {points}, torn with seed {seed}");
-            is_healthy(recovers(&crashed, reported, states, &what), &what);
+            is_healthy(recovers(&crashed, run, &what), &what);
         }
     });
-    assert!(result.is_ok());
-    assert!(torn > 0);
+    assert!(!failed && torn > 0 && ended > 0);
+    assert!(ran.stored > 2, "{} snapshots", ran.stored);
+    assert_eq!(disk.content(SEGMENT), None, "no segment was used again");
     println!(
-        "crash points: {points}, {sampled} of them sampled; recoveries: {cases}, and {torn} with torn sectors"
+        "crash points: {points}, {sampled} of them sampled; recoveries: {cases}, and {torn} with torn sectors, {ended} of a process that ended"
     );
 }
 
@@ -159,16 +246,19 @@ fn every_crash_point_with_every_subset_of_what_is_not_durable() {
 fn a_failure_of_every_sync_loses_nothing_reported() {
     let healthy = MemoryDisk::new();
     healthy.prepare();
-    run(&healthy, WRITES, |_, _| {}).unwrap();
-    let (mut cases, mut failed) = (0, 0);
+    assert!(!run(&healthy, WRITES, |_| {}).1);
+    let (mut cases, mut failures) = (0, 0);
     for sync in (0..healthy.syncs()).step_by(one_in(7)) {
         for failure in [SyncFailure::CacheKeepsNew, SyncFailure::CacheGoesBack] {
             let disk = MemoryDisk::new();
             disk.prepare();
             disk.fault(Fault::Sync(sync, failure));
             // A failed sync that nothing waited for may not be noticed before the end.
-            let Err((reported, states)) = run(&disk, WRITES, |_, _| {}) else { continue };
-            failed += 1;
+            let (ran, failed) = run(&disk, WRITES, |_| {});
+            if !failed {
+                continue;
+            }
+            failures += 1;
             for power_cut in [false, true] {
                 let next = disk.copy();
                 if power_cut {
@@ -177,112 +267,12 @@ fn a_failure_of_every_sync_loses_nothing_reported() {
                     next.end_process();
                 }
                 cases += 1;
-                recovers(&next, reported, &states, &|| format!("sync {sync} {failure:?} cut {power_cut}"));
+                recovers(&next, &ran, &|| format!("sync {sync} {failure:?} cut {power_cut}"));
             }
         }
     }
-    assert!(failed > 0);
-    println!("syncs that failed: {failed}; recoveries: {cases}");
+    assert!(failures > 0);
+    println!("syncs that failed: {failures}; recoveries: {cases}");
 }
 
-/// Segments in memory, one of which is not what it was.
-struct Files {
-    files: Vec<(Segment, Bytes)>,
-}
-
-impl Source for Files {
-    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        Ok(self.files.iter().find(|(number, _)| *number == segment).map(|(_, bytes)| bytes.clone()).unwrap())
-    }
-
-    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        self.read(segment)
-    }
-}
-
-/// A log of 64 KiB in several segments and lives, and how it stands at its end.
-fn reference() -> (Identity, Files, Standing) {
-    let disk = MemoryDisk::new();
-    let mut held = Recovered::default();
-    let mut rng = fastrand::Rng::with_seed(3);
-    let size = |disk: &MemoryDisk| {
-        (1..99).filter_map(|n| disk.durable(&file_of(Segment(n)))).map(|f| f.len()).sum::<usize>()
-    };
-    let mut id = 0;
-    for life in 1..=3 {
-        let (mut storage, ..) = open(&disk).unwrap();
-        while size(&disk) < life * (64 << 10) / 3 {
-            id += 1;
-            let write = next_write(id, &held, &mut rng);
-            held = after(&held, &write);
-            storage.append(&write);
-            storage.pump().unwrap();
-        }
-        storage.flush().unwrap();
-        drop(storage);
-        disk.crash(|_| life == 3, 0);
-    }
-    let files =
-        (1..99).map(Segment).filter_map(|n| Some((n, Bytes::from(disk.durable(&file_of(n))?)))).collect();
-    let mut files = Files { files };
-    let identity = Identity { cluster: cluster(), node: NodeId(1), incarnation: Incarnation(7) };
-    let whole = read(&identity, &mut files).unwrap();
-    assert!(!whole.lost && whole.damage.is_empty());
-    assert_eq!(whole.log.from(LogIndex(1)).cloned().collect::<Vec<_>>(), held.entries);
-    (identity, files, whole.standing)
-}
-
-fn read(identity: &Identity, files: &mut Files) -> Option<Scan> {
-    let segments: Vec<Segment> = files.files.iter().map(|(segment, _)| *segment).collect();
-    scan(&segments, files, identity, Base::default()).unwrap()
-}
-
-/// The same log, or one that names its loss and keeps term, vote and its end.
-fn is_same_or_named(found: &Scan, standing: &Standing) -> bool {
-    let same = found.standing == *standing;
-    same && if found.lost { !found.damage.is_empty() } else { found.log.last() == standing.last.id }
-}
-
-#[test]
-fn every_flipped_bit_of_a_log_is_harmless_or_named() {
-    let (identity, mut files, standing) = reference();
-    let (mut cases, mut lost) = (0_usize, 0_usize);
-    let step = one_in(499);
-    for at in 0..files.files.len() {
-        let (segment, whole) = files.files[at].clone();
-        for bit in (0..whole.len() * 8).filter(|bit| bit % step == 0) {
-            let mut bad = whole.to_vec();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            files.files[at].1 = Bytes::from(bad);
-            let found = read(&identity, &mut files).unwrap();
-            assert!(is_same_or_named(&found, &standing), "{segment:?} bit {bit}: {found:?}");
-            cases += 1;
-            lost += usize::from(found.lost);
-        }
-        files.files[at].1 = whole;
-    }
-    println!("flipped bits: {cases}; entries lost and named in {lost}, the same log in {}", cases - lost);
-}
-
-#[test]
-fn every_truncation_of_a_log_is_a_torn_tail_or_named() {
-    let (identity, mut files, standing) = reference();
-    let (mut cases, mut lost, mut torn) = (0_usize, 0_usize, 0_usize);
-    let step = one_in(97);
-    // Behind it stands one that was made ahead.
-    let newest = files.files.iter().rposition(|(_, bytes)| !bytes.is_empty()).unwrap();
-    for at in 0..files.files.len() {
-        let (segment, whole) = files.files[at].clone();
-        for length in (0..whole.len()).filter(|length| length % step == 0) {
-            files.files[at].1 = whole.slice(..length);
-            let found = read(&identity, &mut files).unwrap();
-            let cut = at == newest && !found.lost && found.damage.is_empty();
-            assert!(cut || is_same_or_named(&found, &standing), "{segment:?} cut at {length}: {found:?}");
-            cases += 1;
-            lost += usize::from(found.lost);
-            torn += usize::from(cut);
-        }
-        files.files[at].1 = whole;
-    }
-    println!("truncations: {cases}; entries lost and named in {lost}, a torn tail in {torn}");
-}
+mod damage;

@@ -3,9 +3,10 @@
 
 use super::disk::{Disk, DiskError};
 use super::error::OpenError;
-use super::open::{Files, segments};
+use super::open::segments;
 use super::record::{SEGMENT_HEADER, Seed, Segment, header_at, payload_of};
 use super::recovery::{Scan, Source, next_header, scan};
+use super::salvage::Files;
 use super::spares::file_of;
 use super::{Identity, identity, snapshot};
 use crate::consensus::entry::Chain;
@@ -92,6 +93,7 @@ pub fn inspect<D: Disk>(disk: &mut D) -> Result<Findings, OpenError> {
     let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
     let identity = identity::read_any(disk)?;
     let segments = segments(disk)?;
+    snapshot::refuse_foreign(disk, &identity.cluster)?;
     let (snapshot, bad) = snapshot::newest(disk, &identity.cluster).map_err(&failed)?;
     let base = snapshot.map(|(_, meta)| meta.base).unwrap_or_default();
     let mut files = Files::new(disk);

@@ -8,6 +8,7 @@
 //! | `identity` | whose directory it is, and the lock that keeps others out |
 //! | `record` | how the log looks in its segments |
 //! | `recovery` | what segments hold after a crash |
+//! | `salvage` | reading what the disk gives back only in part |
 //! | `open` | from a directory to a log that can be appended to |
 //! | `wal` | the log: group commit, segments that are needed no more |
 //! | `scrub` | reading again what was written long ago |
@@ -30,6 +31,7 @@ pub mod memory;
 mod open;
 mod record;
 mod recovery;
+mod salvage;
 mod scrub;
 pub mod snapshot;
 mod spares;

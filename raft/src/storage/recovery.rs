@@ -9,14 +9,16 @@
 //! header repeats. Whether anything that counts is missing is decided by one comparison: the chain in a
 //! header against the chain of the entries that were read. Where they agree, what was damaged had been
 //! replaced, or a snapshot holds it.
+//!
+//! **What cannot be read** counts as bad bytes, but never as a torn tail: it may have been whole.
 
 use bytes::{Buf, Bytes};
 
 use super::Identity;
 use super::disk::DiskError;
 use super::record::{
-    BATCH_MAGIC, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before, header_at,
-    next_record, payload_of,
+    BATCH_HEADER, BATCH_MAGIC, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before,
+    header_at, next_record, payload_of,
 };
 use super::wal::Sealed;
 use crate::consensus::entry::Entry;
@@ -27,11 +29,14 @@ use crate::seeded_bug;
 
 /// Where the segments' bytes come from.
 pub(super) trait Source {
-    /// A whole segment, which exists.
+    /// A whole segment, which exists; zeros in place of what cannot be read.
     fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError>;
 
     /// The beginning of one, with its header.
     fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError>;
+
+    /// Why not all of this part of a segment, which was read, is what stands there.
+    fn unreadable(&self, segment: Segment, from: u64, to: u64) -> Option<DiskError>;
 }
 
 /// A log as its segments tell it.
@@ -164,7 +169,8 @@ impl Scanner<'_> {
             let found = found.filter(|found| found.end() <= end);
             let payload = found.and_then(|found| payload_of(&file, &found, seed));
             if payload.is_none() && !self.is_damage(place, &file, later, source)? {
-                return Ok(false);
+                let end = found.map_or(offset + BATCH_HEADER as u64, |found| found.end());
+                return no_hole(source, place, end, later).map(|()| false);
             }
             match found {
                 Some(found) => {
@@ -347,6 +353,15 @@ impl Scanner<'_> {
         }
         agrees
     }
+}
+
+/// A batch that was never whole is cut off. One that cannot be read, or a segment that may have been begun, may hold
+/// what was acknowledged, and a vote that nothing else repeats: then the disk's error is told.
+fn no_hole(source: &impl Source, place: Place, end: u64, later: &[Segment]) -> Result<(), DiskError> {
+    let begin = (SEGMENT_HEADER + BATCH_HEADER) as u64;
+    let here = source.unreadable(place.segment, place.offset, end);
+    let unread = here.or_else(|| later.iter().find_map(|later| source.unreadable(*later, 0, begin)));
+    unread.filter(|_| !seeded_bug!("unreadable-end-cut")).map_or(Ok(()), Err)
 }
 
 /// The first intact header at or behind `from`, and before `end`.

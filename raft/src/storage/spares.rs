@@ -71,9 +71,12 @@ impl Spares {
         Spares { length, ahead: disk.prepares(), next, state: State::None, recycled: Vec::new() }
     }
 
-    /// The file of the next segment is there and blank.
-    pub(super) fn adopt(&mut self) {
-        self.state = State::Ready;
+    /// The file of the next segment is there and blank, its name durable. One whose making was cut short is
+    /// made anew: it has no room yet for what is to be written.
+    pub(super) fn adopt(&mut self, length: u64) {
+        if !self.ahead || length >= self.length {
+            self.state = State::Ready;
+        }
     }
 
     /// Whether the disk had no room for the next segment.
@@ -121,12 +124,13 @@ impl Spares {
         }
     }
 
-    /// Tries again where there was no room.
+    /// Tries again where there was no room. What waited may have taken the segment that was made since: then this
+    /// begins the next one, which shows that there is room for more.
     pub(super) fn retry(&mut self, disk: &mut impl Disk) {
         if self.state == State::Full {
             self.state = State::None;
-            self.begin(disk);
         }
+        self.begin(disk);
     }
 
     /// An old segment is needed no more: it becomes a new one, or goes.
@@ -191,3 +195,6 @@ impl Spares {
 pub(super) fn no_room(error: &DiskError) -> bool {
     matches!(error.kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,12 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, run};
+use super::disk::{Completion, Disk, DiskError, Op, Outcome, Waker, look};
 use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
 use super::scrub::Scrub;
 use super::snapshot::body::Reader;
-use super::snapshot::{Event, Snapshots, file_of};
+use super::snapshot::{Event, Snapshots, file_of, refuse_foreign};
 use super::wal::{Wal, WalStats};
 use super::{Identity, Recovered, identity};
 use crate::consensus::io::{Persist, PersistId};
@@ -73,15 +73,18 @@ impl<D: Disk> Storage<D> {
             identity::begin(&mut disk, &identity).map_err(failed)?;
             let wal = open::create(&mut disk, &identity, segment_bytes)?;
             let (snapshots, ..) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
+            Snapshots::sweep(&mut disk).map_err(&failed)?;
             identity::finish(&mut disk).map_err(failed)?;
             return Ok((Storage::new(disk, &identity, wal, snapshots), identity, Recovered::default()));
         };
-        let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(failed)?;
+        refuse_foreign(&mut disk, cluster)?;
+        let (snapshots, snapshot, bad) = Snapshots::open(&mut disk, cluster).map_err(&failed)?;
         for (file, what) in bad {
             tracing::error!(directory, file, what, "a damaged snapshot is passed over");
         }
         let base = snapshot.as_ref().map(|(_, meta)| meta.base).unwrap_or_default();
         let (wal, held) = open::recover(&mut disk, &identity, base, segment_bytes)?;
+        Snapshots::sweep(&mut disk).map_err(failed)?;
         let Held { hard_state, entries, view, membership, repair, damage } = held;
         for bad in damage {
             tracing::warn!(directory, segment = bad.place.segment.0, offset = bad.place.offset, after_index = %bad.index, what = bad.what, "damage in the log");
@@ -107,7 +110,7 @@ impl<D: Disk> Storage<D> {
         let (disk, mut offset) = (&mut self.disk, 0);
         let mut next = || {
             let op = Op::Read { file: file_of(id.last), offset, length: PIECE };
-            let Outcome::Data(data) = run(disk, op).map_err(io::Error::other)? else { return Ok(None) };
+            let Outcome::Data(data) = look(disk, op).map_err(io::Error::other)? else { return Ok(None) };
             offset += data.len() as u64;
             Ok(Some(data).filter(|data| !data.is_empty()))
         };
@@ -237,10 +240,23 @@ impl<D: Disk> Storage<D> {
         Ok(())
     }
 
-    /// Begins to read a part of the log again that was written long ago: the next one with each call.
+    /// Begins to read a part of the log again that was written long ago, and of the newest snapshot: the next one
+    /// with each call.
     pub fn scrub(&mut self) {
         let sealed: Vec<_> = self.wal.sealed().collect();
         self.scrub.step(&mut self.disk, &sealed);
+        self.snapshots.walk(&mut self.disk, SEGMENT_BYTES);
+    }
+
+    /// Begins to read the newest snapshot again, to its end.
+    pub fn doubt_snapshot(&mut self) {
+        self.snapshots.walk(&mut self.disk, u64::MAX);
+    }
+
+    /// A snapshot that was found to be not what was written. A new one that holds as much makes it unneeded.
+    #[must_use]
+    pub fn rotten_snapshot(&self) -> Option<SnapshotId> {
+        self.snapshots.rotten()
     }
 
     /// The end of what was found to be not what was written. A snapshot that holds all up to there makes

@@ -34,7 +34,7 @@ fn nonsense() -> Vec<Message> {
             leadership_transfer: true,
         }),
         Message::PreVoteReply(PreVoteReply { term: Term(1 << 63), asked: Term(1), granted: true }),
-        Message::HeartbeatReply(HeartbeatReply { term: Term(1 << 62), round: u64::MAX }),
+        Message::HeartbeatReply(HeartbeatReply { term: Term(1 << 62), round: u64::MAX, lacks: None }),
         // Entries that do not follow, or are not what they were.
         append(900, at(5, 800), vec![entry(at(6, 700))], 1),
         append(900, at(8, 800), vec![corrupt], 1),

@@ -120,6 +120,7 @@ async fn a_damaged_snapshot_is_passed_over_and_what_is_missing_comes_from_the_le
     content[middle] ^= 1;
     cluster.disk(damaged).overwrite(&file, content);
     cluster.start(damaged, incarnation(damaged));
+    // The leader has nothing to send: it learns from the answers to its heartbeats.
     caught_up(&cluster, damaged).await;
     within(async {
         while cluster.status(damaged).await.disk.state != DiskState::Ok {

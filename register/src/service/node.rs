@@ -61,6 +61,7 @@ impl NodeError {
                 | OpenError::WrongCluster { .. }
                 | OpenError::WrongNode { .. }
                 | OpenError::NewerFormat { .. }
+                | OpenError::ForeignSnapshot { .. }
                 | OpenError::OlderFormat { .. }
                 | OpenError::MissingIdentity { .. } => Exit::WrongDirectory,
                 OpenError::DamagedIdentity { .. }

@@ -159,7 +159,7 @@ fn a_leader_without_a_majority_steps_down_and_one_with_it_does_not() {
     node.lead();
     for _ in 0..10 {
         node.after(50);
-        let alive = HeartbeatReply { term: Term(2), round: 0 };
+        let alive = HeartbeatReply { term: Term(2), round: 0, lacks: None };
         node.hears(N3, Message::HeartbeatReply(alive));
     }
     assert_eq!(node.raft.role(), RoleName::Leader);
@@ -183,7 +183,7 @@ fn a_leader_outlasts_followers_whose_disks_are_slow() {
         node.now = node.now + Duration::from_millis(30);
         let outputs = node.propose(ticket, "x");
         for Heartbeat { term, round, .. } in heartbeats_to(&outputs, N2) {
-            node.hears(N2, Message::HeartbeatReply(HeartbeatReply { term, round }));
+            node.hears(N2, Message::HeartbeatReply(HeartbeatReply { term, round, lacks: None }));
         }
     }
     assert_eq!(node.raft.role(), RoleName::Leader);

@@ -29,7 +29,7 @@ fn absurd_terms_and_indexes_are_not_taken() {
     let messages = [
         vote_request(absurd, id(1, 1)),
         vote_request(u64::MAX, id(1, 1)),
-        Message::HeartbeatReply(HeartbeatReply { term: Term(absurd), round: 0 }),
+        Message::HeartbeatReply(HeartbeatReply { term: Term(absurd), round: 0, lacks: None }),
         Message::AppendEntries(append(absurd, id(1, 1), vec![], 0)),
     ];
     for message in messages {

@@ -140,7 +140,7 @@ impl Solo {
 
     /// Node `from` shows that it is there.
     pub(super) fn beats(&mut self, from: NodeId) -> Vec<Output> {
-        let reply = HeartbeatReply { term: self.raft.term(), round: 0 };
+        let reply = HeartbeatReply { term: self.raft.term(), round: 0, lacks: None };
         self.hears(from, Message::HeartbeatReply(reply))
     }
 

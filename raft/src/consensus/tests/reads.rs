@@ -15,7 +15,7 @@ fn granted(outputs: &[Output]) -> Vec<u64> {
 
 fn confirm(node: &mut Solo, from: NodeId, round: u64) -> Vec<Output> {
     let term = node.raft.term();
-    node.hears(from, Message::HeartbeatReply(HeartbeatReply { term, round }))
+    node.hears(from, Message::HeartbeatReply(HeartbeatReply { term, round, lacks: None }))
 }
 
 /// A leader of three whose no-op is committed.
@@ -102,7 +102,8 @@ fn a_leader_that_steps_down_refuses_its_reads() {
     let mut node = leader();
     read(&mut node, 1);
     read(&mut node, 2);
-    let outputs = node.hears(N3, Message::HeartbeatReply(HeartbeatReply { term: Term(9), round: 1 }));
+    let outputs =
+        node.hears(N3, Message::HeartbeatReply(HeartbeatReply { term: Term(9), round: 1, lacks: None }));
     let reason = Refusal::NotLeader { leader: None };
     for ticket in [1, 2] {
         assert!(outputs.contains(&Output::Refused { ticket: Ticket(ticket), reason }), "{ticket}");
@@ -114,7 +115,7 @@ fn a_leader_that_steps_down_refuses_its_reads() {
 fn a_round_of_an_earlier_term_confirms_nothing() {
     let mut node = leader();
     let round = heartbeats_to(&read(&mut node, 1), N2)[0].round;
-    let stale = HeartbeatReply { term: Term(1), round };
+    let stale = HeartbeatReply { term: Term(1), round, lacks: None };
     assert_eq!(granted(&node.hears(N2, Message::HeartbeatReply(stale))), [0; 0]);
     assert_eq!(granted(&confirm(&mut node, N2, round)), [1]);
 }

@@ -105,6 +105,40 @@ fn what_a_peer_lost_is_sent_again_however_far_it_had_matched() {
     assert_eq!(progress(&node), (6, 7));
 }
 
+/// Without a new entry to send there is no request whose answer could say it.
+#[test]
+fn an_idle_leader_learns_what_a_peer_lost_from_an_answer_to_a_heartbeat() {
+    let mut node = Solo::new(3, 1, &[1, 1, 1, 1]);
+    node.lead_and_commit();
+    let answer = |node: &mut Solo, lacks: Option<u64>| {
+        let reply = HeartbeatReply { term: node.raft.term(), round: 0, lacks: lacks.map(LogIndex) };
+        node.hears(N2, Message::HeartbeatReply(reply))
+    };
+    assert!(appends_to(&answer(&mut node, None), N2).is_empty());
+    assert!(appends_to(&answer(&mut node, Some(7)), N2).is_empty(), "it holds all that there is");
+    let again = appends_to(&answer(&mut node, Some(3)), N2);
+    assert_eq!((again[0].prev_log, again[0].entries.len()), (id(2, 1), 4));
+    assert!(appends_to(&answer(&mut node, Some(3)), N2).is_empty(), "it is on its way");
+    node.acks(N2, LogIndex(6));
+    assert_eq!(progress(&node), (6, 7));
+}
+
+#[test]
+fn a_repairing_node_says_in_every_answer_what_it_lacks() {
+    let mut node = damaged(id(5, 2));
+    let heartbeat = Heartbeat { term: Term(5), round: 0, leader_commit: LogIndex(0) };
+    let answers = |outputs: &[Output]| -> Vec<Option<LogIndex>> {
+        let of = |(_, message): (NodeId, Message)| match message {
+            Message::HeartbeatReply(reply) => Some(reply.lacks),
+            _ => None,
+        };
+        sends(outputs).into_iter().filter_map(of).collect()
+    };
+    let outputs = node.hears(N2, Message::Heartbeat(heartbeat));
+    let durable = node.persisted(&outputs);
+    assert_eq!([answers(&outputs), answers(&durable)].concat(), [Some(LogIndex(3))]);
+}
+
 #[test]
 fn only_repairing_lowers_a_match() {
     let mut node = Solo::new(3, 1, &[1, 1, 1, 1]);

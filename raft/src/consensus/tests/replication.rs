@@ -102,7 +102,7 @@ fn a_silent_peer_gets_heartbeats_only_until_it_answers() {
     node.persisted(&proposed);
     let alive = |node: &mut Solo, from| {
         let term = node.raft.term();
-        node.hears(from, Message::HeartbeatReply(HeartbeatReply { term, round: 0 }))
+        node.hears(from, Message::HeartbeatReply(HeartbeatReply { term, round: 0, lacks: None }))
     };
     let mut appends = 0;
     for _ in 0..20 {

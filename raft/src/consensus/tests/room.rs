@@ -70,7 +70,7 @@ fn without_room_entries_wait_and_heartbeats_are_answered() {
     assert_eq!(sends(&node.appended(N2, known)).len(), 1, "what is there already needs no room");
     assert_eq!(node.raft.commit_index(), LogIndex(2));
     let heartbeat = Heartbeat { term: Term(2), round: 7, leader_commit: LogIndex(2) };
-    let reply = HeartbeatReply { term: Term(2), round: 7 };
+    let reply = HeartbeatReply { term: Term(2), round: 7, lacks: None };
     let beaten = node.hears(N2, Message::Heartbeat(heartbeat));
     assert_eq!(sends(&beaten), [(N2, Message::HeartbeatReply(reply))]);
     node.step(Input::Room(Room::Ample));

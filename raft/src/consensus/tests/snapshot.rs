@@ -68,6 +68,28 @@ fn pieces_are_taken_in_order_and_answered_once_written() {
     assert_eq!(written(&node.hears(N2, piece(2, last, 40, 60))), [(40, 60)]);
 }
 
+/// A leader that hears nothing probes, and sends another window from where the answer says.
+#[test]
+fn what_waits_for_a_slow_disk_is_bounded() {
+    let mut node = node(&[]);
+    let (snapshot, _) = snapshot(id(9, 2), 64 << 20);
+    let data = Bytes::from(vec![1; 1 << 20]);
+    let piece = |offset: u64| {
+        Message::InstallSnapshot(InstallSnapshot { term: Term(2), snapshot, offset, data: data.clone() })
+    };
+    let window = Config::lan().snapshot_window_bytes as u64;
+    let mut there = 0;
+    for _ in 0..64 {
+        let outputs = node.hears(N2, piece(there));
+        there += written(&outputs).iter().map(|(_, length)| *length as u64).sum::<u64>();
+        assert_eq!(outcomes(&outputs), if written(&outputs).is_empty() { next(there) } else { vec![] });
+    }
+    assert_eq!(there, 4 * window);
+    assert_eq!(written(&node.hears(N2, piece(there))), []);
+    node.step(Input::SnapshotWritten { snapshot, end: 1 << 20 });
+    assert_eq!(written(&node.hears(N2, piece(there))), [(there, 1 << 20)], "it goes on with the disk");
+}
+
 #[test]
 fn only_what_was_taken_of_this_file_is_answered() {
     let mut node = node(&[]);

@@ -77,7 +77,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
                 self.outside.now(),
                 raft,
                 self.outside.storage.stats(),
-                self.outside.storage.rotten().is_some(),
+                self.outside.storage.rotten().is_some() || self.snapshot_is_rotten(),
             ),
             counters: Counters {
                 applied: self.server.last_applied().0,

@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::super::disk::DiskState;
 use super::*;
 use crate::bootstrap::first_state;
 use crate::consensus::config::Config;
-use crate::consensus::message::HeartbeatReply;
-use crate::consensus::types::{BootId, ClusterId, Incarnation, Membership, Term, Timestamp};
+use crate::consensus::entry::Chain;
+use crate::consensus::message::{HeartbeatReply, InstallSnapshot};
+use crate::consensus::snapshot::{Base, SnapshotMeta};
+use crate::consensus::types::{BootId, ClusterId, Incarnation, LogId, LogIndex, Membership, Term, Timestamp};
 use crate::consensus::{Raft, Start};
+use crate::session::Sessions;
 use crate::state_machine::testing::Echo;
 use crate::storage::MemoryDisk;
+use crate::storage::disk::{Op, Outcome};
 use crate::storage::memory::Fault;
+use crate::storage::snapshot::{body, file_of};
 use crate::transport::{InProcess, InProcessTransport, Inbox};
 
 /// Small, so that a few entries fill several.
@@ -62,7 +68,7 @@ fn on(
 #[test]
 fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     let (answer, _answered) = oneshot::channel();
-    let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0 });
+    let message = Message::HeartbeatReply(HeartbeatReply { term: Term(1), round: 0, lacks: None });
     let stranger = Received { from: NodeId(9), incarnation: Incarnation(9), message };
     for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
         let (mut node, _) = late(2);
@@ -79,13 +85,57 @@ async fn a_turn_takes_no_more_than_it_applies() {
         node.turn().await.unwrap();
     }
     for _ in 0..20_000 {
-        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
-        queue.send(Request::Propose { tag: None, command: "x".into(), accepted, outcome }).unwrap();
+        propose(&queue, 1);
     }
     node.outside.queued = Arc::new(usize::MAX.into());
     while !node.outside.requests.is_empty() {
         node.turn().await.unwrap();
         assert_eq!(node.server.last_applied(), node.server.raft().commit_index());
+    }
+}
+
+fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
+    let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
+    queue.send(Request::Propose { tag: None, command: vec![7; bytes].into(), accepted, outcome }).unwrap();
+}
+
+/// The write that waits takes the room that returns: that there is more shows all the same.
+#[tokio::test]
+async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
+    let disk = MemoryDisk::new();
+    disk.prepare();
+    let (mut node, queue) = on(disk.clone(), 1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
+    while node.status().disk.state != DiskState::Full {
+        // So many that the next one has no place in the same segment.
+        propose(&queue, 1900);
+        node.turn().await.unwrap();
+    }
+    assert!(matches!(node.outside.storage.flush(), Err(StorageError::NoRoom)), "one waits");
+    for _ in 0..3 {
+        node.disk.retry_at = Some(node.outside.now());
+        node.turn().await.unwrap();
+        assert_eq!(node.status().disk.state, DiskState::Full);
+    }
+    disk.fault(Fault::Capacity(1 << 20));
+    for _ in 0..1000 {
+        if node.status().disk.state == DiskState::Ok {
+            break;
+        }
+        node.disk.retry_at = Some(node.outside.now());
+        node.turn().await.unwrap();
+    }
+    assert_eq!((node.status().disk.state, node.disk.retry_at), (DiskState::Ok, None));
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    let before = node.server.last_applied();
+    propose(&queue, 1900);
+    while node.server.last_applied() == before {
+        node.turn().await.unwrap();
     }
 }
 
@@ -98,9 +148,7 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
         node.turn().await.unwrap();
     }
     for _ in 0..20 {
-        let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
-        let command = vec![7; 1000].into();
-        queue.send(Request::Propose { tag: None, command, accepted, outcome }).unwrap();
+        propose(&queue, 1000);
         node.turn().await.unwrap();
     }
     disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });
@@ -119,4 +167,72 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
         }
     }
     panic!("nothing took its place");
+}
+
+/// The pieces of a leader's snapshot that ends at `index`.
+fn leaders(index: u64) -> Message {
+    let base = Base { id: LogId { term: Term(2), index: LogIndex(index) }, chain: Chain(index) };
+    let voters = (1..=3).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
+    let meta = SnapshotMeta { base, membership: Membership { voters } };
+    let (mut data, sessions) = (Vec::new(), Sessions::default().encode());
+    let cluster = ClusterId::new("test").unwrap();
+    let snapshot = body::write(&cluster, meta, &sessions, &Bytes::from_static(b"state"), |block| {
+        data.extend_from_slice(&block);
+        Ok(())
+    });
+    let (snapshot, data) = (snapshot.unwrap(), Bytes::from(data));
+    Message::InstallSnapshot(InstallSnapshot { term: Term(2), snapshot, offset: 0, data })
+}
+
+#[tokio::test]
+async fn of_a_leaders_snapshots_two_stay() {
+    let disk = MemoryDisk::new();
+    let (mut node, _queue) = on(disk.clone(), 3);
+    for index in (10..=50).step_by(10) {
+        let message = leaders(index);
+        node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
+            .unwrap();
+        while node.server.last_applied() != LogIndex(index) {
+            node.act().unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        node.act().unwrap();
+    }
+    let mut disk = disk;
+    disk.submit(Op::List { dir: "snapshots".to_owned() });
+    let listed = disk.wait().unwrap().result;
+    let Ok(Outcome::Names(names)) = listed else { panic!("{listed:?}") };
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[0].contains("0040-") && names[1].contains("0050-"), "{names:?}");
+}
+
+/// Of what the log no longer holds nothing else is left, and it is what peers would be sent.
+#[tokio::test]
+async fn a_snapshot_that_rotted_is_found_and_taken_again() {
+    let disk = MemoryDisk::new();
+    let (mut node, _queue) = on(disk.clone(), 1);
+    while node.server.raft().role() != RoleName::Leader {
+        node.turn().await.unwrap();
+    }
+    node.server.want_snapshot();
+    while node.server.raft().snapshot().is_none() {
+        node.act().unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let file = file_of(node.server.raft().snapshot().unwrap().last);
+    let good = disk.content(&file).unwrap();
+    node.disk.scrub_at = node.outside.now();
+    node.act().unwrap();
+    node.act().unwrap();
+    assert_eq!(node.status().disk.state, DiskState::Ok);
+    disk.fault(Fault::Rot { file: file.clone(), offset: 90, bit: 1 });
+    node.outside.storage.doubt_snapshot();
+    node.outside.storage.pump().unwrap();
+    assert_eq!(node.status().disk.state, DiskState::Rotten);
+    // Nothing came since; it is taken of the same state.
+    while node.status().disk.state != DiskState::Ok {
+        node.act().unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(disk.content(&file), Some(good));
 }

@@ -19,6 +19,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             Some(Ok(installed)) => {
                 tracing::info!(last = %installed.id.last, "a snapshot from the leader takes the log's place");
                 self.server.install(now, installed)?;
+                self.prune_snapshots();
             }
             Some(Err((snapshot, why))) => {
                 tracing::error!(last = %snapshot.last, why, "a snapshot from the leader cannot be restored");
@@ -33,10 +34,9 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         let input = match event {
             SnapshotEvent::Stored { id, meta } => {
                 tracing::info!(last = %id.last, bytes = id.length, "snapshot stored");
-                let sending = self.server.raft().progress().filter_map(|(_, peer)| peer.sending.as_ref());
-                let in_use: Vec<_> = sending.map(Transfer::snapshot).collect();
-                self.outside.storage.prune_snapshots(&in_use);
-                Input::SnapshotStored { id, meta }
+                self.server.step(now, Input::SnapshotStored { id, meta })?;
+                self.prune_snapshots();
+                return Ok(());
             }
             SnapshotEvent::Failed(why) => {
                 tracing::warn!(why, "no snapshot could be stored");
@@ -63,6 +63,15 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         Ok(self.server.step(now, input)?)
     }
 
+    /// What is sent, what a state is built from, and what the log begins behind, is in use.
+    fn prune_snapshots(&mut self) {
+        let raft = self.server.raft();
+        let sending = raft.progress().filter_map(|(_, peer)| peer.sending.as_ref());
+        let in_use = sending.map(Transfer::snapshot).chain(raft.snapshot()).chain(self.snapshots.restoring());
+        let in_use: Vec<_> = in_use.collect();
+        self.outside.storage.prune_snapshots(&in_use);
+    }
+
     /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
     pub(super) fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
         if self.disk.retry_at.is_some_and(|at| at <= now) {
@@ -82,8 +91,16 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         Ok(())
     }
 
-    /// Reads a part of the log again from time to time. What is rotten in it goes with the next snapshot.
+    /// Reads a part of the log, and of the newest snapshot, again from time to time. What is rotten goes with the
+    /// next snapshot.
     pub(super) fn scrub(&mut self, now: Timestamp) {
+        let doubts = self.server.raft().snapshot_doubts();
+        if std::mem::replace(&mut self.disk.doubts, doubts) != doubts {
+            self.outside.storage.doubt_snapshot();
+        }
+        if self.snapshot_is_rotten() {
+            self.server.want_snapshot_again();
+        }
         if now < self.disk.scrub_at {
             return;
         }
@@ -93,5 +110,11 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             self.server.want_snapshot();
         }
         self.outside.storage.scrub();
+    }
+
+    /// Whether what stands for the beginning of the log is no more what was written.
+    pub(super) fn snapshot_is_rotten(&self) -> bool {
+        let rotten = self.outside.storage.rotten_snapshot();
+        rotten.is_some() && rotten == self.server.raft().snapshot()
     }
 }

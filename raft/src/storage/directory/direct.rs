@@ -57,7 +57,8 @@ impl Direct {
         Ok(!self.unsupported)
     }
 
-    /// Reads from the medium; what the cache holds stays there. None where there is no such way.
+    /// Reads from the medium, or from a cache where the file system goes through it even so. None where there is no
+    /// such way.
     pub(super) fn read(&mut self, path: &Path, offset: u64, length: u64) -> io::Result<Option<Bytes>> {
         if self.unsupported || !offset.is_multiple_of(ALIGNMENT as u64) {
             return Ok(None);
@@ -69,16 +70,9 @@ impl Direct {
         let there = usize::try_from(there).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut data = vec![0; there.next_multiple_of(ALIGNMENT) + ALIGNMENT];
         let start = data.as_ptr().align_offset(ALIGNMENT);
-        let mut filled = 0;
-        while filled < there {
-            let part = start + filled..start + there.next_multiple_of(ALIGNMENT);
-            match file.read_at(&mut data[part], offset + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read.min(there - filled),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return self.supported(Err(error)),
-            }
-        }
+        let aligned = &mut data[start..start + there.next_multiple_of(ALIGNMENT)];
+        let filled = fill(aligned, there, |into, at| file.read_at(into, offset + at));
+        let Some(Some(filled)) = self.supported(filled)? else { return Ok(None) };
         Ok(Some(Bytes::from(data).slice(start..start + filled)))
     }
 
@@ -99,6 +93,28 @@ impl Direct {
     }
 }
 
+/// Fills so many bytes of `data`, fewer where the file ends. None where a read stopped within a block: from there
+/// nothing can be read in this way.
+fn fill(
+    data: &mut [u8],
+    there: usize,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<Option<usize>> {
+    let mut filled = 0;
+    while filled < there {
+        match read(&mut data[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read.min(there - filled),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        if filled < there && !filled.is_multiple_of(ALIGNMENT) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(filled))
+}
+
 fn direct(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     options.custom_flags(OFlags::DIRECT.bits().cast_signed())
 }
@@ -108,4 +124,26 @@ fn aligned(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
     buffer.resize(BUFFER + ALIGNMENT, 0);
     let start = buffer.as_ptr().align_offset(ALIGNMENT);
     &mut buffer[start..start + length]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_that_stops_within_a_block_is_left_to_another_way() {
+        let filled = |parts: &[usize], there| {
+            let mut parts = parts.iter();
+            let mut data = vec![0; 3 * ALIGNMENT];
+            fill(&mut data, there, |into, at| {
+                // As a kernel does.
+                assert!(at.is_multiple_of(ALIGNMENT as u64), "EINVAL, and no other read goes past the cache");
+                Ok(parts.next().map_or(0, |part| into.len().min(*part)))
+            })
+            .unwrap()
+        };
+        assert_eq!(filled(&[4096, 8192], 9000), Some(9000));
+        assert_eq!(filled(&[4096], 9000), Some(4096), "the file has become shorter");
+        assert_eq!(filled(&[4096, 100, 9000], 9000), None);
+    }
 }

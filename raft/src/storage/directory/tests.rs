@@ -120,3 +120,37 @@ fn after_a_failed_write_nothing_succeeds_and_after_a_failed_read_all_does() {
     assert_eq!(read_all(&mut disk, "other"), Err(error));
     assert!(!dir.path().join("other").exists());
 }
+
+/// Whether the page at an offset of a file is in the cache; none where the file system does not say.
+fn cached(path: &std::path::Path, offset: u64) -> Option<bool> {
+    let (file, mut byte) = (fs::File::open(path).unwrap(), [0]);
+    let into = &mut [io::IoSliceMut::new(&mut byte)];
+    match rustix::io::preadv2(&file, into, offset, rustix::io::ReadWriteFlags::NOWAIT) {
+        Ok(_) => Some(true),
+        Err(rustix::io::Errno::AGAIN) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Some file systems read through the cache whatever they are asked for.
+#[test]
+fn what_is_read_back_comes_from_no_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    run(&mut disk, write("f", 0, &[7; 40_000])).unwrap();
+    let path = dir.path().join("f");
+    forget(&path, 0, u64::MAX).unwrap();
+    if cached(&path, 8192) != Some(false) {
+        eprintln!("this file system does not say what its cache holds: skipped");
+        return;
+    }
+    for (offset, length) in [(0, u64::MAX), (4096, 20_000), (5000, 20_000)] {
+        read_all(&mut disk, "f").unwrap();
+        assert_eq!(cached(&path, 8192), Some(true));
+        let op = Op::ReadBack { file: "f".to_owned(), offset, length };
+        run(&mut disk, op).unwrap();
+        // Where there is no other way than through the cache, it holds what came from the medium.
+        let direct = offset.is_multiple_of(4096);
+        assert_eq!(cached(&path, 8192), Some(!direct), "{offset}");
+    }
+}

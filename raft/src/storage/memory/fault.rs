@@ -7,6 +7,13 @@ pub enum Fault {
     Sync(u64, SyncFailure),
     /// The next so many reads fail; then all is well.
     Reads(u64),
+    /// The sector there cannot be read before something is written to it.
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+    },
     /// One bit of a file changes, on the disk and in the cache.
     Rot {
         /// The file.

@@ -13,6 +13,8 @@ pub(super) struct File {
     pub(super) disk: Vec<u8>,
     /// Sectors whose cache is not on the disk.
     pub(super) dirty: BTreeSet<usize>,
+    /// Sectors that cannot be read.
+    pub(super) bad: BTreeSet<usize>,
 }
 
 impl File {
@@ -27,8 +29,20 @@ impl File {
         self.extend(end);
         self.cache[offset..end].copy_from_slice(data);
         if !data.is_empty() {
-            self.dirty.extend(offset / SECTOR..=(end - 1) / SECTOR);
+            let written = offset / SECTOR..=(end - 1) / SECTOR;
+            self.bad.retain(|sector| !written.contains(sector));
+            self.dirty.extend(written);
         }
+    }
+
+    /// Whether all of this part that is there can be read.
+    pub(super) fn is_readable(&self, offset: u64, length: u64) -> bool {
+        let end = offset.saturating_add(length).min(self.cache.len() as u64);
+        let touched = |sector: &usize| {
+            let start = (sector * SECTOR) as u64;
+            start < end && offset < start + SECTOR as u64
+        };
+        offset >= end || !self.bad.iter().any(touched)
     }
 
     /// What is read where the cache holds only what is still to be written.

@@ -67,11 +67,11 @@ impl Image {
             },
             Op::List { dir } => return self.list(dir).map(Outcome::Names),
             Op::Read { file, offset, length } => {
-                let content = &self.readable(file)?.cache;
+                let content = &self.readable(file, *offset, *length)?.cache;
                 return Ok(Outcome::Data(part(content, *offset, *length)));
             }
             Op::ReadBack { file, offset, length } => {
-                let content = self.readable(file)?.on_disk();
+                let content = self.readable(file, *offset, *length)?.on_disk();
                 return Ok(Outcome::Data(part(&content, *offset, *length)));
             }
             Op::Write { file, offset, data } | Op::WriteOnce { file, offset, data } => {
@@ -114,6 +114,11 @@ impl Image {
         match fault {
             Fault::Sync(number, failure) => _ = self.sync_failures.insert(number, failure),
             Fault::Reads(count) => self.failing_reads = count,
+            Fault::Unreadable { file, offset } => {
+                let Ok(at) = self.file(&file) else { return };
+                let sector = usize::try_from(offset).unwrap_or(usize::MAX) / SECTOR;
+                self.files[at].bad.insert(sector);
+            }
             Fault::LostWrite => self.lost = true,
             Fault::MisdirectedWrite { file, offset } => self.misdirected = Some((file, offset)),
             Fault::Capacity(bytes) => self.capacity = Some(bytes),
@@ -128,10 +133,11 @@ impl Image {
         }
     }
 
-    fn readable(&mut self, file: &str) -> io::Result<&File> {
+    fn readable(&mut self, file: &str, offset: u64, length: u64) -> io::Result<&File> {
         let at = self.file(file)?;
-        if self.failing_reads > 0 {
-            self.failing_reads -= 1;
+        let whim = self.failing_reads > 0;
+        self.failing_reads -= u64::from(whim);
+        if whim || !self.files[at].is_readable(offset, length) {
             return Err(io::Error::other("a sector cannot be read"));
         }
         Ok(&self.files[at])
@@ -258,7 +264,7 @@ impl Image {
 
     pub(super) fn replace(&mut self, file: &str, data: Vec<u8>) {
         if let Ok(at) = self.file(file) {
-            self.files[at] = File { cache: data.clone(), disk: data, dirty: BTreeSet::new() };
+            self.files[at] = File { cache: data.clone(), disk: data, ..File::default() };
         }
     }
 

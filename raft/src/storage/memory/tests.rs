@@ -109,8 +109,27 @@ fn writes_can_be_lost_or_go_astray_and_bits_can_rot() {
     disk.fault(Fault::Rot { file: "f".to_owned(), offset: 1, bit: 0 });
     assert_eq!((content(&disk, "f"), read_back(&disk, "f")), (Some("NDW".into()), "omd".into()));
     disk.fault(Fault::Reads(1));
-    assert!(read_all(&mut disk.clone(), "f").is_err());
+    assert!(run(&mut disk, Op::Read { file: "f".to_owned(), offset: 0, length: 1 }).is_err());
     assert!(content(&disk, "f").is_some());
+}
+
+#[test]
+fn a_sector_cannot_be_read_before_it_is_written_again() {
+    let disk = with_a_file();
+    let mut handle = disk.clone();
+    run(&mut handle, write("f", 0, &[7; 1024])).unwrap();
+    disk.fault(Fault::Unreadable { file: "f".to_owned(), offset: 600 });
+    let mut read = |offset| {
+        let op = |length| Op::Read { file: "f".to_owned(), offset, length };
+        [run(&mut handle, op(1)).is_ok(), run(&mut handle, op(400)).is_ok()]
+    };
+    assert_eq!(
+        [read(0), read(112), read(113), read(512)],
+        [[true, true], [true, true], [true, false], [false; 2]]
+    );
+    assert_eq!(read(1024), [true; 2], "behind the end there is nothing to read");
+    run(&mut disk.clone(), write("f", 512, b"new")).unwrap();
+    assert_eq!(read(512), [true; 2]);
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Wrong directories, damage, and what is cut off.
 
+use bytes::Bytes;
+
+use super::super::inspect::inspect;
 use super::super::record::BATCH_HEADER;
+use super::super::snapshot::{self, body};
 use super::super::testing::{
     SEGMENT, SEGMENT_BYTES, after, cluster, commit, copy, entry, linked, open, persist, vote,
 };
 use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
+use crate::consensus::entry::Chain;
+use crate::consensus::snapshot::SnapshotMeta;
 use crate::consensus::types::{ClusterId, Incarnation, NodeId};
 
 /// A small log and what it held after each of its writes.
@@ -215,6 +221,60 @@ fn a_newer_format_is_told_from_damage() {
     sample.memory.overwrite(SEGMENT, newer);
     let error = open(sample.memory.clone()).unwrap_err();
     assert!(matches!(error, OpenError::NewerFormat { found: 3, .. }), "{error}");
+}
+
+/// The file of a snapshot, with another number for its format, and what is left of an unfinished one.
+fn with_snapshot(of: &ClusterId, format: u32, intact: bool) -> (MemoryDisk, String) {
+    let sample = sample(false);
+    let base = Base { id: sample.states[5].entries[1].id, chain: Chain(1) };
+    let (meta, mut file) = (SnapshotMeta { base, membership: Membership::default() }, Vec::new());
+    body::write(of, meta, b"", &Bytes::from_static(b"state"), |block| {
+        file.extend_from_slice(&block);
+        Ok(())
+    })
+    .unwrap();
+    file[8..12].copy_from_slice(&format.to_le_bytes());
+    let end = 20 + usize::from(file[16]);
+    let crc = crc32c::crc32c(&file[..end]) ^ u32::from(!intact);
+    file[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    let name = snapshot::file_of(base.id);
+    for (file, data) in [(name.clone(), file), ("snapshots/own-1.part".to_owned(), vec![1; 9])] {
+        let data = Bytes::from(data);
+        run(&mut sample.memory.clone(), Op::WriteSync { file, offset: 0, data }).unwrap();
+    }
+    run(&mut sample.memory.clone(), Op::SyncDir { dir: "snapshots".to_owned() }).unwrap();
+    (sample.memory, name)
+}
+
+#[test]
+fn a_snapshot_of_a_newer_format_or_another_cluster_is_refused_and_nothing_touched() {
+    for other in [false, true] {
+        let of = if other { ClusterId::new("south").unwrap() } else { cluster() };
+        let (memory, name) = with_snapshot(&of, if other { 1 } else { 2 }, true);
+        let before = [&name, SEGMENT, "snapshots/own-1.part"].map(|file| memory.content(file));
+        assert!(before.iter().all(Option::is_some));
+        let errors = [open(memory.clone()).unwrap_err(), inspect(&mut memory.clone()).unwrap_err()];
+        for error in errors {
+            let newer = matches!(error, OpenError::NewerFormat { found: 2, known: 1, .. });
+            let foreign = matches!(&error, OpenError::ForeignSnapshot { file, .. } if *file == name);
+            assert_eq!((newer, foreign), (!other, other), "{error}");
+        }
+        assert_eq!([&name, SEGMENT, "snapshots/own-1.part"].map(|file| memory.content(file)), before);
+    }
+    let (memory, _) = with_snapshot(&cluster(), 2, false);
+    assert!(open(memory.clone()).is_ok(), "a flipped number is no format");
+    assert_eq!(memory.content("snapshots/own-1.part"), None);
+}
+
+/// What is in the way of one thing is found before another is tidied up.
+#[test]
+fn where_the_log_is_of_a_newer_format_no_snapshot_is_touched() {
+    let (memory, _) = with_snapshot(&cluster(), 2, false);
+    let mut newer = vec![0; memory.content(SEGMENT).unwrap().len()];
+    newer[..12].copy_from_slice(&[&b"raft-wal"[..], &3_u32.to_le_bytes()].concat());
+    memory.overwrite(SEGMENT, newer);
+    assert!(matches!(open(memory.clone()), Err(OpenError::NewerFormat { .. })));
+    assert!(memory.content("snapshots/own-1.part").is_some());
 }
 
 #[test]

@@ -8,17 +8,19 @@ use super::decoder::Decoder;
 use super::format::Encoder;
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
+use crate::session::MAX_ENCODED;
 use crate::state_machine::Snapshot;
 
 /// Bytes handed over at once.
 const BLOCK: usize = 1 << 20;
-/// Bytes of encoded sessions, at most: what the limits on sessions and their replies allow is far less.
+/// Bytes of encoded sessions, at most.
 const SESSIONS: u64 = 1 << 30;
+const _: () = assert!(MAX_ENCODED <= SESSIONS, "what sessions keep must be read again");
 
 /// Writes a whole snapshot as blocks of its file, each handed to `sink`.
 ///
 /// # Errors
-/// Those of the state machine's own writing, and of `sink`.
+/// Sessions that would not be read again; those of the state machine's own writing, and of `sink`.
 pub fn write(
     cluster: &ClusterId,
     meta: SnapshotMeta,
@@ -26,6 +28,12 @@ pub fn write(
     view: &impl Snapshot,
     sink: impl FnMut(Bytes) -> io::Result<()>,
 ) -> io::Result<SnapshotId> {
+    if sessions.len() as u64 > SESSIONS {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the sessions are too long to be read again",
+        ));
+    }
     let mut block = Vec::with_capacity(BLOCK);
     let encoder = Encoder::new(cluster, meta, &mut block);
     let mut body = Body { encoder, block, sink };
@@ -67,8 +75,9 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Body<F> {
 }
 
 /// The body of a snapshot whose file comes in pieces; everything is checked once more before it is handed on.
+/// The first error is the last word: each later read fails as well.
 pub struct Reader<F> {
-    decoder: Option<Decoder>,
+    state: State,
     body: Vec<u8>,
     /// Handed on.
     taken: usize,
@@ -77,10 +86,18 @@ pub struct Reader<F> {
     next: F,
 }
 
+enum State {
+    Reading(Box<Decoder>),
+    /// To its end, and all of it intact.
+    Whole,
+    Failed(io::ErrorKind, String),
+}
+
 impl<F: FnMut() -> io::Result<Option<Bytes>>> Reader<F> {
     /// `next` gives the next piece of the file, none at its end.
     pub fn new(cluster: &ClusterId, next: F) -> Reader<F> {
-        Reader { decoder: Some(Decoder::new(cluster)), body: Vec::new(), taken: 0, intact: 0, next }
+        let state = State::Reading(Box::new(Decoder::new(cluster)));
+        Reader { state, body: Vec::new(), taken: 0, intact: 0, next }
     }
 
     /// The encoded sessions, with which the body begins.
@@ -100,23 +117,57 @@ impl<F: FnMut() -> io::Result<Option<Bytes>>> Reader<F> {
             Err(io::Error::new(io::ErrorKind::InvalidData, "the sessions are longer than what is there"))
         }
     }
+
+    /// Reads to the end, where the whole is checked.
+    ///
+    /// # Errors
+    /// Any part of the file is damaged or missing, whether it was read before or not.
+    pub fn finish(&mut self) -> io::Result<()> {
+        loop {
+            self.taken = self.intact;
+            match &self.state {
+                State::Reading(_) => self.advance()?,
+                State::Whole => return Ok(()),
+                State::Failed(kind, why) => return Err(io::Error::new(*kind, why.clone())),
+            }
+        }
+    }
+
+    /// Takes the next piece, once all of the last was handed on.
+    fn advance(&mut self) -> io::Result<()> {
+        let advanced = self.take_piece();
+        if let Err(error) = &advanced
+            && !crate::seeded_bug!("snapshot-read-on-after-damage")
+        {
+            self.body.clear();
+            (self.taken, self.intact) = (0, 0);
+            self.state = State::Failed(error.kind(), error.to_string());
+        }
+        advanced
+    }
+
+    fn take_piece(&mut self) -> io::Result<()> {
+        let bad = |bad: super::BadSnapshot| io::Error::new(io::ErrorKind::InvalidData, bad);
+        self.body.drain(..self.taken);
+        (self.taken, self.intact) = (0, 0);
+        let piece = (self.next)()?;
+        if let (State::Reading(decoder), Some(piece)) = (&mut self.state, &piece) {
+            decoder.push(piece, &mut self.body).map_err(bad)?;
+            self.intact = self.body.len() - decoder.unproven();
+        } else if let State::Reading(decoder) = std::mem::replace(&mut self.state, State::Whole) {
+            decoder.finish().map_err(bad)?;
+        }
+        Ok(())
+    }
 }
 
 impl<F: FnMut() -> io::Result<Option<Bytes>>> Read for Reader<F> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.taken == self.intact {
-            let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let bad = |bad: super::BadSnapshot| io::Error::new(io::ErrorKind::InvalidData, bad);
-            self.body.drain(..self.taken);
-            (self.taken, self.intact) = (0, 0);
-            match (self.next)()? {
-                Some(piece) => {
-                    decoder.push(&piece, &mut self.body).map_err(bad)?;
-                    self.intact = self.body.len() - decoder.unproven();
-                }
-                None => {
-                    self.decoder.take().map(Decoder::finish).transpose().map_err(bad)?;
-                }
+            match &self.state {
+                State::Reading(_) => self.advance()?,
+                State::Whole => return Ok(0),
+                State::Failed(kind, why) => return Err(io::Error::new(*kind, why.clone())),
             }
         }
         let part = &self.body[self.taken..self.intact];
@@ -149,34 +200,67 @@ mod tests {
         assert_eq!(rest, state);
     }
 
-    #[test]
-    fn of_a_damaged_chunk_nothing_is_handed_on() {
+    /// The file of a state, its sessions empty.
+    fn written(state: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
-        write(&cluster(), meta(5), b"", &Bytes::from(vec![3; 150 << 10]), |block| {
+        write(&cluster(), meta(5), b"", &Bytes::copy_from_slice(state), |block| {
             file.extend_from_slice(&block);
             Ok(())
         })
         .unwrap();
+        file
+    }
+
+    /// Read on after the damage, these bytes make a chunk of 256 bytes, again and again.
+    #[test]
+    fn of_a_damaged_chunk_nothing_is_handed_on() {
+        let mut file = written(&[0, 1, 0, 0].repeat(40 << 10));
         // In the second chunk of 64 KiB, near its end.
         file[120 << 10] ^= 1;
-        let mut pieces = file.chunks(1000);
-        let mut reader = Reader::new(&cluster(), || Ok(pieces.next().map(Bytes::copy_from_slice)));
-        reader.sessions().unwrap();
-        let mut body = Vec::new();
-        reader.read_to_end(&mut body).unwrap_err();
-        assert_eq!(body.len(), 64 << 10);
-        reader.read_to_end(&mut body).unwrap_err();
-        assert_eq!(body.len(), 64 << 10);
+        for size in [1000, 4096, 100 << 10, 1 << 20] {
+            let mut pieces = file.chunks(size);
+            let mut reader = Reader::new(&cluster(), || Ok(pieces.next().map(Bytes::copy_from_slice)));
+            let mut body = Vec::new();
+            reader.read_to_end(&mut body).unwrap_err();
+            let intact = body.len();
+            // The length of the sessions is a chunk of its own.
+            assert!([0, 8 + (64 << 10)].contains(&intact), "{size}: {intact}");
+            for _ in 0..3 {
+                reader.read_to_end(&mut body).unwrap_err();
+            }
+            assert_eq!(body.len(), intact, "{size}");
+            io::copy(&mut reader, &mut io::sink()).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn after_an_error_there_is_no_clean_end() {
+        let file = written(b"state");
+        let cut = Bytes::from(file).slice(..60);
+        let mut pieces = vec![Ok(Some(cut.clone())), Ok(None)].into_iter();
+        let mut ended = Reader::new(&cluster(), || pieces.next().unwrap_or(Ok(None)));
+        ended.read_to_end(&mut Vec::new()).unwrap_err();
+        io::copy(&mut ended, &mut io::sink()).unwrap_err();
+        let mut pieces = vec![Ok(Some(cut)), Err(io::Error::other("a bad sector"))].into_iter();
+        let mut failed = Reader::new(&cluster(), || pieces.next().unwrap_or(Ok(None)));
+        failed.read_to_end(&mut Vec::new()).unwrap_err();
+        io::copy(&mut failed, &mut io::sink()).unwrap_err();
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let sessions = vec![0; usize::try_from(SESSIONS).unwrap() + 1];
+        let mut blocks = 0;
+        let written = write(&cluster(), meta(5), &sessions, &Bytes::new(), |_| {
+            blocks += 1;
+            Err(io::Error::other("that was not refused"))
+        });
+        assert_eq!((written.unwrap_err().kind(), blocks), (io::ErrorKind::InvalidInput, 0));
     }
 
     #[test]
     fn a_cut_file_is_an_error_and_so_is_an_absurd_length() {
-        let mut file = Vec::new();
-        write(&cluster(), meta(5), b"", &Bytes::from_static(b"x"), |block| {
-            file.extend_from_slice(&block);
-            Ok(())
-        })
-        .unwrap();
+        let mut file = written(b"x");
         file.truncate(file.len() - 1);
         let mut pieces = vec![Bytes::from(file)].into_iter();
         let mut reader = Reader::new(&cluster(), || Ok(pieces.next()));

@@ -2,7 +2,8 @@
 
 use bytes::Buf;
 
-use super::format::{BadSnapshot, CHUNK, CHUNK_HEAD, END, FIELD, FORMAT, HEAD, MAGIC, META, chunk_seed};
+use super::foreign::Header;
+use super::format::{BadSnapshot, CHUNK, CHUNK_HEAD, END, FIELD, FORMAT, HEAD, META, chunk_seed};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
 
@@ -146,21 +147,16 @@ impl Decoder {
     }
 
     fn take_header(&mut self, record: &[u8]) -> Result<(), BadSnapshot> {
-        let (covered, mut crc) = record.split_at(record.len() - 4);
-        let crc = crc.get_u32_le();
-        if !covered.starts_with(MAGIC) || crc32c::crc32c(covered) != crc {
-            return Err(self.bad("its header is not what was written"));
-        }
-        let mut fields = &covered[MAGIC.len()..];
-        if fields.get_u32_le() != FORMAT {
+        let header = Header::read(record).ok_or_else(|| self.bad("its header is not what was written"))?;
+        if header.format != FORMAT {
             return Err(self.bad("this version of the software does not know its format"));
         }
-        if fields.get_u32_le() != self.cluster_crc {
+        if header.cluster_crc != self.cluster_crc {
             return Err(self.bad("it belongs to another cluster"));
         }
-        let meta: Option<SnapshotMeta> = postcard::from_bytes(&covered[HEAD..]).ok();
+        let meta: Option<SnapshotMeta> = postcard::from_bytes(&record[HEAD..record.len() - FIELD]).ok();
         let meta = meta.ok_or_else(|| self.bad("its header makes no sense"))?;
-        self.meta = Some((meta, crc));
+        self.meta = Some((meta, header.crc));
         self.offset += record.len() as u64;
         Ok(())
     }

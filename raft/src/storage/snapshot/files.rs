@@ -3,11 +3,13 @@
 use bytes::Bytes;
 
 use super::decoder::Decoder;
-use super::landing::{Landed, Landing};
+use super::landing::Landing;
+use super::walk::Walk;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
-use crate::consensus::types::ClusterId;
-use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, run};
+use crate::consensus::types::{ClusterId, LogId};
+use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, look, run};
+use crate::storage::salvage::opens;
 
 /// Snapshots that stay: the newest, and the one before it.
 const KEPT: usize = 2;
@@ -15,6 +17,9 @@ const KEPT: usize = 2;
 const QUEUED: usize = 2;
 /// Bytes read at once when a directory is opened.
 const PIECE: u64 = 1 << 20;
+
+/// How the name of a file that is being written ends.
+pub(super) const UNFINISHED: &str = ".part";
 
 /// Something has come to an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +81,13 @@ pub struct Snapshots {
     /// Files of earlier lives that go with the next one that is stored.
     stale: Vec<String>,
     own: Option<Landing>,
+    /// The newest of this node's own, of this life.
+    stored: Option<LogId>,
     theirs: Option<Receiving>,
     /// Given up, and not gone yet.
     leaving: Vec<Landing>,
     reading: Vec<(OpId, u64, SnapshotId, u64)>,
+    walk: Walk,
     begun: u64,
 }
 
@@ -91,7 +99,7 @@ struct Receiving {
 }
 
 impl Snapshots {
-    /// Opens the directory, or makes it. What is left of unfinished files is removed. Blocks.
+    /// Opens the directory, or makes it; [`Snapshots::sweep`] is due before anything is written. Blocks.
     /// Hands out the newest snapshot that is whole, and what was wrong with newer ones.
     pub(in crate::storage) fn open<D: Disk>(
         disk: &mut D,
@@ -99,14 +107,20 @@ impl Snapshots {
     ) -> Result<(Snapshots, Option<Found>, Vec<BadFile>), DiskError> {
         run(disk, Op::CreateDir { dir: DIRECTORY.to_owned() })?;
         run(disk, Op::SyncDir { dir: String::new() })?;
-        for name in names(disk)?.iter().filter(|name| name.ends_with(".part")) {
-            run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
-        }
         let (newest, damage) = newest(disk, cluster)?;
         let known: Vec<_> = newest.iter().map(|(id, _)| *id).collect();
-        let files = names(disk)?.into_iter().map(|name| format!("{DIRECTORY}/{name}"));
+        let files = names(disk)?.into_iter().filter(|name| !name.ends_with(UNFINISHED));
+        let files = files.map(|name| format!("{DIRECTORY}/{name}"));
         let stale = files.filter(|file| known.iter().all(|id| file_of(id.last) != *file)).collect();
         Ok((Snapshots { known, stale, ..Snapshots::new(cluster) }, newest, damage))
+    }
+
+    /// Removes what is left of files that were not finished. Blocks.
+    pub(in crate::storage) fn sweep<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
+        for name in names(disk)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
+        }
+        Ok(())
     }
 
     fn new(cluster: &ClusterId) -> Snapshots {
@@ -115,9 +129,11 @@ impl Snapshots {
             known: Vec::new(),
             stale: Vec::new(),
             own: None,
+            stored: None,
             theirs: None,
             leaving: Vec::new(),
             reading: Vec::new(),
+            walk: Walk::default(),
             begun: 0,
         }
     }
@@ -189,10 +205,21 @@ impl Snapshots {
         self.known = kept.into_iter().map(|(_, id)| *id).collect();
     }
 
+    /// Begins to read so many bytes of the newest again, or goes on with it.
+    pub(in crate::storage) fn walk(&mut self, disk: &mut impl Disk, bytes: u64) {
+        self.walk.step(disk, &self.cluster, self.known.last().copied(), bytes);
+    }
+
+    /// One that was found to be no more what was written.
+    pub(in crate::storage) fn rotten(&self) -> Option<SnapshotId> {
+        self.walk.rotten()
+    }
+
     /// Whether an operation was begun here.
     pub(in crate::storage) fn owns(&self, op: OpId) -> bool {
         let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
-        self.reading.iter().any(|(reading, ..)| *reading == op)
+        self.walk.owns(op)
+            || self.reading.iter().any(|(reading, ..)| *reading == op)
             || self.own.iter().chain(theirs).chain(&self.leaving).any(|landing| landing.owns(op))
     }
 
@@ -202,6 +229,10 @@ impl Snapshots {
         disk: &mut impl Disk,
         completion: &Completion,
     ) -> Result<Option<Event>, DiskError> {
+        if self.walk.owns(completion.id) {
+            self.walk.complete(disk, completion);
+            return Ok(None);
+        }
         if let Some(at) = self.reading.iter().position(|(op, ..)| *op == completion.id) {
             let (_, tag, snapshot, offset) = self.reading.swap_remove(at);
             let data = match &completion.result {
@@ -216,69 +247,8 @@ impl Snapshots {
         if let Some(event) = self.complete_theirs(disk, completion)? {
             return Ok(Some(event));
         }
-        for landing in &mut self.leaving {
-            landing.complete(disk, &self.cluster, completion)?;
-        }
-        self.leaving.retain(|landing| landing.queued() > 0);
+        self.complete_leaving(disk, completion)?;
         Ok(None)
-    }
-
-    fn complete_own(
-        &mut self,
-        disk: &mut impl Disk,
-        completion: &Completion,
-    ) -> Result<Option<Event>, DiskError> {
-        let Some(own) = &mut self.own else { return Ok(None) };
-        Ok(match own.complete(disk, &self.cluster, completion)? {
-            None | Some(Landed::Written(_)) => None,
-            Some(Landed::Gone(why)) => {
-                self.own = None;
-                Some(Event::Failed(why))
-            }
-            Some(Landed::Durable(id, meta)) => {
-                self.own = None;
-                self.add(id);
-                self.give_up_older(disk, id);
-                Some(Event::Stored { id, meta })
-            }
-        })
-    }
-
-    fn complete_theirs(
-        &mut self,
-        disk: &mut impl Disk,
-        completion: &Completion,
-    ) -> Result<Option<Event>, DiskError> {
-        let Some(theirs) = &mut self.theirs else { return Ok(None) };
-        let snapshot = theirs.snapshot;
-        Ok(match theirs.landing.complete(disk, &self.cluster, completion)? {
-            None => None,
-            Some(Landed::Written(_)) if theirs.failed => None,
-            Some(Landed::Written(end)) => Some(Event::Written { snapshot, end }),
-            Some(Landed::Gone(why)) => {
-                self.theirs = None;
-                Some(Event::Refused { snapshot, why })
-            }
-            Some(Landed::Durable(id, meta)) => {
-                self.theirs = None;
-                self.add(id);
-                Some(Event::Received { id, meta })
-            }
-        })
-    }
-
-    /// What comes from the leader and holds no more than this node's own is of no use.
-    fn give_up_older(&mut self, disk: &mut impl Disk, own: SnapshotId) {
-        if let Some(mut theirs) = self.theirs.take_if(|theirs| theirs.snapshot.last.index <= own.last.index) {
-            theirs.landing.give_up(disk, "this node's own is as new".to_owned());
-            self.leaving.push(theirs.landing);
-        }
-    }
-
-    fn add(&mut self, id: SnapshotId) {
-        self.known.retain(|known| known.last != id.last);
-        self.known.push(id);
-        self.known.sort_by_key(|known| known.last.index);
     }
 }
 
@@ -325,7 +295,7 @@ pub(in crate::storage) fn newest<D: Disk>(
 }
 
 /// The names in the directory, in order; none if there is no directory.
-fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
+pub(super) fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
     match run(disk, Op::List { dir: DIRECTORY.to_owned() }) {
         Ok(Outcome::Names(names)) => Ok(names),
         Ok(Outcome::Done | Outcome::Data(_)) => Ok(Vec::new()),
@@ -342,8 +312,12 @@ fn verify<D: Disk>(
 ) -> Result<Result<Found, String>, DiskError> {
     let (mut decoder, mut offset) = (Decoder::new(cluster), 0);
     loop {
-        let read = run(disk, Op::Read { file: file.to_owned(), offset, length: PIECE })?;
-        let Outcome::Data(data) = read else { break };
+        let data = match look(disk, Op::Read { file: file.to_owned(), offset, length: PIECE }) {
+            Ok(Outcome::Data(data)) => data,
+            Ok(Outcome::Done | Outcome::Names(_)) => break,
+            Err(error) if opens(disk, file) => return Ok(Err(error.to_string())),
+            Err(error) => return Err(error),
+        };
         if data.is_empty() {
             break;
         }
@@ -355,5 +329,6 @@ fn verify<D: Disk>(
     Ok(decoder.finish().map_err(|bad| bad.to_string()))
 }
 
+mod landings;
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::decoder::Decoder;
+use super::files::UNFINISHED;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
-use crate::consensus::types::ClusterId;
+use crate::consensus::types::{ClusterId, LogId};
 use crate::seeded_bug;
 use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome};
 use crate::storage::spares::no_room;
@@ -20,6 +21,8 @@ const PIECE: u64 = 1 << 20;
 pub(super) enum Landed {
     /// Bytes up to here are with the file system.
     Written(u64),
+    /// It is whole and good, and waits for [`Landing::name`].
+    Whole(SnapshotId),
     /// It is durable under its name.
     Durable(SnapshotId, SnapshotMeta),
     /// There was no room, or it was not what it should be; nothing is left of it.
@@ -45,6 +48,8 @@ enum Step {
     Rename,
     SyncDir,
     ReadBack(Box<Decoder>, u64),
+    /// Good, and not named yet.
+    Whole,
     /// It is not wanted; what is under way must end first.
     GivenUp(String),
     Remove(String),
@@ -53,7 +58,7 @@ enum Step {
 impl Landing {
     pub(super) fn new(name: &str, read_back: bool) -> Landing {
         Landing {
-            temporary: format!("{DIRECTORY}/{name}.part"),
+            temporary: format!("{DIRECTORY}/{name}{UNFINISHED}"),
             read_back,
             queued: VecDeque::new(),
             submitted: 0,
@@ -83,8 +88,28 @@ impl Landing {
         self.go_on(disk);
     }
 
-    /// It is not wanted, or no good; `why` comes back once nothing is left of it.
+    /// It may take its name, in the place of what stands there under it.
+    pub(super) fn name(&mut self, disk: &mut impl Disk) {
+        if let (Step::Whole, Some((id, _))) = (&self.step, &self.whole) {
+            self.rename(disk, id.last);
+        }
+    }
+
+    /// What it stands for under its name, or is about to.
+    pub(super) fn named(&self) -> Option<LogId> {
+        let named = matches!(self.step, Step::Rename | Step::SyncDir);
+        self.whole.as_ref().map(|(id, _)| id.last).filter(|_| named)
+    }
+
+    /// It is not wanted, or no good; `why` comes back once nothing is left of it. What has its name
+    /// already is good, and comes to its end.
     pub(super) fn give_up(&mut self, disk: &mut impl Disk, why: String) {
+        if self.named().is_none() || seeded_bug!("named-snapshot-forgotten") {
+            self.leave(disk, why);
+        }
+    }
+
+    fn leave(&mut self, disk: &mut impl Disk, why: String) {
         self.queued.clear();
         self.step = Step::GivenUp(why);
         self.go_on(disk);
@@ -106,7 +131,9 @@ impl Landing {
                 self.submitted += data.len() as u64;
                 self.then(disk, Step::Write, Op::WriteOnce { file, offset, data });
             }
-            (None, Some((id, _))) if seeded_bug!("snapshot-renamed-before-sync") => self.rename(disk, *id),
+            (None, Some((id, _))) if seeded_bug!("snapshot-renamed-before-sync") => {
+                self.rename(disk, id.last);
+            }
             (None, Some(_)) => self.then(disk, Step::Sync, Op::Sync { file }),
             (None, None) => {}
         }
@@ -125,7 +152,10 @@ impl Landing {
         match &completion.result {
             Ok(outcome) => self.advance(disk, cluster, outcome),
             Err(error) if no_room(error) => {
-                self.give_up(disk, error.to_string());
+                if let (Step::SyncDir, Some(last)) = (&self.step, self.named()) {
+                    self.temporary = file_of(last);
+                }
+                self.leave(disk, error.to_string());
                 Ok(None)
             }
             Err(error) => Err(error.clone()),
@@ -157,17 +187,22 @@ impl Landing {
             }
             Step::ReadBack(decoder, offset) => {
                 let Outcome::Data(data) = outcome else { return Ok(None) };
-                self.was_read_back(disk, decoder, data, offset + data.len() as u64, id);
+                return Ok(self.was_read_back(disk, decoder, data, offset + data.len() as u64, id));
             }
-            Step::Sync => self.rename(disk, id),
+            Step::Sync => return Ok(Some(self.is_whole(id))),
             Step::Rename if seeded_bug!("snapshot-directory-not-synced") => {
                 return Ok(Some(Landed::Durable(id, meta)));
             }
             Step::Rename => self.then(disk, Step::SyncDir, Op::SyncDir { dir: DIRECTORY.to_owned() }),
             Step::SyncDir => return Ok(Some(Landed::Durable(id, meta))),
-            Step::Write | Step::GivenUp(_) | Step::Remove(_) => {}
+            Step::Write | Step::Whole | Step::GivenUp(_) | Step::Remove(_) => {}
         }
         Ok(None)
+    }
+
+    fn is_whole(&mut self, id: SnapshotId) -> Landed {
+        self.step = Step::Whole;
+        Landed::Whole(id)
     }
 
     fn read_back(&mut self, disk: &mut impl Disk, decoder: Box<Decoder>, offset: u64) {
@@ -183,20 +218,21 @@ impl Landing {
         data: &[u8],
         offset: u64,
         id: SnapshotId,
-    ) {
+    ) -> Option<Landed> {
         if let Err(bad) = decoder.check(data) {
             self.give_up(disk, format!("read back, it is {bad}"));
         } else if offset < id.length && !data.is_empty() {
             self.read_back(disk, decoder, offset);
         } else if decoder.finish().is_ok_and(|(found, _)| found == id) {
-            self.rename(disk, id);
+            return Some(self.is_whole(id));
         } else {
             self.give_up(disk, "read back, it is not what was written".to_owned());
         }
+        None
     }
 
-    fn rename(&mut self, disk: &mut impl Disk, id: SnapshotId) {
-        let op = Op::Rename { from: self.temporary.clone(), to: file_of(id.last) };
+    fn rename(&mut self, disk: &mut impl Disk, last: LogId) {
+        let op = Op::Rename { from: self.temporary.clone(), to: file_of(last) };
         self.then(disk, Step::Rename, op);
     }
 

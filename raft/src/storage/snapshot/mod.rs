@@ -7,18 +7,23 @@
 //! | `decoder` | checks that it is whole, as its bytes come |
 //! | `body` | the sessions and the state machine's own bytes, in and out |
 //! | `landing` | from bytes that come to a durable file |
+//! | `walk` | whether the newest is still what was written |
+//! | `foreign` | which are not to be touched |
 //! | `files` | which files there are, and who reads them |
 
 pub mod body;
 mod decoder;
 mod files;
+mod foreign;
 mod format;
 #[cfg(test)]
 mod golden;
 mod landing;
+mod walk;
 
 pub(super) use files::newest;
 pub use files::{Event, Snapshots};
+pub(super) use foreign::refuse_foreign;
 pub use format::BadSnapshot;
 
 use crate::consensus::types::LogId;
@@ -26,6 +31,6 @@ use crate::consensus::types::LogId;
 pub(super) const DIRECTORY: &str = "snapshots";
 
 /// The file of the snapshot that ends with `last`.
-pub(super) fn file_of(last: LogId) -> String {
+pub(crate) fn file_of(last: LogId) -> String {
     format!("{DIRECTORY}/{:020}-{:020}.snap", last.index.0, last.term.0)
 }

@@ -324,3 +324,30 @@ fn a_peer_that_repairs_is_looked_at_anew() {
     let outputs = node.hears(N3, Message::AppendEntriesReply(reply));
     assert_eq!(pieces(&outputs), [(0, 0)]);
 }
+
+/// Whatever else it may be, the file may have rotted here.
+#[test]
+fn a_peer_that_wants_it_from_the_beginning_again_is_sent_the_newest() {
+    let mut node = leader(small());
+    behind(&mut node);
+    has(&mut node, 0);
+    chunk(&mut node, 0, Some(10));
+    wait(&mut node, 700);
+    assert_eq!(node.raft.snapshot_doubts(), 0);
+    assert_eq!(reads(&has(&mut node, 0)), [(0, 10), (10, 10), (20, 10)], "there is no other");
+    assert_eq!(node.raft.snapshot_doubts(), 1);
+    let (newer, meta) = snapshot(id(6, 2), 200);
+    node.step(Input::SnapshotStored { id: newer, meta });
+    wait(&mut node, 700);
+    let outputs = has(&mut node, 0);
+    let probe = |o: &Output| matches!(o, Output::Send { message: Message::InstallSnapshot(m), .. } if m.snapshot == newer);
+    assert!(outputs.iter().any(probe), "{outputs:?}");
+}
+
+#[test]
+fn one_of_the_same_end_takes_the_place_of_one_that_rotted() {
+    let mut node = leader(small());
+    let (again, meta) = snapshot(id(5, 1), 300);
+    node.step(Input::SnapshotStored { id: again, meta });
+    assert_eq!(node.raft.snapshot(), Some(again));
+}

@@ -104,6 +104,23 @@ fn the_newest_whole_one_counts_and_damage_is_named() {
 }
 
 #[test]
+fn one_that_cannot_be_read_is_damaged_and_once_is_not_enough() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (first, _) = store(&mut snapshots, &mut handle, 7, b"first");
+    let (second, _) = store(&mut snapshots, &mut handle, 9, &[2; 2000]);
+    disk.fault(Fault::Reads(1));
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(second), 0));
+    disk.fault(Fault::Unreadable { file: file_of(second.last), offset: 900 });
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(first), 1));
+    disk.fault(Fault::Reads(100));
+    assert!(Snapshots::open(&mut disk.clone(), &cluster()).is_err(), "nothing can be read at all");
+}
+
+#[test]
 fn two_stay_and_those_in_use() {
     let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
@@ -195,4 +212,99 @@ fn a_full_disk_ends_a_snapshot_and_nothing_else() {
     disk.fault(Fault::Capacity(1 << 20));
     let (id, events) = store(&mut snapshots, &mut handle, 8, &[1; 2000]);
     assert_eq!(events.last(), Some(&Event::Stored { id, meta: meta(8) }));
+}
+
+/// Whether a file holds just the snapshot that it is known for.
+fn holds(disk: &MemoryDisk, id: SnapshotId) -> bool {
+    let verified = verify(&mut disk.clone(), &cluster(), &file_of(id.last)).unwrap();
+    verified.is_ok_and(|(found, _)| found == id)
+}
+
+/// One of this node's own and one from the leader, in every order of their steps.
+#[test]
+fn every_file_is_known_and_holds_what_it_is_known_for() {
+    for (last, begin) in (7..=9).flat_map(|last| (0..20).map(move |begin| (last, begin))) {
+        let disk = MemoryDisk::new();
+        let (mut snapshots, ..) = opened(&disk);
+        disk.hold();
+        let mut handle = disk.clone();
+        let ((own, own_id), (theirs, theirs_id)) = (file(&meta(8), &[1; 500]), file(&meta(last), &[2; 900]));
+        let (first_is_own, begin) = (begin < 10, begin % 10);
+        let start = |snapshots: &mut Snapshots, handle: &mut MemoryDisk, own_one: bool| {
+            if own_one {
+                snapshots.begin();
+                snapshots.feed(handle, Bytes::copy_from_slice(&own));
+                snapshots.end(handle, Ok((own_id, meta(8))));
+            } else {
+                snapshots.receive(handle, theirs_id, 0, &Bytes::copy_from_slice(&theirs));
+            }
+        };
+        start(&mut snapshots, &mut handle, first_is_own);
+        let mut events = Vec::new();
+        for _ in 0..begin {
+            let Some(completion) = handle.wait() else { break };
+            events.extend(snapshots.complete(&mut handle, &completion).unwrap());
+        }
+        start(&mut snapshots, &mut handle, !first_is_own);
+        events.extend(settle(&mut snapshots, &mut handle));
+        let known: Vec<String> = snapshots.known.iter().map(|id| file_of(id.last)).collect();
+        let there: Vec<String> = files(&disk).iter().map(|name| format!("{DIRECTORY}/{name}")).collect();
+        assert_eq!(there, known, "{last}, {first_is_own} {begin}");
+        assert!(snapshots.known.iter().all(|id| holds(&disk, *id)), "{last}, {first_is_own} {begin}");
+        // The log is compacted against it, and it is what is sent.
+        let stored = events.contains(&Event::Stored { id: own_id, meta: meta(8) });
+        assert!(!stored || snapshots.known.contains(&own_id), "{last}, {first_is_own} {begin}");
+    }
+}
+
+#[test]
+fn a_named_snapshot_that_another_replaces_is_known() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    disk.hold();
+    let mut handle = disk.clone();
+    let ((one, one_id), (two, two_id)) = (file(&meta(7), &[1; 500]), file(&meta(9), &[2; 500]));
+    snapshots.receive(&mut handle, one_id, 0, &Bytes::from(one));
+    while files(&disk) != [file_of(one_id.last).trim_start_matches("snapshots/")] {
+        let completion = handle.wait().unwrap();
+        snapshots.complete(&mut handle, &completion).unwrap();
+    }
+    snapshots.receive(&mut handle, two_id, 0, &Bytes::from(two));
+    settle(&mut snapshots, &mut handle);
+    assert_eq!(snapshots.known, [one_id, two_id]);
+}
+
+fn walk(snapshots: &mut Snapshots, handle: &mut MemoryDisk) -> Option<SnapshotId> {
+    snapshots.walk(handle, u64::MAX);
+    settle(snapshots, handle);
+    snapshots.rotten()
+}
+
+#[test]
+fn the_newest_is_read_again_and_what_rots_in_it_is_found() {
+    for offset in [3, 90, 1500, 2090] {
+        let disk = MemoryDisk::new();
+        let (mut snapshots, ..) = opened(&disk);
+        let mut handle = disk.clone();
+        let (id, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+        assert_eq!(walk(&mut snapshots, &mut handle), None);
+        disk.fault(Fault::Rot { file: file_of(id.last), offset, bit: 3 });
+        assert_eq!(walk(&mut snapshots, &mut handle), Some(id), "byte {offset}");
+        let (again, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+        assert_eq!((again, walk(&mut snapshots, &mut handle)), (id, None));
+    }
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_twice_is_rotten() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (id, _) = store(&mut snapshots, &mut handle, 7, &[1; 2000]);
+    for reads in [1, 2] {
+        disk.fault(Fault::Reads(reads));
+        snapshots.walk(&mut handle, 1);
+        settle(&mut snapshots, &mut handle);
+        assert_eq!(walk(&mut snapshots, &mut handle), Some(id).filter(|_| reads == 2));
+    }
 }
