@@ -1,6 +1,6 @@
 //! One register, operation by operation.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::cluster::{Chain, Cluster, Witness};
@@ -14,7 +14,7 @@ use crate::value::Value;
 pub(super) struct Register {
     pub(super) clusters: HashMap<u64, Cluster>,
     pub(super) by_value: HashMap<Value, Vec<u64>>,
-    pub(super) chains: HashMap<u64, Chain>,
+    pub(super) chains: BTreeMap<u64, Chain>,
     /// The invocations of reads and CAS in flight: what may still observe something.
     pub(super) observers: BTreeSet<Moment>,
     /// Chains to have before the next time that some are looked for that can go.
@@ -37,7 +37,7 @@ impl Register {
         let mut register = Register {
             clusters: HashMap::new(),
             by_value: HashMap::new(),
-            chains: HashMap::new(),
+            chains: BTreeMap::new(),
             observers: BTreeSet::new(),
             settle_at: super::settle::FEWEST,
             next: 0,
