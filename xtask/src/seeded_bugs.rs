@@ -256,6 +256,12 @@ const BUGS: &[SeededBug] = &[
         test: "zones_agree_with_every_order_tried",
         class: "something that was invoked later comes between two links of a chain of cas",
     },
+    SeededBug {
+        name: "stream-settles-too-early",
+        package: "history-checker",
+        test: "what_it_decides_is_what_every_order_tried_decides",
+        class: "a value is forgotten while a read is in flight that may have seen it",
+    },
 ];
 
 /// Which bugs to try.

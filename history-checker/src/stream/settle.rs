@@ -13,6 +13,7 @@
 //! back: it matters only when what it wrote is observed, at `m` or later.
 
 use super::register::Register;
+use crate::seeded_bug;
 use crate::timeline::Moment;
 
 /// Looking for what can go costs as much as is there, so it is done when that has doubled.
@@ -41,7 +42,9 @@ impl Register {
 
     /// Rule 2.
     fn settle_chains(&mut self, earliest: Moment) {
-        let begun = |first_return: Moment| first_return < earliest;
+        let begun = |first_return: Moment| {
+            first_return < earliest || seeded_bug!("stream-settles-too-early") && first_return < Moment::MAX
+        };
         // The latest last invocation of those that have begun, and the next latest, for that one itself.
         let mut latest = [(0, None); 2];
         for (id, chain) in &self.chains {
