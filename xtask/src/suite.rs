@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 pub(crate) struct TestArgs {
     /// Only this part; everything if none is named
     part: Option<Part>,
-    /// Also a longer demo, and the benches once each to see that they run
+    /// Also a longer demo, and the benches once each to see that they run; of a part, all that takes longer
     #[arg(long)]
     full: bool,
 }
@@ -29,6 +29,8 @@ pub(crate) struct TestArgs {
 enum Part {
     /// The log and its disks; with --full the real file systems too, and what takes longer
     Storage,
+    /// The checker of histories; with --full, a million histories and more against its referees
+    Checker,
 }
 
 /// Lab tests at the same time: they mostly wait, so four on two cores do not disturb each other.
@@ -38,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
     let steps = match args.part {
         None => steps(workspace, args),
         Some(Part::Storage) => storage_steps(args.full),
+        Some(Part::Checker) => vec![checker(args.full)],
     };
     let passed = step::run_all(workspace, &steps);
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -80,6 +83,26 @@ fn storage_steps(full: bool) -> Vec<Step> {
         step("snapshots", shown(register("snapshots"))),
         step("real file systems", shown(register("real_disks"))),
     ]
+}
+
+/// What is compared with a referee, and how often with --full.
+const REFEREED: &[(&str, &str)] = &[
+    ("CHECKER_HISTORIES", "1000000"),
+    ("CHECKER_DEGREES", "600000"),
+    ("CHECKER_CORES", "100000"),
+    ("CHECKER_DELETIONS", "20000"),
+    ("CHECKER_PLANTED", "12000"),
+    ("CHECKER_PLANTS", "10000"),
+];
+
+/// In release, where the searches of its tests belong.
+fn checker(full: bool) -> Step {
+    let test = Cmd::cargo(["test", "--release", "--package", "history-checker"]);
+    let command = match full {
+        true => REFEREED.iter().fold(test, |command, (name, count)| command.env(name, *count)),
+        false => test,
+    };
+    step("checker", command)
 }
 
 /// Every flipped bit, every truncation, every crash point, every failed sync; prints its counts. In
