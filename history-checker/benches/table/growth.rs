@@ -12,8 +12,8 @@ use crate::rows::generate;
 pub(crate) fn print(directory: &Path, long: bool) {
     println!("\nUnique writes, 30 open, good: what an operation costs, from file to verdict.\n");
     println!(
-        "| {:>10} | {:>10} | {:>12} | {:>14} |",
-        "operations", "time", "ns/operation", "bytes/operation"
+        "| {:>10} | {:>10} | {:>10} | {:>16} | {:>15} |",
+        "operations", "time", "cpu", "cpu ns/operation", "bytes/operation"
     );
     println!("|---:|---:|---:|---:|---:|");
     let sizes = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
