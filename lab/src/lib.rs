@@ -31,6 +31,7 @@ pub mod options;
 pub mod recorder;
 pub mod report;
 pub mod runner;
+pub mod sim;
 pub mod suite;
 pub mod witness;
 pub mod world;
