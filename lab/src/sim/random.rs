@@ -48,6 +48,12 @@ impl Random {
         ((self.draw(stream, entity, counter) as u128 * limit as u128) >> 64) as u64
     }
 
+    /// A place among `count`; 0 if there is none.
+    #[must_use]
+    pub fn pick(&self, stream: Stream, entity: u64, counter: u64, count: usize) -> usize {
+        usize::try_from(self.below(stream, entity, counter, count as u64)).unwrap_or(0)
+    }
+
     /// From `low` to `high`, both included; `low` if `high` is below it.
     #[must_use]
     pub const fn between(&self, stream: Stream, entity: u64, counter: u64, (low, high): (u64, u64)) -> u64 {
@@ -83,8 +89,8 @@ mod tests {
     fn golden_values() {
         let random = Random::new(1);
         assert_eq!(mix(0), 0xe220_a839_7b1d_cdaf, "SplitMix64's first number of seed 0");
-        assert_eq!(random.draw(A, 2, 3), 0);
-        assert_eq!(random.draw(Stream::named("client.action"), 0, 0), 0);
+        assert_eq!(random.draw(A, 2, 3), 0xcd90_8469_e981_243f);
+        assert_eq!(random.draw(Stream::named("client.action"), 0, 0), 0x5d77_00bd_64af_1b8b);
     }
 
     /// Neighbouring keys in each of the four places differ in half of their bits, as draws at random
