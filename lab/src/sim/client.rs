@@ -1,10 +1,9 @@
 //! What a world pumps: a client without I/O. Given the time and what happened to it, it says what to
 //! do; who carries that out, how late and whether at all, it does not know.
 
-use bytes::Bytes;
 use raft::Timestamp;
+pub use raft::pump::Ask;
 use raft::server::Reply;
-use raft::session::SessionTag;
 
 /// A simulated client. Deeply `Clone`: a copy goes on for itself, and would do the same.
 ///
@@ -69,25 +68,6 @@ pub enum ClientAction {
         tag: u64,
         /// What.
         ask: Ask,
-    },
-}
-
-/// What a client may ask of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Open a session.
-    OpenSession,
-    /// Propose a command.
-    Propose {
-        /// Under a session: it takes effect once.
-        tag: Option<SessionTag>,
-        /// The command.
-        command: Bytes,
-    },
-    /// Answer a query, linearizably.
-    Read {
-        /// The query.
-        query: Bytes,
     },
 }
 

@@ -9,10 +9,10 @@ use raft::consensus::io::{Misdeed, Ticket};
 use raft::consensus::message::Message;
 use raft::pump::{Ask, Outlet, StopCause, Told};
 use raft::server::Reply;
-use raft::storage::DurableLog;
+use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
 use raft::transport::Received;
-use raft::wire::{self, Kind, PREFIX, Prefix, WireStats};
+use raft::wire::{self, Kind, PREFIX, Prefix};
 use raft::{Incarnation, LogIndex, NodeId, StateMachine, Timestamp};
 
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,8 @@ pub(super) struct Cluster<M: StateMachine, L: Links, X> {
     pub(super) nodes: Vec<Node<M>>,
     /// What is durable, of each node.
     pub(super) durable: Vec<DurableLog>,
+    /// What was, before damage.
+    pub(super) damaged: Vec<Option<DurableLog>>,
     pub(super) queue: Queue<Event<L::Pass, X>>,
     pub(super) invariants: Invariants,
     /// What was promised to those who asked, by node and ticket, in this life.
@@ -147,6 +149,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             links,
             random,
             durable,
+            damaged: vec![None; size],
             queue: Queue::new(),
             invariants: Invariants::new(size),
             promises: vec![BTreeMap::new(); size],
@@ -368,7 +371,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), (&'static str, String)> {
-        let Some(view) = view(&self.nodes, &self.durable, node) else { return Ok(()) };
+        let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
         self.invariants.stepped(&view)?;
         for (to, message) in messages {
             self.invariants.leaves(&view, seat_of(*to), message)?;
@@ -395,7 +398,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Told::Reply(reply) = told else { return };
         let life = self.nodes[node].life;
         if let Some(promise) = self.promises[node].remove(&ticket)
-            && let Some(view) = view(&self.nodes, &self.durable, node)
+            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
             && let Err((rule, what)) = self.invariants.told(&view, promise, &reply)
         {
             self.broken(rule, what);
@@ -408,8 +411,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 pub(super) fn view<'a, M: StateMachine>(
     nodes: &'a [Node<M>],
     durable: &'a [DurableLog],
+    damaged: &'a [Option<DurableLog>],
     node: usize,
 ) -> Option<View<'a>> {
     let server = nodes[node].running()?.server();
-    Some(View { node, raft: server.raft(), applied: server.last_applied(), durable })
+    Some(View { node, raft: server.raft(), applied: server.last_applied(), durable, damaged })
 }

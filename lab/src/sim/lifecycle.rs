@@ -2,8 +2,8 @@
 
 use raft::pump::StopCause;
 use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
-use raft::storage::DurableLog;
-use raft::{Incarnation, StateMachine, Timestamp};
+use raft::storage::durable_log::DurableLog;
+use raft::{Incarnation, StateMachine};
 
 use super::cluster::{Cluster, Ended, view};
 use super::links::Links;
@@ -28,11 +28,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let drift = self.random.between(DRIFT, entity, life, (0, 2 * u64::from(self.drift_ppm)));
         let drift = i32::try_from(drift).unwrap_or(0) - i32::try_from(self.drift_ppm).unwrap_or(0);
         let now = self.now();
-        self.nodes[node].start(now, &self.settings, machine, seed, drift)?;
-        self.trace.note(now, Some(node), || "starts".to_owned());
+        let started = self.nodes[node].start(now, &self.settings, machine, seed, drift);
         self.refresh(node);
+        started?;
+        self.trace.note(now, Some(node), || "starts".to_owned());
         self.promises[node].clear();
-        if let Some(view) = view(&self.nodes, &self.durable, node)
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
             && let Err((rule, what)) = self.invariants.born(&view)
         {
             self.broken(rule, what);
@@ -76,11 +77,13 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// Something is wrong with a disk from now on.
     pub(super) fn disk_fault(&mut self, node: usize, fault: DiskFault) {
+        let before = self.durable[node].clone();
         let changes = matches!(fault, DiskFault::Rot { .. });
         if let Some(disk) = self.nodes[node].disk_mut() {
             disk.fault(fault);
         }
         if changes {
+            self.damaged[node].get_or_insert(before);
             self.refresh(node);
         }
     }
@@ -100,6 +103,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// The disk of a node that is down is replaced by an empty one. Under the same id it must be refused.
     pub(super) fn wipe(&mut self, node: usize, machine: M) {
         let (id, incarnation) = (self.nodes[node].id, self.nodes[node].incarnation);
+        self.damaged[node].get_or_insert(self.durable[node].clone());
         self.nodes[node] = Node::new(id, Incarnation(incarnation.0 + 1_000_000));
         self.refresh(node);
         match self.start(node, machine) {

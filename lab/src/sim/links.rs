@@ -33,12 +33,15 @@ pub struct Weather {
     pub twice_ppm: u32,
     /// So many of a million come once more much later, up to [`REPLAY`].
     pub replay_ppm: u32,
+    /// What is sent later may come earlier; else each class of frames keeps its order, as on the streams of a
+    /// connection.
+    pub disorder: bool,
 }
 
 impl Weather {
     /// Nothing goes wrong.
     pub const FAIR: Weather =
-        Weather { delay: (50_000, 300_000), late_ppm: 0, loss_ppm: 0, twice_ppm: 0, replay_ppm: 0 };
+        Weather { delay: (50_000, 300_000), late_ppm: 0, loss_ppm: 0, twice_ppm: 0, replay_ppm: 0, disorder: false };
 }
 
 /// How late a frame may be replayed.
@@ -58,10 +61,13 @@ pub struct Net {
     random: Random,
     size: usize,
     weather: Weather,
+    healed: u32,
     /// By how many faults each is cut.
     cuts: Vec<u32>,
     /// Frames sent on each link.
     sent: Vec<u64>,
+    /// When what was sent last arrives, by link and class.
+    last: Vec<[Timestamp; 3]>,
     /// Frames that never arrived, came twice, or came late.
     pub(crate) disturbed: Disturbed,
 }
@@ -87,7 +93,7 @@ impl Net {
     pub fn new(random: Random, size: usize, weather: Weather) -> Net {
         let links = size * size;
         let disturbed = Disturbed::default();
-        Net { random, size, weather, cuts: vec![0; links], sent: vec![0; links], disturbed }
+        Net { random, size, weather, healed: 0, cuts: vec![0; links], sent: vec![0; links], last: vec![[Timestamp::default(); 3]; links], disturbed }
     }
 
     /// Cuts a link, once more if it is cut already. What is on its way arrives if the link is back by then.
@@ -100,6 +106,13 @@ impl Net {
     pub fn mend(&mut self, from: usize, to: usize) {
         let place = self.place(from, to);
         self.cuts[place] = self.cuts[place].saturating_sub(1);
+    }
+
+    /// Fair weather from now on. What is still to be replayed is not: heartbeats of a leader that is gone would
+    /// keep an election off for as long as they come.
+    pub fn heal(&mut self) {
+        self.weather = Weather::FAIR;
+        self.healed += 1;
     }
 
     /// From now on the network behaves like this.
@@ -118,14 +131,17 @@ impl Net {
     }
 }
 
-impl Links for Net {
-    type Pass = ();
+/// Of a replayed frame: when it was sent, counted in healings.
+type Replayed = Option<u32>;
 
-    fn send(&mut self, _: Timestamp, from: usize, to: usize, _: Kind) -> Vec<(Duration, ())> {
+impl Links for Net {
+    type Pass = Replayed;
+
+    fn send(&mut self, now: Timestamp, from: usize, to: usize, kind: Kind) -> Vec<(Duration, Replayed)> {
         let place = self.place(from, to);
         let (link, number) = (place as u64, self.sent[place]);
         self.sent[place] += 1;
-        let Weather { delay, late_ppm, loss_ppm, twice_ppm, replay_ppm } = self.weather;
+        let Weather { delay, late_ppm, loss_ppm, twice_ppm, replay_ppm, disorder } = self.weather;
         if self.cuts[place] > 0 {
             self.disturbed.cut += 1;
             return Vec::new();
@@ -141,22 +157,27 @@ impl Links for Net {
             let part = self.random.between(HOW_LATE, link, number, (1, 100));
             nanos = nanos.saturating_mul(100 / part + 1);
         }
-        let mut copies = vec![(Duration::from_nanos(nanos), ())];
+        let last = &mut self.last[place][kind.class() as usize];
+        if !disorder {
+            *last = (now + Duration::from_nanos(nanos)).max(*last);
+            nanos = (*last - now).as_nanos() as u64;
+        }
+        let mut copies = vec![(Duration::from_nanos(nanos), None)];
         if self.random.chance(TWICE, link, number, twice_ppm) {
             self.disturbed.doubled += 1;
             let soon = self.random.between(AGAIN, link, number, delay);
-            copies.push((Duration::from_nanos(nanos + soon), ()));
+            copies.push((Duration::from_nanos(nanos + soon), None));
         }
         if self.random.chance(REPLAYED, link, number, replay_ppm) {
             self.disturbed.replayed += 1;
             let nanos = self.random.below(AGAIN, link, number, u64::try_from(REPLAY.as_nanos()).unwrap_or(0));
-            copies.push((Duration::from_nanos(nanos), ()));
+            copies.push((Duration::from_nanos(nanos), Some(self.healed)));
         }
         copies
     }
 
-    fn lets_in(&self, from: usize, to: usize, (): &()) -> bool {
-        self.cuts[self.place(from, to)] == 0
+    fn lets_in(&self, from: usize, to: usize, replayed: &Replayed) -> bool {
+        self.cuts[self.place(from, to)] == 0 && replayed.is_none_or(|healed| healed == self.healed)
     }
 }
 
@@ -170,6 +191,7 @@ mod tests {
         loss_ppm: 100_000,
         twice_ppm: 50_000,
         replay_ppm: 50_000,
+        disorder: true,
     };
 
     #[test]
@@ -182,7 +204,7 @@ mod tests {
         assert_eq!(copies.iter().filter(|copies| copies.is_empty()).count() as u64, lost);
         assert!((8_000..10_000).contains(&late), "{late}");
         assert!((4_000..5_000).contains(&doubled) && (4_000..5_000).contains(&replayed));
-        assert!(copies.iter().flatten().any(|(delay, ())| *delay > Duration::from_secs(4)));
+        assert!(copies.iter().flatten().any(|(delay, _)| *delay > Duration::from_secs(4)));
     }
 
     #[test]
@@ -204,9 +226,11 @@ mod tests {
         net.cut(0, 1);
         net.mend(0, 1);
         assert!(net.send(Timestamp::default(), 0, 1, Kind::Heartbeat).is_empty());
-        assert!(!net.lets_in(0, 1, &()) && net.lets_in(1, 0, &()));
+        assert!(!net.lets_in(0, 1, &None) && net.lets_in(1, 0, &None));
         assert_eq!(net.send(Timestamp::default(), 1, 0, Kind::Heartbeat).len(), 1);
         net.mend(0, 1);
-        assert!(net.lets_in(0, 1, &()));
+        assert!(net.lets_in(0, 1, &None) && net.lets_in(0, 1, &Some(0)));
+        net.heal();
+        assert!(net.lets_in(0, 1, &None) && !net.lets_in(0, 1, &Some(0)));
     }
 }

@@ -9,6 +9,7 @@
 //! | `nemesis` | carries it out |
 //! | [`cluster`] | nodes, disks and links on virtual time |
 //! | `node` | one node: its disk, and its lives |
+//! | `lent` | its disk, while a log is opened on it |
 //! | `lifecycle` | how they begin and end |
 //! | `waking` | when a node is woken, and when its disk is done |
 //! | [`links`] | what becomes of a frame |
@@ -32,6 +33,7 @@ mod connections;
 pub mod fault;
 pub mod history;
 pub mod invariants;
+mod lent;
 mod lifecycle;
 pub mod links;
 pub mod load;

@@ -127,7 +127,10 @@ impl<W: Workload> World<W> {
             }
             Undo::Mend(links) => links.into_iter().for_each(|(from, to)| self.cluster.links.mend(from, to)),
             Undo::Weather => self.cluster.links.set_weather(self.plan.weather),
-            Undo::Disk(node) => self.cluster.pace[node] = self.plan.pace,
+            Undo::Disk(node) => {
+                self.cluster.pace[node] = self.plan.pace;
+                self.cluster.hurry_disk(node);
+            }
             Undo::Room(node) => self.cluster.disk_fault(node, DiskFault::Capacity(u64::MAX)),
         }
     }
@@ -180,7 +183,7 @@ impl<W: Workload> World<W> {
         for number in self.undo.keys().copied().collect::<Vec<_>>() {
             self.end_episode(number);
         }
-        self.cluster.links.set_weather(super::links::Weather::FAIR);
+        self.cluster.links.heal();
         let damaged = self.landed.contains_key("rot");
         let broken = self.gone.iter().filter(|gone| **gone).count();
         let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
@@ -198,6 +201,7 @@ impl<W: Workload> World<W> {
                 continue;
             }
             self.cluster.pace[node] = Pace { turn_ppm: 0, ..Pace::STEADY };
+            self.cluster.hurry_disk(node);
             self.start(node);
         }
     }

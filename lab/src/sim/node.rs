@@ -5,8 +5,11 @@ use std::time::Duration;
 use raft::consensus::snapshot::Base;
 use raft::pump::{AtOnce, Parts, Pump, StopCause, first_write, raft_of, serve};
 use raft::storage::memory::SimDisk;
-use raft::storage::{DurableLog, Identity, OpenError, Storage};
+use raft::storage::durable_log::DurableLog;
+use raft::storage::{Identity, OpenError, Storage};
 use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
+
+use super::lent::Lent;
 
 /// What all nodes of a cluster are made with.
 #[derive(Clone, Debug)]
@@ -139,7 +142,6 @@ impl<M: StateMachine> Node<M> {
     }
 
     /// Begins a life on what the disk holds, as the service does: open, bootstrap if it is blank, recover.
-    /// Where that fails the disk stays as it was.
     pub(super) fn start(
         &mut self,
         now: Timestamp,
@@ -148,9 +150,29 @@ impl<M: StateMachine> Node<M> {
         seed: u64,
         drift_ppm: i32,
     ) -> Result<(), StartError> {
-        let State::Down(disk) = &self.state else { return Ok(()) };
-        let opened = open(disk.clone(), settings, self.id, self.incarnation, machine, seed, self.life)?;
-        self.state = State::Up(Box::new(opened));
+        let disk = match std::mem::replace(&mut self.state, State::Between) {
+            State::Down(disk) => Lent::new(disk),
+            other => {
+                self.state = other;
+                return Ok(());
+            }
+        };
+        let opened = open(disk.clone(), settings, self.id, self.incarnation, machine, seed, self.life);
+        match opened {
+            Ok(parts) => {
+                let Parts { storage, identity, boot, server, workshop, seed } = parts;
+                drop(disk);
+                let storage = storage.map_disk(Lent::take_back);
+                let parts = Parts { storage, identity, boot, server, workshop, seed };
+                self.state = State::Up(Box::new(Pump::new(parts)));
+            }
+            Err(error) => {
+                let mut disk = disk.take_back();
+                disk.end_process();
+                self.state = State::Down(disk);
+                return Err(error);
+            }
+        }
         self.life += 1;
         self.clock = Clock::started(now, drift_ppm);
         self.paused = false;
@@ -177,14 +199,14 @@ impl<M: StateMachine> Node<M> {
 }
 
 fn open<M: StateMachine>(
-    disk: SimDisk,
+    disk: Lent,
     settings: &Settings,
     id: NodeId,
     incarnation: Incarnation,
     machine: M,
     seed: u64,
     life: u64,
-) -> Result<Running<M>, StartError> {
+) -> Result<Parts<M, Lent, AtOnce>, StartError> {
     let Settings { cluster, config, segment_bytes, membership } = settings;
     let (mut storage, identity, mut recovered) =
         Storage::open_with(disk, cluster, id, incarnation, *segment_bytes)?;
@@ -195,8 +217,7 @@ fn open<M: StateMachine>(
     }
     let raft = raft_of(&identity, config.clone(), seed, Timestamp::default(), recovered)?;
     let server = serve(&mut storage, raft, machine)?;
-    let parts = Parts { storage, identity, boot: BootId(life), server, workshop: AtOnce::default(), seed };
-    Ok(Pump::new(parts))
+    Ok(Parts { storage, identity, boot: BootId(life), server, workshop: AtOnce::default(), seed })
 }
 
 #[cfg(test)]

@@ -152,6 +152,7 @@ impl Draw {
             loss_ppm: self.ppm(entity + 1, 200_000),
             twice_ppm: self.ppm(entity + 2, 200_000),
             replay_ppm: self.ppm(entity + 3, 50_000),
+            disorder: self.random.chance(ON, 102, entity, 500_000),
         }
     }
 

@@ -33,6 +33,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.arm(node);
     }
 
+    /// Whatever a disk had taken so long to do, it goes on with now.
+    pub(super) fn hurry_disk(&mut self, node: usize) {
+        self.nodes[node].busy = [false; 2];
+        self.plan_disk(node);
+    }
+
     /// Plans when what a disk has to do is done.
     pub(super) fn plan_disk(&mut self, node: usize) {
         for queue in [DiskQueue::Log, DiskQueue::Aside] {

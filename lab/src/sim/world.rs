@@ -9,7 +9,7 @@ use std::time::Duration;
 use raft::consensus::io::RoleName;
 use raft::{ClusterId, Incarnation, LogIndex, Membership, StateMachine, Timestamp};
 
-use super::client::{Client, ClientEvent};
+use super::client::{Ask, Client, ClientEvent};
 use super::cluster::Cluster;
 use super::connections::{Connections, ToNode};
 use super::invariants::Violation;
@@ -35,7 +35,9 @@ pub(super) enum Own {
     Wake { client: usize },
     /// A request reaches a node.
     Node(ToNode),
-    /// By now a healed cluster has a leader and has committed.
+    /// Gives a healed cluster something to commit.
+    Probe,
+    /// By now it has a leader and has committed.
     Live,
     /// By now all clients have ended.
     Over,
@@ -94,6 +96,8 @@ pub struct Outcome {
 
 /// A healed cluster commits within ten of the longest election timeouts.
 const TIMEOUTS: u32 = 10;
+/// Meanwhile it is given something to commit this often.
+const PROBES: Duration = Duration::from_millis(50);
 /// And its clients end within this, whatever they had begun.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -212,6 +216,7 @@ impl<W: Workload> World<W> {
                 }
             }
             Own::Node(request) => self.ask(request),
+            Own::Probe => self.probe(),
             Own::Live => self.check_live(),
             Own::Over => self.check_over(),
         }
@@ -255,6 +260,7 @@ impl<W: Workload> World<W> {
         self.phase = Phase::Healed { committed };
         self.heal_quorum();
         let longest = self.cluster.settings.config.election_max;
+        self.cluster.plan(Duration::ZERO, Own::Probe);
         self.cluster.plan(longest * TIMEOUTS, Own::Live);
         self.cluster.plan(PATIENCE, Own::Over);
         for client in 0..self.clients.len() {
@@ -262,23 +268,35 @@ impl<W: Workload> World<W> {
         }
     }
 
-    fn check_live(&mut self) {
-        let Phase::Healed { committed } = self.phase else { return };
-        let leads = |node: &usize| {
-            self.cluster.running(*node).is_some_and(|pump| pump.server().raft().role() == RoleName::Leader)
-        };
-        let healed: Vec<usize> = (0..self.plan.nodes).filter(|node| self.quorum[*node]).collect();
-        let leader = healed.iter().any(leads);
-        if !leader || self.cluster.committed() <= committed {
-            let states: Vec<String> = healed.iter().map(|node| self.describe(*node)).collect();
-            let text = format!(
-                "ten election timeouts after {healed:?} were healed: leader {leader}, committed {} then, {} now; {}",
-                committed,
-                self.cluster.committed(),
-                states.join("; ")
-            );
-            self.cluster.broken("a healed quorum commits", text);
+    /// The healed node that leads the newest term.
+    fn healed_leader(&self) -> Option<usize> {
+        let leaders = (0..self.plan.nodes).filter(|node| self.quorum[*node]).filter_map(|node| {
+            let raft = self.cluster.running(node)?.server().raft();
+            (raft.role() == RoleName::Leader).then_some((raft.term(), node))
+        });
+        leaders.max().map(|(_, node)| node)
+    }
+
+    /// Clients may have nothing more to ask. A session is what any state machine's cluster commits.
+    fn probe(&mut self) {
+        if self.is_live() {
+            return;
         }
+        if let Some(leader) = self.healed_leader() {
+            // What is answered is looked at by nobody: that it commits is seen.
+            let _ = self.cluster.ask(leader, Ask::OpenSession);
+        }
+        self.cluster.plan(PROBES, Own::Probe);
+    }
+
+    fn check_live(&mut self) {
+        if self.phase == Phase::Ended || self.is_live() {
+            return;
+        }
+        let healed = (0..self.plan.nodes).filter(|node| self.quorum[*node]);
+        let states: Vec<String> = healed.map(|node| self.describe(node)).collect();
+        let text = format!("ten election timeouts after they were healed: {}", states.join("; "));
+        self.cluster.broken("a healed quorum commits", text);
     }
 
     pub(super) fn describe(&self, node: usize) -> String {

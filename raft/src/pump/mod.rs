@@ -79,6 +79,7 @@ pub trait Outlet {
 }
 
 /// A running node.
+#[derive(Clone)]
 pub struct Pump<M: StateMachine, D, W> {
     storage: Storage<D>,
     identity: Identity,

@@ -1,7 +1,7 @@
 //! Every claim that leaves a node, compared with what its disk really holds at that moment.
 
 use raft::consensus::message::{AppendOutcome, Message};
-use raft::{HardState, LogIndex, NodeId, Term};
+use raft::{HardState, LogIndex, Term};
 
 use super::{Broken, View};
 use crate::carrier::id_of;
@@ -19,16 +19,21 @@ impl Claims {
         Claims { terms: vec![Term(0); size] }
     }
 
-    pub(super) fn leaves(&mut self, view: &View<'_>, message: &Message) -> Result<(), Broken> {
+    pub(super) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
         let (node, HardState { current_term: durable, voted_for }) = (view.node, view.own().hard_state());
         let Some(term) = said(message) else { return Ok(()) };
         if term > durable {
             return Err((RULE, format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}")));
         }
         self.terms[node] = self.terms[node].max(term);
+        // A disk that has gone on to a later term holds what it must.
+        let votes_for = |candidate| durable > term || voted_for == Some(candidate);
         match message {
-            Message::RequestVote(_) if durable == term && voted_for != Some(id_of(node)) => {
+            Message::RequestVote(_) if !votes_for(id_of(node)) => {
                 Err((RULE, format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}")))
+            }
+            Message::RequestVoteReply(reply) if reply.granted && !votes_for(id_of(to)) => {
+                Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
             }
             Message::AppendEntriesReply(reply) => match reply.outcome {
                 AppendOutcome::Matched(index) => matched(view, index),
@@ -38,7 +43,7 @@ impl Claims {
         }
     }
 
-    /// A vote for `candidate`, which the message alone does not name.
+    /// In no life may it be behind what it said in another.
     pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         let (node, said, term) = (view.node, self.terms[view.node], view.raft.term());
         if term < said {
@@ -77,9 +82,4 @@ fn said(message: &Message) -> Option<Term> {
         Message::InstallSnapshot(m) => m.term,
         Message::InstallSnapshotReply(m) => m.term,
     })
-}
-
-/// Whether a durable state holds this vote, or has gone on to a later term.
-pub(super) fn holds_vote(state: HardState, term: Term, candidate: NodeId) -> bool {
-    state.current_term > term || state == HardState { current_term: term, voted_for: Some(candidate) }
 }

@@ -94,8 +94,8 @@ impl Commits {
             };
             self.committed.push(entry);
         }
-        let (term, chain) = self.committed[self.committed.len() - 1];
-        let holders = view.durable.iter().filter(|log| log.holds(upto) == Some((term, chain))).count();
+        let last = self.committed[self.committed.len() - 1];
+        let holders = view.holders(upto, last);
         if holders < view.majority() {
             let text = format!("node {} commits {upto}, which is durable on {holders} nodes", view.node);
             return Err(("committed is durable on a majority", text));

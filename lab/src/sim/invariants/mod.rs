@@ -20,11 +20,12 @@ mod replies;
 use std::fmt;
 
 use raft::consensus::Raft;
+use raft::consensus::entry::Chain;
 use raft::consensus::message::Message;
 use raft::pump::Ask;
 use raft::server::Reply;
-use raft::storage::DurableLog;
-use raft::{LogIndex, Timestamp};
+use raft::storage::durable_log::DurableLog;
+use raft::{LogIndex, Term, Timestamp};
 
 pub use replies::Promise;
 
@@ -56,11 +57,20 @@ pub(crate) struct View<'a> {
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
     pub(crate) durable: &'a [DurableLog],
+    /// What was durable on a disk before it was damaged or replaced: it was acknowledged rightly.
+    pub(crate) damaged: &'a [Option<DurableLog>],
 }
 
 impl View<'_> {
     fn own(&self) -> &DurableLog {
         &self.durable[self.node]
+    }
+
+    /// On how many nodes this entry is, or was before damage, durable.
+    fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
+        let before = self.damaged.iter().map(|log| log.as_ref().and_then(|log| log.holds(index)));
+        let now = self.durable.iter().map(|log| log.holds(index));
+        now.zip(before).filter(|(now, before)| *now == Some(entry) || *before == Some(entry)).count()
     }
 
     fn majority(&self) -> usize {
@@ -102,7 +112,7 @@ impl Invariants {
     /// A node is about to send this.
     pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
         self.elections.leaves(view.node, to, message)?;
-        self.claims.leaves(view, message)
+        self.claims.leaves(view, to, message)
     }
 
     /// A node has begun a new life with what its disk gave back.
