@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -18,6 +19,8 @@ pub(super) struct Image {
     /// Changes of names that are not durable, oldest first.
     changes: Vec<(String, Option<Node>)>,
     files: Vec<File>,
+    /// Places in `files` that nothing names.
+    free: Vec<usize>,
     locked_by: Option<u64>,
     latched: Option<DiskError>,
     pub(super) syncs: u64,
@@ -32,6 +35,15 @@ pub(super) struct Image {
 enum Node {
     Dir,
     File(usize),
+}
+
+impl Node {
+    fn file(self) -> io::Result<usize> {
+        match self {
+            Node::File(at) => Ok(at),
+            Node::Dir => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
 }
 
 impl Image {
@@ -68,11 +80,12 @@ impl Image {
             Op::List { dir } => return self.list(dir).map(Outcome::Names),
             Op::Read { file, offset, length } => {
                 let content = &self.readable(file, *offset, *length)?.cache;
-                return Ok(Outcome::Data(part(content, *offset, *length)));
+                let part = &content[part_of(content, *offset, *length)];
+                return Ok(Outcome::Data(Bytes::copy_from_slice(part)));
             }
             Op::ReadBack { file, offset, length } => {
-                let content = self.readable(file, *offset, *length)?.on_disk();
-                return Ok(Outcome::Data(part(&content, *offset, *length)));
+                let file = self.readable(file, *offset, *length)?;
+                return Ok(Outcome::Data(file.on_disk(part_of(&file.cache, *offset, *length)).into()));
             }
             Op::Write { file, offset, data } | Op::WriteOnce { file, offset, data } => {
                 self.write(file, *offset, data)?;
@@ -204,8 +217,9 @@ impl Image {
         let nodes = named.chain(changing);
         let alive: BTreeSet<usize> =
             nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
-        for (_, file) in self.files.iter_mut().enumerate().filter(|(at, _)| !alive.contains(at)) {
-            *file = File::default();
+        self.free = (0..self.files.len()).rev().filter(|at| !alive.contains(at)).collect();
+        for at in &self.free {
+            self.files[*at] = File::default();
         }
     }
 
@@ -274,11 +288,19 @@ impl Image {
         self.changes.retain(|(name, _)| name != file);
     }
 
-    pub(super) fn durable(&self, file: &str) -> Option<Vec<u8>> {
+    pub(super) fn durable(&self, file: &str) -> Option<&[u8]> {
         match self.durable_names.get(file)? {
-            Node::File(at) => Some(self.files[*at].disk.clone()),
+            Node::File(at) => Some(&self.files[*at].disk),
             Node::Dir => None,
         }
+    }
+
+    pub(super) fn files(&self) -> impl DoubleEndedIterator<Item = &str> {
+        files(&self.names)
+    }
+
+    pub(super) fn durable_files(&self) -> impl DoubleEndedIterator<Item = &str> {
+        files(&self.durable_names)
     }
 
     fn rename_to(&mut self, name: &str, node: Option<Node>) {
@@ -298,25 +320,30 @@ impl Image {
     }
 
     fn create(&mut self, name: &str) -> io::Result<usize> {
-        if !self.names.contains_key(name) {
-            self.files.push(File::default());
-            self.rename_to(name, Some(Node::File(self.files.len() - 1)));
+        if let Some(node) = self.names.get(name) {
+            return node.file();
         }
-        self.file(name)
+        let at = self.free.pop().unwrap_or(self.files.len());
+        if at == self.files.len() {
+            self.files.push(File::default());
+        }
+        self.rename_to(name, Some(Node::File(at)));
+        Ok(at)
     }
 
     fn file(&self, name: &str) -> io::Result<usize> {
-        match self.names.get(name) {
-            Some(Node::File(at)) => Ok(*at),
-            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
+        self.names.get(name).ok_or(io::ErrorKind::NotFound)?.file()
     }
 }
 
-fn part(content: &[u8], offset: u64, length: u64) -> Bytes {
+fn files(names: &BTreeMap<String, Node>) -> impl DoubleEndedIterator<Item = &str> {
+    names.iter().filter(|(_, node)| **node != Node::Dir).map(|(name, _)| name.as_str())
+}
+
+/// What of a file a read of so many bytes reaches.
+fn part_of(content: &[u8], offset: u64, length: u64) -> Range<usize> {
     let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
-    Bytes::copy_from_slice(&content[clamp(offset)..clamp(offset.saturating_add(length))])
+    clamp(offset)..clamp(offset.saturating_add(length))
 }
 
 /// The directory that a name stands in; the root is the empty name.
