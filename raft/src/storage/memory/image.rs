@@ -17,7 +17,7 @@ pub(super) struct Image {
     names: BTreeMap<String, Node>,
     durable_names: BTreeMap<String, Node>,
     /// Changes of names that are not durable, oldest first.
-    changes: Vec<(String, Option<Node>)>,
+    changes: Vec<Change>,
     files: Vec<File>,
     /// Places in `files` that nothing names.
     free: Vec<usize>,
@@ -35,6 +35,27 @@ pub(super) struct Image {
 enum Node {
     Dir,
     File(usize),
+}
+
+/// What no crash divides.
+#[derive(Clone)]
+struct Change {
+    name: String,
+    node: Option<Node>,
+    /// The old name, of what was renamed.
+    gone: Option<String>,
+}
+
+impl Change {
+    fn apply(self, names: &mut BTreeMap<String, Node>) {
+        match self.node {
+            Some(node) => _ = names.insert(self.name, node),
+            None => _ = names.remove(&self.name),
+        }
+        if let Some(gone) = self.gone {
+            names.remove(&gone);
+        }
+    }
 }
 
 impl Node {
@@ -106,17 +127,18 @@ impl Image {
             Op::SyncDir { dir } => self.sync_dir(dir)?,
             Op::CreateDir { dir } => {
                 if self.names.get(dir) != Some(&Node::Dir) {
-                    self.rename_to(dir, Some(Node::Dir));
+                    self.change(dir, Some(Node::Dir), None);
                 }
             }
             Op::Rename { from, to } => {
                 let node = self.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
-                self.rename_to(to, Some(node));
-                self.rename_to(from, None);
+                if from != to {
+                    self.change(to, Some(node), Some(from));
+                }
             }
             Op::Remove { file } => {
                 if self.names.contains_key(file) {
-                    self.rename_to(file, None);
+                    self.change(file, None, None);
                 }
             }
         }
@@ -203,7 +225,8 @@ impl Image {
             return Err(io::ErrorKind::NotFound.into());
         }
         let changes = std::mem::take(&mut self.changes);
-        let (now, later): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(name, _)| parent(name) == dir);
+        let (now, later): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| parent(&change.name) == dir);
         now.into_iter().for_each(|change| self.make_durable(change));
         self.changes = later;
         self.forget_unnamed();
@@ -213,7 +236,7 @@ impl Image {
     /// What has no name any more, and can get none back, takes no memory.
     fn forget_unnamed(&mut self) {
         let named = self.names.values().chain(self.durable_names.values());
-        let changing = self.changes.iter().filter_map(|(_, node)| node.as_ref());
+        let changing = self.changes.iter().filter_map(|change| change.node.as_ref());
         let nodes = named.chain(changing);
         let alive: BTreeSet<usize> =
             nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
@@ -223,11 +246,8 @@ impl Image {
         }
     }
 
-    fn make_durable(&mut self, (name, node): (String, Option<Node>)) {
-        match node {
-            Some(node) => self.durable_names.insert(name, node),
-            None => self.durable_names.remove(&name),
-        };
+    fn make_durable(&mut self, change: Change) {
+        change.apply(&mut self.durable_names);
     }
 
     pub(super) fn unsynced(&self) -> usize {
@@ -285,7 +305,7 @@ impl Image {
     pub(super) fn lose(&mut self, file: &str) {
         self.names.remove(file);
         self.durable_names.remove(file);
-        self.changes.retain(|(name, _)| name != file);
+        self.changes.retain(|change| change.name != file);
     }
 
     pub(super) fn durable(&self, file: &str) -> Option<&[u8]> {
@@ -303,12 +323,10 @@ impl Image {
         files(&self.durable_names)
     }
 
-    fn rename_to(&mut self, name: &str, node: Option<Node>) {
-        match node {
-            Some(node) => self.names.insert(name.to_owned(), node),
-            None => self.names.remove(name),
-        };
-        self.changes.push((name.to_owned(), node));
+    fn change(&mut self, name: &str, node: Option<Node>, gone: Option<&str>) {
+        let change = Change { name: name.to_owned(), node, gone: gone.map(str::to_owned) };
+        change.clone().apply(&mut self.names);
+        self.changes.push(change);
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -327,7 +345,7 @@ impl Image {
         if at == self.files.len() {
             self.files.push(File::default());
         }
-        self.rename_to(name, Some(Node::File(at)));
+        self.change(name, Some(Node::File(at)), None);
         Ok(at)
     }
 
