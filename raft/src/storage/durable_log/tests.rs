@@ -18,6 +18,7 @@ fn open(disk: SimDisk) -> (Storage<SimDisk>, Identity, Recovered) {
 }
 
 /// A node that writes at random, and what is followed of its disk.
+#[derive(Clone)]
 struct Life {
     rng: fastrand::Rng,
     storage: Storage<SimDisk>,
@@ -307,6 +308,24 @@ fn so_it_is_where_writes_are_lost() {
     }
     println!("{lost} commits were lost");
     assert!(lost > 0);
+}
+
+#[test]
+fn a_clone_lives_the_same_life_and_another_one() {
+    let contents = |life: &Life| {
+        let disk = life.storage.disk();
+        disk.files().iter().map(|file| disk.content(file)).collect::<Vec<_>>()
+    };
+    for seed in 0..20 {
+        let mut life = Life::begin(seed);
+        (0..150).for_each(|_| life.step());
+        let mut clone = life.clone();
+        let then = (told(&clone.log), contents(&clone));
+        (0..150).for_each(|_| life.step());
+        assert_eq!((told(&clone.log), contents(&clone)), then, "it shares nothing");
+        (0..150).for_each(|_| clone.step());
+        assert_eq!((told(&clone.log), contents(&clone)), (told(&life.log), contents(&life)));
+    }
 }
 
 #[test]
