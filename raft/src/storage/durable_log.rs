@@ -224,16 +224,6 @@ impl DurableLog {
     /// Puts entries behind those up to `kept`, of the log or of the snapshot, whichever then ends with `last`;
     /// false where neither does.
     fn extend(&mut self, kept: LogIndex, entries: &[Entry], last: Base) -> bool {
-        if kept < self.anchor.id.index {
-            // Again what the snapshot holds already.
-            let known = |entry: &Entry| entry.id.index <= self.anchor.id.index;
-            let behind = &entries[entries.iter().take_while(|entry| known(entry)).count()..];
-            if last.id.index > self.anchor.id.index {
-                return self.extend(self.anchor.id.index, behind, last);
-            }
-            self.entries.clear();
-            return true;
-        }
         let snapshots = self.older.iter().chain([&self.base]).filter(|base| base.id.index == kept).copied();
         let starts = self.at(kept).into_iter().chain(snapshots);
         let Some(start) = { starts }.find(|start| ends(*start, entries) == Some(last)) else {

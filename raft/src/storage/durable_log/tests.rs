@@ -273,7 +273,7 @@ fn told(log: &DurableLog) -> Told {
 #[test]
 fn what_was_followed_is_what_is_read_anew() {
     let mut all = Seen::default();
-    for seed in 0..16 {
+    for seed in 0..20 {
         let mut life = Life::begin(seed);
         for _ in 0..12 {
             for _ in 0..life.rng.u32(1..400) {
