@@ -23,7 +23,9 @@ pub const SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of a snapshot read at once.
 const PIECE: u64 = 1 << 20;
 
-/// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once.
+/// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once. A clone over a
+/// disk whose clones share nothing, such as [`super::memory::SimDisk`], is a second node in the same state.
+#[derive(Clone)]
 pub struct Storage<D> {
     disk: D,
     cluster: ClusterId,
@@ -287,6 +289,23 @@ impl<D: Disk> Storage<D> {
     /// Whom to call, from any thread, when [`Storage::pump`] has something to take.
     pub fn set_waker(&mut self, waker: Waker) {
         self.disk.set_waker(waker);
+    }
+
+    /// The disk.
+    #[must_use]
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// The disk, for who runs its operations. What is submitted to it here comes back to nobody.
+    pub fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
+    }
+
+    /// The disk, without the log: the process has ended.
+    #[must_use]
+    pub fn into_disk(self) -> D {
+        self.disk
     }
 
     /// What was done since it was opened.
