@@ -8,6 +8,7 @@
 //! | [`transcript`] | what such clients asked and were told |
 //! | [`register_workload`] | the register under the real client's core |
 //! | [`register_client`] | that client |
+//! | `register_port` | the codec and the port's rule between it and a node |
 //! | [`load`] | what it asks, drawn |
 //! | [`history`] | what it was told, checked at once and judged at the end |
 //! | [`random`] | randomness by key |
@@ -18,6 +19,7 @@ pub mod load;
 pub mod plain_client;
 pub mod random;
 pub mod register_client;
+mod register_port;
 pub mod register_workload;
 #[cfg(test)]
 mod testing;
