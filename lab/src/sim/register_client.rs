@@ -315,3 +315,6 @@ impl Client for RegisterClient {
 fn name(key: u8) -> Bytes {
     Bytes::from(format!("k{key}"))
 }
+
+#[cfg(test)]
+mod tests;
