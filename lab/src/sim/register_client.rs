@@ -254,12 +254,12 @@ impl RegisterClient {
         })
     }
 
-    fn abandon_due(&mut self, now: Timestamp, record: &mut RegisterHistory) {
+    /// The history keeps them as open: they may take effect yet.
+    fn abandon_due(&mut self, now: Timestamp) {
         let due = |open: &Open| open.abandon_at.is_some_and(|at| at <= now);
         while let Some(op) = self.open.iter().find(|(_, open)| due(open)).map(|(op, _)| *op) {
             self.core.step(now, core::Event::Abandon(op));
             let Some(open) = self.open.remove(&op) else { return };
-            record.end(now, open.operation, Ended::Unknown);
             self.made_room(now, open, Ended::Unknown);
         }
     }
@@ -293,7 +293,7 @@ impl Client for RegisterClient {
         }
         self.core.step(now, core::Event::Tick);
         self.obey(now, record);
-        self.abandon_due(now, record);
+        self.abandon_due(now);
         self.begin_due(now, record);
         self.obey(now, record);
     }

@@ -90,7 +90,7 @@ mod tests {
     use bytes::Bytes;
     use raft::session::SessionTag;
     use raft::{NodeId, SessionId};
-    use register::command::{Command, MAX_ANSWER};
+    use register::command::{Command, MAX_ANSWER, MAX_COMMAND};
     use register::protocol::LeaderHint;
 
     use super::*;
@@ -131,6 +131,8 @@ mod tests {
         let mut port = RegisterPort::default();
         let malformed = propose(Bytes::from_static(b"?"));
         assert_eq!(port.ask(0, 1, &malformed), Err(NotAsked::Refused(Refused::Malformed)));
+        let long = propose(vec![0; MAX_COMMAND + 1].into());
+        assert!(matches!(port.ask(0, 2, &long), Err(NotAsked::Wrong(why)) if why.contains("limit")));
         let read = Request::Read { query: register::command::Query::Get { key: "k".into() }.encode() };
         assert!(port.ask(0, 3, &read).is_ok());
         let long = Reply::Read(vec![0; MAX_ANSWER + 1].into());

@@ -130,6 +130,27 @@ fn a_node_that_lost_its_leadership_leaves_a_doubt() {
 }
 
 #[test]
+fn a_command_that_was_not_answered_in_time_is_in_doubt() {
+    let mut hand = Hand::with_session();
+    let _sent = hand.serial();
+    assert!(matches!(hand.rest()[..], [ClientAction::HangUp(_)]));
+    hand.moves();
+    let (tag, _) = hand.serial();
+    hand.answered(tag, Reply::Refused(Refusal::Overloaded));
+    hand.now = hand.now + OPERATION;
+    hand.happens(ClientEvent::Tick);
+    assert_eq!(hand.outcome(), Some(&Outcome::Unknown));
+
+    // The same where the operation's deadline comes before the attempt's.
+    let mut hand = Hand::with_session();
+    let (tag, _) = hand.serial();
+    hand.now = hand.now + OPERATION;
+    hand.client.link = Link::Up(Some(Owed { tag, since: hand.now, is_session: false }));
+    hand.happens(ClientEvent::Tick);
+    assert_eq!(hand.outcome(), Some(&Outcome::Unknown));
+}
+
+#[test]
 fn an_expired_session_ends_only_what_is_in_doubt() {
     let mut hand = Hand::with_session();
     let (tag, first) = hand.serial();

@@ -111,6 +111,24 @@ fn what_the_register_does_with_a_value_that_is_too_long_is_checked() {
 }
 
 #[test]
+fn a_compare_and_set_expects_what_this_client_wrote_last() {
+    let (mut client, mut record) = (client(Load::default()), RegisterHistory::default());
+    let now = Timestamp::default();
+    let number = Load::number(0, 0);
+    client.begin(now, 0, Kind::Put, &mut record);
+    client.finished(now, OpId(0), Outcome::Done(command::Answer::Written(Version(7))), &mut record);
+    let (by_version, action) = client.operation(0, Kind::CasVersion, 5);
+    assert_eq!(action, Action::Cas { from: Some(number), to: 5 });
+    let expected = |operation| match operation {
+        Operation::Write(Command::Cas { expect, .. }) => expect,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(expected(by_version), Expect::Version(Version(7)));
+    let (by_value, _) = client.operation(0, Kind::CasValue, 5);
+    assert_eq!(expected(by_value), Expect::Value(client.load.value(client.random, number)));
+}
+
+#[test]
 fn a_copy_goes_on_alone_and_does_the_same() {
     let (mut one, mut record) = (client(Load::default()), RegisterHistory::default());
     let _dialled = rest(&mut one, &mut record);
