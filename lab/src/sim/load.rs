@@ -115,15 +115,18 @@ impl Load {
             _ => low << random.below(SWARM, what, 2, doublings),
         };
         let few = |what, most| u32::try_from(number(what, 0, most)).unwrap_or(0);
+        let in_flight = 1 << number(7, 0, 3);
         Load {
             keys: u8::try_from(number(0, 1, MAX_KEYS.into())).unwrap_or(1),
             hot_ppm: rate(1, 100_000, 4),
             reads: 1 + few(2, 5),
             puts: 1 + few(3, 4),
             cas: few(4, 3),
-            deletes: few(5, 1),
+            // Where no value is unique, as nothing is not, the checker must search; with many operations
+            // at once it might not come to an end.
+            deletes: if in_flight <= 2 { few(5, 1) } else { 0 },
             pause: Duration::from_millis(1 << number(6, 0, 7)),
-            in_flight: 1 << number(7, 0, 3),
+            in_flight,
             burst_ppm: rate(8, 1_000, 7),
             large_ppm: rate(9, 1_000, 6),
             oversized_ppm: rate(10, 1_000, 4),
@@ -224,4 +227,72 @@ impl Load {
 
 fn fill(number: u64) -> u8 {
     number.to_le_bytes()[0] | 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: Random = Random::new(1);
+
+    fn count(load: &Load, of: impl Fn(u8, Kind) -> bool) -> usize {
+        (0..10_000).map(|turn| load.turn(RANDOM, 0, turn)).filter(|(key, kind)| of(*key, *kind)).count()
+    }
+
+    #[test]
+    fn kinds_come_in_their_shares() {
+        let load = Load { reads: 5, puts: 3, cas: 2, deletes: 1, oversized_ppm: 100_000, ..Load::default() };
+        let share = |of: Kind| count(&load, |_, kind| kind == of) / 100;
+        assert!((38..=44).contains(&share(Kind::Read)));
+        assert!((22..=27).contains(&share(Kind::Put)));
+        assert!((6..=10).contains(&share(Kind::CasValue)));
+        assert!((6..=10).contains(&share(Kind::CasVersion)));
+        assert!((6..=10).contains(&share(Kind::Delete)));
+        assert!((8..=12).contains(&share(Kind::PutTooLong)));
+    }
+
+    #[test]
+    fn one_key_may_be_hot_and_all_are_used() {
+        let load = Load { keys: 8, ..Load::default() };
+        for key in 0..8 {
+            assert!((1_100..1_400).contains(&count(&load, |its, _| its == key)));
+        }
+        assert_eq!(count(&load, |key, _| key >= 8), 0);
+        let hot = Load { hot_ppm: 500_000, ..load };
+        assert!((5_400..5_900).contains(&count(&hot, |key, _| key == 0)));
+    }
+
+    #[test]
+    fn a_value_is_its_number_and_nothing_else_is() {
+        let load = Load { large_ppm: 100_000, ..Load::default() };
+        let mut large = 0;
+        for number in (0..3).flat_map(|client| (0..100).map(move |turn| Load::number(client, turn))) {
+            let value = load.value(RANDOM, number);
+            large += usize::from(value.len() >= 4 << 10);
+            assert_eq!(load.number_of(RANDOM, &value), Some(number));
+            assert_eq!(load.number_of(RANDOM, &value[..value.len() - 1]), None);
+            assert_eq!(load.number_of(RANDOM, &[&value[..], b"x"].concat()), None);
+            if value.len() > NUMBER {
+                let mut wrong = value.to_vec();
+                wrong[value.len() - 1] ^= 2;
+                assert_eq!(load.number_of(RANDOM, &wrong), None);
+            }
+        }
+        assert!((15..=45).contains(&large), "{large} of 300 are large");
+    }
+
+    #[test]
+    fn runs_differ_in_every_trait() {
+        let loads: Vec<Load> = (0..200).map(|seed| Load::drawn(Random::new(seed))).collect();
+        let both = |has: fn(&Load) -> bool| {
+            let some = loads.iter().filter(|load| has(load)).count();
+            (10..190).contains(&some)
+        };
+        assert!(both(|load| load.keys > 1) && both(|load| load.hot_ppm > 0));
+        assert!(both(|load| load.cas > 0) && both(|load| load.deletes > 0));
+        assert!(both(|load| load.in_flight > 1) && both(|load| load.burst_ppm > 0));
+        assert!(both(|load| load.large_ppm > 0) && both(|load| load.oversized_ppm > 0));
+        assert!(both(|load| load.abandon_ppm > 0) && both(|load| load.deadline > load.attempt_timeout * 4));
+        assert!(loads.iter().all(|load| load.deletes == 0 || load.in_flight <= 2));
+    }
 }

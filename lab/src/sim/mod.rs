@@ -23,6 +23,7 @@
 //! | [`plain_client`] | a client of any state machine, with a session and retries |
 //! | [`register_workload`] | the register under the real client's core |
 //! | [`register_client`] | that client |
+//! | `register_port` | the codec and the port's rule between it and a node |
 //! | [`load`] | what it asks, drawn |
 //! | [`history`] | what it was told, checked at once and judged at the end |
 //! | [`random`] | randomness by key |
@@ -43,6 +44,7 @@ pub mod plain_client;
 mod queue;
 pub mod random;
 pub mod register_client;
+mod register_port;
 pub mod register_workload;
 pub mod swarm;
 #[cfg(test)]

@@ -300,3 +300,6 @@ impl Client for PlainClient {
         self.drained && self.current.is_none() && self.read_back.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;

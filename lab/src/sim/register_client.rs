@@ -1,23 +1,21 @@
 //! The register's real client in a simulated world: its core decides what to send where, as in the
-//! service; each request and response passes through the real codec and the client port's rule.
+//! service; here operations are begun, and what came of them is written down.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use raft::Timestamp;
-use raft::consensus::io::Refusal;
-use raft::server::Reply;
 use register::client_core::{self as core, ClientCore, DialError, EndpointId, OpId, Operation, Outcome};
 use register::command::{self, Command, Query};
-use register::port::{self, Asked};
-use register::protocol::{Message, Refused, Request, Response, next_frame};
+use register::protocol::Response;
 use register::{Expect, Failure, Invalid, Version, Versioned};
 
-use super::client::{Answer, Ask, Client, ClientAction, ClientEvent};
+use super::client::{Client, ClientAction, ClientEvent};
 use super::history::{Action, Ended, RegisterHistory, Seen};
 use super::load::{Kind, Load};
 use super::random::{Random, Stream};
+use super::register_port::{NotAsked, RegisterPort, address, node_at};
 
 const CORE: Stream = Stream::named("register_client.core");
 const KNOWN: Stream = Stream::named("register_client.known");
@@ -34,8 +32,7 @@ pub struct RegisterClient {
     core: ClientCore,
     /// The node of each endpoint that was ever dialled.
     nodes: BTreeMap<EndpointId, usize>,
-    /// What was asked, of whom, under the tags that may yet be answered.
-    asked: BTreeMap<u64, (usize, Asked)>,
+    port: RegisterPort,
     open: BTreeMap<OpId, Open>,
     /// What each key held when this client last heard of it.
     seen: BTreeMap<u8, Option<Seen>>,
@@ -77,7 +74,7 @@ impl RegisterClient {
             load,
             core,
             nodes: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            port: RegisterPort::default(),
             open: BTreeMap::new(),
             seen: BTreeMap::new(),
             turn: 0,
@@ -113,51 +110,17 @@ impl RegisterClient {
                 }
                 core::Action::Send { endpoint, tag, request } => {
                     let Some(node) = self.nodes.get(&endpoint).copied() else { continue };
-                    match carried(tag, &request).and_then(|request| self.send(node, tag, request)) {
-                        Ok(None) => {}
-                        Ok(Some(refused)) => {
+                    match self.port.ask(node, tag, &request) {
+                        Ok(ask) => self.actions.push_back(ClientAction::Send { node, tag, ask }),
+                        Err(NotAsked::Refused(refused)) => {
                             let response = Response::Refused(refused);
                             self.core.step(now, core::Event::Received { endpoint, tag, response });
                         }
-                        Err(bad) => record.complain(bad),
+                        Err(NotAsked::Wrong(what)) => record.complain(what),
                     }
                 }
                 core::Action::Finish { op, outcome } => self.finished(now, op, outcome, record),
             }
-        }
-    }
-
-    /// Hands a request to the node, unless its port would not.
-    fn send(&mut self, node: usize, tag: u64, request: Request) -> Result<Option<Refused>, String> {
-        let asked = match port::admit(&request) {
-            Ok(asked) => asked,
-            Err(refused) => return Ok(Some(refused)),
-        };
-        let ask = match request {
-            Request::OpenSession => Ask::OpenSession,
-            Request::Propose { session, command } => Ask::Propose { tag: Some(session), command },
-            Request::Read { query } => Ask::Read { query },
-            Request::Hello(_) | Request::Status => return Err("a request that is not the node's".into()),
-        };
-        self.asked.insert(tag, (node, asked));
-        self.actions.push_back(ClientAction::Send { node, tag, ask });
-        Ok(None)
-    }
-
-    fn answered(&mut self, now: Timestamp, tag: u64, answer: Answer, record: &mut RegisterHistory) {
-        let Some((node, asked)) = self.asked.remove(&tag) else { return };
-        let leader = match answer.reply {
-            Reply::Refused(Refusal::NotLeader { leader }) => leader,
-            _ => None,
-        };
-        let addresses = leader.zip(answer.leader.map(address)).into_iter().collect();
-        let response = port::response(asked, answer.reply)
-            .unwrap_or_else(|refused| Response::Refused(refused.with_address(&addresses)));
-        match carried(tag, &response) {
-            Ok(response) => {
-                self.tell_core(now, node, |endpoint| core::Event::Received { endpoint, tag, response });
-            }
-            Err(bad) => record.complain(bad),
         }
     }
 
@@ -291,12 +254,12 @@ impl RegisterClient {
         })
     }
 
-    fn abandon_due(&mut self, now: Timestamp, record: &mut RegisterHistory) {
+    /// The history keeps them as open: they may take effect yet.
+    fn abandon_due(&mut self, now: Timestamp) {
         let due = |open: &Open| open.abandon_at.is_some_and(|at| at <= now);
         while let Some(op) = self.open.iter().find(|(_, open)| due(open)).map(|(op, _)| *op) {
             self.core.step(now, core::Event::Abandon(op));
             let Some(open) = self.open.remove(&op) else { return };
-            record.end(now, open.operation, Ended::Unknown);
             self.made_room(now, open, Ended::Unknown);
         }
     }
@@ -312,10 +275,16 @@ impl Client for RegisterClient {
                 self.tell_core(now, node, |e| core::Event::DialFailed(e, DialError::Unreachable));
             }
             ClientEvent::Disconnected(node) => {
-                self.asked.retain(|_, (of, _)| *of != node);
+                self.port.disconnected(node);
                 self.tell_core(now, node, core::Event::Disconnected);
             }
-            ClientEvent::Answered { tag, answer, .. } => self.answered(now, tag, answer, record),
+            ClientEvent::Answered { node, tag, answer } => match self.port.tell(node, tag, answer) {
+                Ok(Some(response)) => {
+                    self.tell_core(now, node, |endpoint| core::Event::Received { endpoint, tag, response });
+                }
+                Ok(None) => {}
+                Err(what) => record.complain(what),
+            },
             ClientEvent::Drain => {
                 self.left = Some((0..self.load.keys).collect());
                 self.next_at = Some(now);
@@ -324,7 +293,7 @@ impl Client for RegisterClient {
         }
         self.core.step(now, core::Event::Tick);
         self.obey(now, record);
-        self.abandon_due(now, record);
+        self.abandon_due(now);
         self.begin_due(now, record);
         self.obey(now, record);
     }
@@ -343,24 +312,9 @@ impl Client for RegisterClient {
     }
 }
 
-/// A message as the other side decodes it.
-fn carried<M: Message>(tag: u64, message: &M) -> Result<M, String> {
-    match next_frame(&mut BytesMut::from(message.to_frame(tag))) {
-        Ok(Some((same, message))) if same == tag => Ok(message),
-        Ok(_) => Err(format!("the frame of tag {tag} is cut short or has another tag")),
-        Err(error) => Err(format!("the frame of tag {tag}: {error}")),
-    }
-}
-
 fn name(key: u8) -> Bytes {
     Bytes::from(format!("k{key}"))
 }
 
-/// A node's client address.
-fn address(node: usize) -> String {
-    format!("n{node}:1")
-}
-
-fn node_at(address: &str) -> Option<usize> {
-    address.strip_prefix('n')?.strip_suffix(":1")?.parse().ok()
-}
+#[cfg(test)]
+mod tests;
