@@ -49,6 +49,10 @@ fn main() -> ExitCode {
         }
     }
     let seconds = began.elapsed().as_secs_f64();
-    println!("{} seeds, {bad} bad, {events} events, {done} operations, {:.0} events/s", args.seeds, events as f64 / seconds);
+    println!(
+        "{} seeds, {bad} bad, {events} events, {done} operations, {:.0} events/s",
+        args.seeds,
+        events as f64 / seconds
+    );
     if bad > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -67,7 +67,13 @@ impl Connections {
     }
 
     /// When something sent now arrives: not before what was sent earlier.
-    fn arrival(&mut self, now: Timestamp, client: usize, node: usize, way: usize) -> Option<(Timestamp, u64)> {
+    fn arrival(
+        &mut self,
+        now: Timestamp,
+        client: usize,
+        node: usize,
+        way: usize,
+    ) -> Option<(Timestamp, u64)> {
         let at = now + self.delay(client);
         let open = self.open.get_mut(&(client, node))?;
         open.last[way] = open.last[way].max(at);

@@ -1,8 +1,8 @@
 //! How nodes begin and end: started, killed, without power, paused; or ended by themselves.
 
 use raft::pump::StopCause;
-use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
 use raft::storage::durable_log::DurableLog;
+use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
 use raft::{Incarnation, StateMachine};
 
 use super::cluster::{Cluster, Ended, view};
@@ -91,8 +91,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// The oldest segment of a node's log that is written to no more, and its length.
     pub(super) fn old_segment(&self, node: usize) -> Option<(String, u64)> {
         let disk = self.nodes[node].disk()?;
-        let mut segments: Vec<String> =
-            disk.files().into_iter().filter(|file| file.starts_with("wal/") && file.ends_with(".log")).collect();
+        let mut segments: Vec<String> = disk
+            .files()
+            .into_iter()
+            .filter(|file| file.starts_with("wal/") && file.ends_with(".log"))
+            .collect();
         // The newest may be one made ahead, and the one before it is written to.
         segments.truncate(segments.len().saturating_sub(2));
         let file = segments.into_iter().next()?;
@@ -150,7 +153,9 @@ fn fate(random: super::random::Random, entity: u64, sector: u64) -> Fate {
 /// What a disk held and holds no more, unless it says so.
 fn lost(node: usize, before: &DurableLog, after: &DurableLog) -> Option<String> {
     let (had, has) = (before.hard_state(), after.hard_state());
-    if has.current_term < had.current_term || has.current_term == had.current_term && has != had && had.voted_for.is_some() {
+    if has.current_term < had.current_term
+        || has.current_term == had.current_term && has != had && had.voted_for.is_some()
+    {
         return Some(format!("node {node} had {had:?} on its disk, and then {has:?}"));
     }
     let last = before.last();

@@ -40,8 +40,14 @@ pub struct Weather {
 
 impl Weather {
     /// Nothing goes wrong.
-    pub const FAIR: Weather =
-        Weather { delay: (50_000, 300_000), late_ppm: 0, loss_ppm: 0, twice_ppm: 0, replay_ppm: 0, disorder: false };
+    pub const FAIR: Weather = Weather {
+        delay: (50_000, 300_000),
+        late_ppm: 0,
+        loss_ppm: 0,
+        twice_ppm: 0,
+        replay_ppm: 0,
+        disorder: false,
+    };
 }
 
 /// How late a frame may be replayed.
@@ -93,7 +99,16 @@ impl Net {
     pub fn new(random: Random, size: usize, weather: Weather) -> Net {
         let links = size * size;
         let disturbed = Disturbed::default();
-        Net { random, size, weather, healed: 0, cuts: vec![0; links], sent: vec![0; links], last: vec![[Timestamp::default(); 3]; links], disturbed }
+        Net {
+            random,
+            size,
+            weather,
+            healed: 0,
+            cuts: vec![0; links],
+            sent: vec![0; links],
+            last: vec![[Timestamp::default(); 3]; links],
+            disturbed,
+        }
     }
 
     /// Cuts a link, once more if it is cut already. What is on its way arrives if the link is back by then.

@@ -33,7 +33,9 @@ impl<W: Workload> World<W> {
         }
         let undo = self.inflict(number, &episode.fault, episode.lasts());
         let now = self.cluster.now();
-        self.cluster.trace.note(now, None, || format!("{:?} for {} ns: {undo:?}", episode.fault, episode.lasts));
+        self.cluster
+            .trace
+            .note(now, None, || format!("{:?} for {} ns: {undo:?}", episode.fault, episode.lasts));
         if let Some(landed) = undo {
             *self.landed.entry(episode.fault.kind()).or_default() += 1;
             if let Some(undo) = landed {
@@ -189,8 +191,10 @@ impl<W: Workload> World<W> {
         let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
         let leave = self.random.below(HEAL, 0, 0, spare as u64 + 1);
         let first = self.random.below(HEAL, 1, 0, self.plan.nodes as u64);
-        let order = (0..self.plan.nodes).map(|step| (usize::try_from(first).unwrap_or(0) + step) % self.plan.nodes);
-        let left: Vec<usize> = order.filter(|node| !self.gone[*node]).take(usize::try_from(leave).unwrap_or(0)).collect();
+        let order =
+            (0..self.plan.nodes).map(|step| (usize::try_from(first).unwrap_or(0) + step) % self.plan.nodes);
+        let left: Vec<usize> =
+            order.filter(|node| !self.gone[*node]).take(usize::try_from(leave).unwrap_or(0)).collect();
         for node in 0..self.plan.nodes {
             self.quorum[node] = !left.contains(&node) && !self.gone[node];
             if !self.quorum[node] {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use raft::consensus::snapshot::Base;
 use raft::pump::{AtOnce, Parts, Pump, StopCause, first_write, raft_of, serve};
-use raft::storage::memory::SimDisk;
 use raft::storage::durable_log::DurableLog;
+use raft::storage::memory::SimDisk;
 use raft::storage::{Identity, OpenError, Storage};
 use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
 

@@ -59,7 +59,8 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             if self.random.chance(STALL, entity, number, stall_ppm) {
                 nanos *= 1000 / self.random.between(HOW_LONG, entity, number, (1, 100));
             }
-            self.queue.plan(self.queue.now() + Duration::from_nanos(nanos), Event::Disk { node, life, queue });
+            self.queue
+                .plan(self.queue.now() + Duration::from_nanos(nanos), Event::Disk { node, life, queue });
         }
     }
 }

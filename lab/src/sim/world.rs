@@ -347,9 +347,7 @@ impl<W: Workload> World<W> {
     /// All clients have ended: once the healed nodes have applied the same, their states must be equal.
     fn converge(&mut self) {
         let committed = self.cluster.committed();
-        let applied = |node: &usize| {
-            self.cluster.running(*node).map(|pump| pump.server().last_applied())
-        };
+        let applied = |node: &usize| self.cluster.running(*node).map(|pump| pump.server().last_applied());
         let all = (0..self.plan.nodes).filter(|node| self.quorum[*node]);
         if all.clone().all(|node| applied(&node) == Some(committed)) && self.is_live() {
             self.phase = Phase::Ended;

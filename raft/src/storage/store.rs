@@ -315,6 +315,15 @@ impl<D: Disk> Storage<D> {
     }
 }
 
+impl<D> Storage<D> {
+    /// The same over what `change` makes of its disk, which must hold the same and answer for what is pending.
+    #[must_use]
+    pub fn map_disk<E>(self, change: impl FnOnce(D) -> E) -> Storage<E> {
+        let Storage { disk, cluster, wal, snapshots, scrub, events } = self;
+        Storage { disk: change(disk), cluster, wal, snapshots, scrub, events }
+    }
+}
+
 impl<D> std::fmt::Debug for Storage<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Storage").field("wal", &self.wal).finish_non_exhaustive()

@@ -23,21 +23,27 @@ impl Claims {
         let (node, HardState { current_term: durable, voted_for }) = (view.node, view.own().hard_state());
         let Some(term) = said(message) else { return Ok(()) };
         if term > durable {
-            return Err((RULE, format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}")));
+            return Err((
+                RULE,
+                format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}"),
+            ));
         }
         self.terms[node] = self.terms[node].max(term);
         // A disk that has gone on to a later term holds what it must.
         let votes_for = |candidate| durable > term || voted_for == Some(candidate);
         match message {
-            Message::RequestVote(_) if !votes_for(id_of(node)) => {
-                Err((RULE, format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}")))
-            }
+            Message::RequestVote(_) if !votes_for(id_of(node)) => Err((
+                RULE,
+                format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}"),
+            )),
             Message::RequestVoteReply(reply) if reply.granted && !votes_for(id_of(to)) => {
                 Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
             }
             Message::AppendEntriesReply(reply) => match reply.outcome {
                 AppendOutcome::Matched(index) => matched(view, index),
-                AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => Ok(()),
+                AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
+                    Ok(())
+                }
             },
             _ => Ok(()),
         }

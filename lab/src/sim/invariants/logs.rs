@@ -61,7 +61,10 @@ impl Logs {
             match self.chains.insert(id, chain) {
                 Some(known) if known == chain => return Ok(()),
                 Some(_) => {
-                    return Err(("log matching", format!("node {node}'s log differs up to {id} from another's")));
+                    return Err((
+                        "log matching",
+                        format!("node {node}'s log differs up to {id} from another's"),
+                    ));
                 }
                 None if index == log.base().id.index => return Ok(()),
                 None => index = index.previous(),

@@ -36,13 +36,19 @@ impl Progress {
             return Err((RULE, format!("node {node} went from term {} to {}", seen.term, now.term)));
         }
         if now.commit < seen.commit {
-            return Err((RULE, format!("node {node}'s commit index went from {} to {}", seen.commit, now.commit)));
+            return Err((
+                RULE,
+                format!("node {node}'s commit index went from {} to {}", seen.commit, now.commit),
+            ));
         }
         if now.applied < seen.applied || now.applied > now.commit {
             let Seen { applied, .. } = *seen;
             return Err((
                 RULE,
-                format!("node {node} applied up to {applied}, then {}; committed is {}", now.applied, now.commit),
+                format!(
+                    "node {node} applied up to {applied}, then {}; committed is {}",
+                    now.applied, now.commit
+                ),
             ));
         }
         *seen = now;

@@ -45,16 +45,20 @@ impl Replies {
     ) -> Result<(), Broken> {
         let node = view.node;
         match reply {
-            Reply::Applied { index, .. } if *index > committed => {
-                Err(("told is committed", format!("node {node} says that {index} is applied; {committed} is committed")))
-            }
+            Reply::Applied { index, .. } if *index > committed => Err((
+                "told is committed",
+                format!("node {node} says that {index} is applied; {committed} is committed"),
+            )),
             Reply::Applied { index, .. } => match promise.command {
                 Some(command) => self.once(node, command, *index),
                 None => Ok(()),
             },
             Reply::Read(_) if view.applied < promise.committed => Err((
                 "a read sees what was committed before it",
-                format!("node {node} read at {}; {} was committed when it was asked", view.applied, promise.committed),
+                format!(
+                    "node {node} read at {}; {} was committed when it was asked",
+                    view.applied, promise.committed
+                ),
             )),
             _ => Ok(()),
         }
@@ -66,7 +70,9 @@ impl Replies {
             return Ok(());
         }
         let (session, serial) = command;
-        let text = format!("node {node} says that command {serial} of {session:?} took effect at {index}, and before at {first}");
+        let text = format!(
+            "node {node} says that command {serial} of {session:?} took effect at {index}, and before at {first}"
+        );
         Err(("a command takes effect once", text))
     }
 }
