@@ -74,13 +74,6 @@ pub(super) struct Said {
     pub(super) reply: Reply,
 }
 
-/// A node's process has ended by itself.
-#[derive(Clone, Debug)]
-pub(super) struct Ended {
-    pub(super) node: usize,
-    pub(super) cause: StopCause,
-}
-
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Cluster<M: StateMachine, L: Links, X> {
@@ -100,7 +93,8 @@ pub(super) struct Cluster<M: StateMachine, L: Links, X> {
     /// What was promised to those who asked, by node and ticket, in this life.
     pub(super) promises: Vec<BTreeMap<Ticket, Promise>>,
     pub(super) said: Vec<Said>,
-    pub(super) ended: Vec<Ended>,
+    /// Nodes whose processes ended by themselves.
+    pub(super) ended: Vec<usize>,
     pub(super) trace: Trace,
     violation: Option<Violation>,
     /// Operations that disks have run.
@@ -164,10 +158,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
     }
 
-    pub(super) fn size(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(super) fn now(&self) -> Timestamp {
         self.queue.now()
     }
@@ -178,11 +168,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     pub(super) fn plan_at(&mut self, at: Timestamp, event: X) {
         self.queue.plan(at, Event::Outside(event));
-    }
-
-    /// When the next event is.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        self.queue.next()
     }
 
     pub(super) fn node(&self, node: usize) -> &Node<M> {
@@ -199,10 +184,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     pub(super) fn committed(&self) -> LogIndex {
         self.invariants.committed()
-    }
-
-    pub(super) fn durable(&self, node: usize) -> &DurableLog {
-        &self.durable[node]
     }
 
     /// The first thing that must not be counts.
@@ -366,7 +347,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.tell(node, ticket, told);
         }
         if let Err(cause) = result {
-            self.stop(node, cause);
+            self.stop(node, &cause);
         }
     }
 

@@ -87,7 +87,7 @@ impl<W: Workload> World<W> {
             ClientAction::Dial(node) => self.dial(client, node),
             ClientAction::HangUp(node) => {
                 self.connections.open.remove(&(client, node));
-                self.to_client(client, None, Duration::ZERO, ClientEvent::Disconnected(node));
+                self.tell_client(client, None, Duration::ZERO, ClientEvent::Disconnected(node));
             }
             ClientAction::Send { node, tag, ask } => {
                 let now = self.cluster.now();
@@ -96,7 +96,7 @@ impl<W: Workload> World<W> {
                         let request = ToNode { client, node, connection, tag, ask };
                         self.cluster.plan_at(at, Own::Node(request));
                     }
-                    None => self.to_client(client, None, Duration::ZERO, ClientEvent::Disconnected(node)),
+                    None => self.tell_client(client, None, Duration::ZERO, ClientEvent::Disconnected(node)),
                 }
             }
         }
@@ -107,15 +107,15 @@ impl<W: Workload> World<W> {
         let member = self.cluster.node(node);
         if member.running().is_none() || member.paused {
             let wait = if member.paused { TIMEOUT } else { delay };
-            return self.to_client(client, None, wait, ClientEvent::DialFailed(node));
+            return self.tell_client(client, None, wait, ClientEvent::DialFailed(node));
         }
         self.connections.made += 1;
         let connection = Connection { number: self.connections.made, last: [self.cluster.now() + delay; 2] };
         self.connections.open.insert((client, node), connection);
-        self.to_client(client, Some((node, connection.number)), delay, ClientEvent::Connected(node));
+        self.tell_client(client, Some((node, connection.number)), delay, ClientEvent::Connected(node));
     }
 
-    fn to_client(
+    fn tell_client(
         &mut self,
         client: usize,
         connection: Option<(usize, u64)>,
@@ -168,7 +168,7 @@ impl<W: Workload> World<W> {
         for client in ended {
             self.connections.open.remove(&(client, node));
             let delay = self.connections.delay(client);
-            self.to_client(client, None, delay, ClientEvent::Disconnected(node));
+            self.tell_client(client, None, delay, ClientEvent::Disconnected(node));
         }
         self.connections.waiting.retain(|(of, ..), _| *of != node);
     }

@@ -5,7 +5,7 @@ use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
 use raft::{Incarnation, StateMachine};
 
-use super::cluster::{Cluster, Ended, view};
+use super::cluster::{Cluster, view};
 use super::links::Links;
 use super::node::{Node, StartError};
 use super::random::Stream;
@@ -130,14 +130,14 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     /// A node wants to end.
-    pub(super) fn stop(&mut self, node: usize, cause: StopCause) {
+    pub(super) fn stop(&mut self, node: usize, cause: &StopCause) {
         self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
-        match &cause {
+        match cause {
             StopCause::Storage(_) => {}
             cause => self.broken("a node goes on", format!("node {node} ended: {cause}")),
         }
         self.end(node, SimDisk::end_process);
-        self.ended.push(Ended { node, cause });
+        self.ended.push(node);
     }
 }
 

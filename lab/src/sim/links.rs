@@ -175,7 +175,7 @@ impl Links for Net {
         let last = &mut self.last[place][kind.class() as usize];
         if !disorder {
             *last = (now + Duration::from_nanos(nanos)).max(*last);
-            nanos = (*last - now).as_nanos() as u64;
+            nanos = super::nanos(*last - now);
         }
         let mut copies = vec![(Duration::from_nanos(nanos), None)];
         if self.random.chance(TWICE, link, number, twice_ppm) {

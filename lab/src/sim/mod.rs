@@ -56,3 +56,8 @@ pub mod transcript;
 mod waking;
 pub mod workload;
 pub mod world;
+
+/// Nanoseconds of a time; what is too long for that is for ever.
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -10,18 +10,19 @@ use raft::storage::{Identity, OpenError, Storage};
 use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
 
 use super::lent::Lent;
+use super::nanos;
 
 /// What all nodes of a cluster are made with.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(super) struct Settings {
     /// The cluster.
-    pub cluster: ClusterId,
+    pub(super) cluster: ClusterId,
     /// The protocol's settings.
-    pub config: Config,
+    pub(super) config: Config,
     /// Bytes of a segment of the log.
-    pub segment_bytes: u64,
+    pub(super) segment_bytes: u64,
     /// The first members.
-    pub membership: Membership,
+    pub(super) membership: Membership,
 }
 
 /// A node that runs.
@@ -49,7 +50,7 @@ pub(super) struct Node<M: StateMachine> {
 #[derive(Clone)]
 pub(super) enum State<M: StateMachine> {
     Up(Box<Running<M>>),
-    Down(SimDisk),
+    Down(Box<SimDisk>),
     /// While its state changes.
     Between,
 }
@@ -71,7 +72,7 @@ impl Clock {
     /// What it says.
     pub(super) fn read(&self, now: Timestamp) -> Timestamp {
         let (said, at) = self.then;
-        let passed = u128::from((now - at).as_nanos() as u64);
+        let passed = u128::from(nanos(now - at));
         let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
         said + Duration::from_nanos(u64::try_from(passed * rate / 1_000_000).unwrap_or(u64::MAX))
     }
@@ -80,7 +81,7 @@ impl Clock {
     pub(super) fn when(&self, reading: Timestamp) -> Timestamp {
         let (said, at) = self.then;
         let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
-        let passes = u128::from((reading - said).as_nanos() as u64) * 1_000_000;
+        let passes = u128::from(nanos(reading - said)) * 1_000_000;
         at + Duration::from_nanos(u64::try_from(passes.div_ceil(rate)).unwrap_or(u64::MAX))
     }
 
@@ -108,7 +109,7 @@ impl<M: StateMachine> Node<M> {
             id,
             incarnation,
             life: 0,
-            state: State::Down(disk),
+            state: State::Down(Box::new(disk)),
             paused: false,
             clock: Clock::default(),
             armed: None,
@@ -151,7 +152,7 @@ impl<M: StateMachine> Node<M> {
         drift_ppm: i32,
     ) -> Result<(), StartError> {
         let disk = match std::mem::replace(&mut self.state, State::Between) {
-            State::Down(disk) => Lent::new(disk),
+            State::Down(disk) => Lent::new(*disk),
             other => {
                 self.state = other;
                 return Ok(());
@@ -169,7 +170,7 @@ impl<M: StateMachine> Node<M> {
             Err(error) => {
                 let mut disk = disk.take_back();
                 disk.end_process();
-                self.state = State::Down(disk);
+                self.state = State::Down(Box::new(disk));
                 return Err(error);
             }
         }
@@ -184,11 +185,11 @@ impl<M: StateMachine> Node<M> {
     pub(super) fn end(&mut self, end: impl FnOnce(&mut SimDisk)) {
         let mut disk = match std::mem::replace(&mut self.state, State::Between) {
             State::Up(pump) => pump.end().into_disk(),
-            State::Down(disk) => disk,
+            State::Down(disk) => *disk,
             State::Between => SimDisk::new(),
         };
         end(&mut disk);
-        self.state = State::Down(disk);
+        self.state = State::Down(Box::new(disk));
         self.paused = false;
         (self.armed, self.turn, self.busy) = (None, false, [false; 2]);
     }

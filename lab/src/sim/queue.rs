@@ -7,7 +7,7 @@ use raft::Timestamp;
 
 /// Events to come, and the time.
 #[derive(Clone, Debug)]
-pub struct Queue<E> {
+pub(super) struct Queue<E> {
     heap: BinaryHeap<Reverse<Slot<E>>>,
     now: Timestamp,
     planned: u64,
@@ -23,34 +23,28 @@ struct Slot<E> {
 impl<E> Queue<E> {
     /// Nothing to come; the time is 0.
     #[must_use]
-    pub fn new() -> Queue<E> {
+    pub(super) fn new() -> Queue<E> {
         Queue { heap: BinaryHeap::new(), now: Timestamp::default(), planned: 0 }
     }
 
     /// The time of the last event that was taken.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.now
     }
 
     /// Plans an event; what is planned for the past happens now.
-    pub fn plan(&mut self, at: Timestamp, event: E) {
+    pub(super) fn plan(&mut self, at: Timestamp, event: E) {
         let (at, number) = (at.max(self.now), self.planned);
         self.planned += 1;
         self.heap.push(Reverse(Slot { at, number, event }));
     }
 
     /// The next event; the time goes on to it.
-    pub fn take(&mut self) -> Option<E> {
+    pub(super) fn take(&mut self) -> Option<E> {
         let Reverse(slot) = self.heap.pop()?;
         self.now = slot.at;
         Some(slot.event)
-    }
-
-    /// When the next event is.
-    #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse(slot)| slot.at)
     }
 }
 
@@ -92,7 +86,7 @@ mod tests {
         }
         assert_eq!(queue.take(), Some('a'));
         queue.plan(Timestamp::default(), 'x');
-        assert_eq!((queue.next(), queue.take()), (Some(Timestamp::from_millis(1)), Some('x')));
+        assert_eq!((queue.take(), queue.now()), (Some('x'), Timestamp::from_millis(1)));
         let rest: String = std::iter::from_fn(|| queue.take()).collect();
         assert_eq!((rest.as_str(), queue.now()), ("bcd", Timestamp::from_millis(5)));
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cluster::Pace;
 use super::fault::{Episode, Fault, Target};
 use super::links::Weather;
+use super::nanos;
 use super::random::{Random, Stream};
 
 /// A run, as far as it does not follow from the seed alone: a shortened one differs from what was drawn.
@@ -241,10 +242,6 @@ impl Draw {
 
 fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

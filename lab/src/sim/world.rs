@@ -227,8 +227,8 @@ impl<W: Workload> World<W> {
         for said in std::mem::take(&mut self.cluster.said) {
             self.answer(said);
         }
-        for ended in std::mem::take(&mut self.cluster.ended) {
-            self.node_died(ended.node, Duration::from_millis(100));
+        for node in std::mem::take(&mut self.cluster.ended) {
+            self.node_died(node, Duration::from_millis(100));
         }
     }
 
