@@ -86,8 +86,8 @@ pub(super) struct Cluster<M: StateMachine, L: Links, X> {
     pub(super) nodes: Vec<Node<M>>,
     /// What is durable, of each node.
     pub(super) durable: Vec<DurableLog>,
-    /// What was, before damage.
-    pub(super) damaged: Vec<Option<DurableLog>>,
+    /// What was, whenever a disk was damaged.
+    pub(super) damaged: Vec<Vec<DurableLog>>,
     pub(super) queue: Queue<Event<L::Pass, X>>,
     pub(super) invariants: Invariants,
     /// What was promised to those who asked, by node and ticket, in this life.
@@ -143,7 +143,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             links,
             random,
             durable,
-            damaged: vec![None; size],
+            damaged: vec![Vec::new(); size],
             queue: Queue::new(),
             invariants: Invariants::new(size),
             promises: vec![BTreeMap::new(); size],
@@ -392,7 +392,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 pub(super) fn view<'a, M: StateMachine>(
     nodes: &'a [Node<M>],
     durable: &'a [DurableLog],
-    damaged: &'a [Option<DurableLog>],
+    damaged: &'a [Vec<DurableLog>],
     node: usize,
 ) -> Option<View<'a>> {
     let server = nodes[node].running()?.server();

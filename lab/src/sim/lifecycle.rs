@@ -83,7 +83,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             disk.fault(fault);
         }
         if changes {
-            self.damaged[node].get_or_insert(before);
+            self.damaged[node].push(before);
             self.refresh(node);
         }
     }
@@ -106,7 +106,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// The disk of a node that is down is replaced by an empty one. Under the same id it must be refused.
     pub(super) fn wipe(&mut self, node: usize, machine: M) {
         let (id, incarnation) = (self.nodes[node].id, self.nodes[node].incarnation);
-        self.damaged[node].get_or_insert(self.durable[node].clone());
+        self.damaged[node].push(self.durable[node].clone());
         self.nodes[node] = Node::new(id, Incarnation(incarnation.0 + 1_000_000));
         self.refresh(node);
         match self.start(node, machine) {

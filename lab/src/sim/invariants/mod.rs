@@ -57,8 +57,8 @@ pub(crate) struct View<'a> {
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
     pub(crate) durable: &'a [DurableLog],
-    /// What was durable on a disk before it was damaged or replaced: it was acknowledged rightly.
-    pub(crate) damaged: &'a [Option<DurableLog>],
+    /// What was durable on each disk whenever it was damaged or replaced: it was acknowledged rightly.
+    pub(crate) damaged: &'a [Vec<DurableLog>],
 }
 
 impl View<'_> {
@@ -68,9 +68,9 @@ impl View<'_> {
 
     /// On how many nodes this entry is, or was before damage, durable.
     fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
-        let before = self.damaged.iter().map(|log| log.as_ref().and_then(|log| log.holds(index)));
-        let now = self.durable.iter().map(|log| log.holds(index));
-        now.zip(before).filter(|(now, before)| *now == Some(entry) || *before == Some(entry)).count()
+        let holds = |log: &DurableLog| log.holds(index) == Some(entry);
+        let ever = |(now, before): &(&DurableLog, &Vec<DurableLog>)| holds(now) || before.iter().any(holds);
+        self.durable.iter().zip(self.damaged).filter(ever).count()
     }
 
     fn majority(&self) -> usize {
