@@ -17,6 +17,7 @@ use raft::{Incarnation, LogIndex, NodeId, StateMachine, Timestamp};
 
 use serde::{Deserialize, Serialize};
 
+use super::choosing::Digest;
 use super::invariants::{Invariants, Promise, View, Violation};
 use super::links::Links;
 use super::node::{Node, Running, Settings, State};
@@ -63,6 +64,15 @@ pub(super) struct Encoded {
     kind: Kind,
     header_len: usize,
     payload: Bytes,
+}
+
+impl Encoded {
+    pub(super) fn digest(&self, digest: &mut Digest) {
+        digest.mix(u64::from(self.kind as u8));
+        let (words, rest) = self.payload.as_chunks::<8>();
+        words.iter().for_each(|word| digest.mix(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| digest.mix(u64::from(*byte)));
+    }
 }
 
 /// What a node said to a client.
@@ -195,9 +205,14 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// Takes the next event; one of the driver's own is handed to it. None: there is no event left.
     pub(super) fn step(&mut self) -> Option<Option<X>> {
         let event = self.queue.take()?;
+        Some(self.happen(event))
+    }
+
+    /// An event happens; one of the driver's own is handed to it.
+    pub(super) fn happen(&mut self, event: Event<L::Pass, X>) -> Option<X> {
         self.events += 1;
         match event {
-            Event::Outside(event) => return Some(Some(event)),
+            Event::Outside(event) => return Some(event),
             Event::Frame { from, to, incarnation, pass, frame } => {
                 self.deliver(from, to, incarnation, pass, frame);
             }
@@ -205,7 +220,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             Event::Turn { node, life } => self.turn(node, life),
             Event::Disk { node, life, queue } => self.run_disk(node, life, queue),
         }
-        Some(None)
+        None
     }
 
     fn deliver(&mut self, from: usize, to: usize, incarnation: Incarnation, pass: L::Pass, frame: Encoded) {
@@ -244,6 +259,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             return;
         }
         self.trace.timer(self.queue.now(), node);
+        self.pass(node);
+    }
+
+    /// Time has passed on a node.
+    pub(super) fn pass(&mut self, node: usize) {
         self.give(node, |pump, now, _| pump.pass(now));
     }
 

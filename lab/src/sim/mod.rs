@@ -17,6 +17,8 @@
 //! | [`invariants`] | what must be true after every step |
 //! | [`trace`] | what happened, as a hash and as lines |
 //! | `queue` | what is to come |
+//! | [`explore`] | every order of events of a small scope |
+//! | `choosing` | the same cluster, whose next event is picked |
 //! | [`client`] | what a world pumps: a client without I/O |
 //! | [`workload`] | what is replicated, who uses it, and how it is judged: yours, too |
 //! | [`transcript`] | what clients of any state machine write down |
@@ -30,7 +32,9 @@
 
 pub mod client;
 pub mod cluster;
+mod choosing;
 mod connections;
+pub mod explore;
 pub mod fault;
 pub mod history;
 pub mod invariants;

@@ -85,6 +85,11 @@ impl Clock {
         at + Duration::from_nanos(u64::try_from(passes.div_ceil(rate)).unwrap_or(u64::MAX))
     }
 
+    /// It says this now.
+    pub(super) fn jump(&mut self, now: Timestamp, reading: Timestamp) {
+        self.then = (reading, now);
+    }
+
     /// From now on it runs at another rate.
     pub(super) fn drift(&mut self, now: Timestamp, drift_ppm: i32) {
         self.then = (self.read(now), now);

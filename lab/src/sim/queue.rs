@@ -40,6 +40,24 @@ impl<E> Queue<E> {
         self.heap.push(Reverse(Slot { at, number, event }));
     }
 
+    /// All that is to come, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &E> {
+        self.heap.iter().map(|Reverse(slot)| &slot.event)
+    }
+
+    /// Takes the event at this place of [`Queue::iter`]; no time passes.
+    pub(super) fn remove(&mut self, place: usize) -> Option<E> {
+        let mut slots = std::mem::take(&mut self.heap).into_vec();
+        let taken = (place < slots.len()).then(|| slots.swap_remove(place));
+        self.heap = slots.into();
+        taken.map(|Reverse(slot)| slot.event)
+    }
+
+    /// Forgets what does not `stay`.
+    pub(super) fn retain(&mut self, mut stay: impl FnMut(&E) -> bool) {
+        self.heap.retain(|Reverse(slot)| stay(&slot.event));
+    }
+
     /// The next event; the time goes on to it.
     pub(super) fn take(&mut self) -> Option<E> {
         let Reverse(slot) = self.heap.pop()?;

@@ -133,6 +133,11 @@ impl Invariants {
         self.replies.told(view, promise, reply, self.commits.end())
     }
 
+    /// What was seen of nodes and they may have forgotten.
+    pub(crate) fn seen(&self) -> impl fmt::Debug {
+        (&self.elections, self.commits.end(), &self.claims, &self.replies)
+    }
+
     /// Up to where anything was committed.
     pub(crate) fn committed(&self) -> LogIndex {
         self.commits.end()
