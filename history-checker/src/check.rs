@@ -243,11 +243,7 @@ pub(crate) fn judged<M: Model>(
 fn count(history: &History, indices: &[usize]) -> Counts {
     let mut counts = Counts::default();
     for &index in indices {
-        match history.operations()[index].outcome {
-            Outcome::Ok { .. } => counts.completed += 1,
-            Outcome::NotApplied { .. } => counts.not_applied += 1,
-            Outcome::Unknown { .. } => counts.open += 1,
-        }
+        counts.add(&history.operations()[index].outcome);
     }
     counts
 }

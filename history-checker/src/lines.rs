@@ -1,24 +1,25 @@
-//! A history back into the order of its lines, for the writers.
+//! A history back into the order of its lines.
 
-use crate::history::{Fault, History, Operation};
+use crate::history::{Fault, History, Mark, Operation};
 
 /// What one line of a history was.
-pub(crate) enum Part<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Line<'a> {
     Invocation(&'a Operation),
-    Completion(&'a Operation),
+    Completion(&'a Operation, Mark),
     Fault(&'a Fault),
 }
 
-/// All of it in the order of lines.
-pub(crate) fn parts(history: &History) -> impl Iterator<Item = Part<'_>> {
-    let mut parts: Vec<(usize, Part<'_>)> = Vec::new();
+/// All of it, with the numbers of the lines.
+pub(crate) fn lines(history: &History) -> impl Iterator<Item = (usize, Line<'_>)> {
+    let mut lines = Vec::with_capacity(2 * history.operations().len() + history.faults().len());
     for operation in history.operations() {
-        parts.push((operation.invoked.line, Part::Invocation(operation)));
+        lines.push((operation.invoked.line, Line::Invocation(operation)));
         if let Some(mark) = operation.completed_at() {
-            parts.push((mark.line, Part::Completion(operation)));
+            lines.push((mark.line, Line::Completion(operation, mark)));
         }
     }
-    parts.extend(history.faults().iter().map(|fault| (fault.at.line, Part::Fault(fault))));
-    parts.sort_by_key(|&(line, _)| line);
-    parts.into_iter().map(|(_, part)| part)
+    lines.extend(history.faults().iter().map(|fault| (fault.at.line, Line::Fault(fault))));
+    lines.sort_by_key(|&(line, _)| line);
+    lines.into_iter()
 }

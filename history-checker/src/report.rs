@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::check::{FailedCas, ModelKind};
 use crate::degree::Degree;
+use crate::history::Outcome;
 use crate::shrink::Core;
 use crate::value::Key;
 
@@ -137,6 +138,17 @@ impl Report {
             open: sum.open + key.counts.open,
             not_applied: sum.not_applied + key.counts.not_applied,
         })
+    }
+}
+
+impl Counts {
+    /// One more operation, that ended so.
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Ok { .. } => self.completed += 1,
+            Outcome::NotApplied { .. } => self.not_applied += 1,
+            Outcome::Unknown { .. } => self.open += 1,
+        }
     }
 }
 

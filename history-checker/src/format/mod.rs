@@ -2,16 +2,20 @@
 
 pub mod edn;
 mod event;
-mod events_of;
 mod file;
 pub mod jsonl;
+mod open;
 mod paired;
 
 use std::io;
 
+use crate::history::OpKind;
+
 pub use event::{Completion, End, Event, Joiner};
 pub use file::{Format, open};
 pub use paired::{RewriteError, Rewriter};
+
+pub(crate) use open::InFlight;
 
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,7 @@ pub enum LineError {
         expected: &'static str,
     },
     /// `op` is not one of the format's.
-    #[error("unknown op `{0}` (expected read, write, cas, add, remove, enqueue or dequeue)")]
+    #[error("unknown op `{0}` (expected {ops})", ops = OpKind::listed())]
     UnknownOp(String),
     /// The value does not fit the operation.
     #[error("`value` of a {op} must be {expected}")]
@@ -106,4 +110,9 @@ pub enum LineError {
         /// Of the invocation.
         line: usize,
     },
+}
+
+/// The operation of this name.
+pub(crate) fn kind_of(name: &str) -> Result<OpKind, LineError> {
+    OpKind::named(name).ok_or_else(|| LineError::UnknownOp(name.to_owned()))
 }

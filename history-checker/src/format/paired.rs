@@ -1,9 +1,9 @@
 //! Events to operations without keeping those that have ended: what a history needs on its way into another format.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::event::Event;
+use super::open::InFlight;
 use super::{Format, LineError, edn, jsonl};
 use crate::history::{FaultEdge, Mark, Operation, Outcome};
 
@@ -13,7 +13,7 @@ pub struct Rewriter<W> {
     sink: W,
     format: Format,
     /// The operation that each process has under way.
-    open: HashMap<u64, Operation>,
+    open: InFlight<Operation>,
 }
 
 /// Why an event was not written.
@@ -30,7 +30,7 @@ pub enum RewriteError {
 impl<W: Write> Rewriter<W> {
     /// Writes to `sink`; give it a buffered one.
     pub fn new(sink: W, format: Format) -> Rewriter<W> {
-        Rewriter { sink, format, open: HashMap::new() }
+        Rewriter { sink, format, open: InFlight::default() }
     }
 
     /// Writes what stands in a line. Lines must come in order.
@@ -41,10 +41,7 @@ impl<W: Write> Rewriter<W> {
         match event {
             Event::Fault { name, edge, time } => self.fault(&name, edge, time)?,
             Event::Invoke { process, key, action, time } => {
-                if let Some(earlier) = self.open.get(&process) {
-                    let line = earlier.invoked.line;
-                    return Err(RewriteError::Event(LineError::AlreadyOpen { process, line }));
-                }
+                self.open.begin(process, |earlier| earlier.invoked.line).map_err(RewriteError::Event)?;
                 let (invoked, outcome) = (Mark { line, time }, Outcome::Unknown { gave_up: None });
                 let operation = Operation { process, key, action, invoked, outcome };
                 match self.format {
@@ -54,10 +51,8 @@ impl<W: Write> Rewriter<W> {
                 self.open.insert(process, operation);
             }
             Event::Complete(completion) => {
-                let process = completion.process;
-                let not_invoked = || RewriteError::Event(LineError::NotInvoked { process });
-                let mut operation = self.open.remove(&process).ok_or_else(not_invoked)?;
-                completion.fits(&operation).map_err(RewriteError::Event)?;
+                let fits = |operation: &Operation| completion.fits(operation);
+                let mut operation = self.open.end(completion.process, fits).map_err(RewriteError::Event)?;
                 operation.outcome = completion.end.outcome(Mark { line, time: completion.time });
                 match self.format {
                     Format::Jsonl => jsonl::write_completion(&mut self.sink, &operation)?,

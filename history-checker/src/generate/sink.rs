@@ -43,15 +43,11 @@ pub(super) struct InMemory {
 
 impl Sink for InMemory {
     fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
-        let at = self.history.advance(operation.invoked.line, operation.invoked.time);
-        self.history.invoke(operation.process, operation.key.clone(), operation.action.clone(), at);
+        self.history.push(operation.clone());
         Ok(())
     }
 
     fn completed(&mut self, number: usize, operation: &Operation) -> io::Result<()> {
-        if let Some(mark) = operation.completed_at() {
-            self.history.advance(mark.line, mark.time);
-        }
         self.history.complete(number, operation.outcome.clone());
         Ok(())
     }

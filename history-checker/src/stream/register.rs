@@ -20,7 +20,6 @@ pub(super) struct Register {
     /// Chains to have before the next time that some are looked for that can go.
     pub(super) settle_at: usize,
     next: u64,
-    unknown: usize,
 }
 
 /// Why a register is not checked any further, in a sentence.
@@ -41,7 +40,6 @@ impl Register {
             observers: BTreeSet::new(),
             settle_at: super::settle::FEWEST,
             next: 0,
-            unknown: 0,
         };
         let cluster = register.add(initial, None, None);
         let chain = register.put_first(cluster, 0);
@@ -55,11 +53,6 @@ impl Register {
     /// Writes that are remembered.
     pub(super) fn remembered(&self) -> usize {
         self.clusters.len()
-    }
-
-    /// Operations of which only was learned that nothing is known.
-    pub(super) fn unknown(&self) -> usize {
-        self.unknown
     }
 
     /// Something is asked. Names the cluster of what it writes, if it does.
@@ -107,7 +100,6 @@ impl Register {
         };
         match (&operation.action, &operation.outcome) {
             (_, Outcome::Unknown { .. }) => {
-                self.unknown += 1;
                 self.sign(cluster, operation);
                 Ok(())
             }

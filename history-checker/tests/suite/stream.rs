@@ -38,6 +38,11 @@ fn what_it_decides_is_what_every_order_tried_decides() {
         let history = generate(&shape, &mut rng);
         let failed_cas = if rng.bool() { FailedCas::Drop } else { FailedCas::Observe };
         let report = stream(&history, &shape.initial, failed_cas);
+        let options = Options { initial: shape.initial.clone(), failed_cas, ..Options::default() };
+        if seed % 16 == 0 {
+            let whole = check(&history, ModelKind::CasRegister, &options).unwrap();
+            assert_eq!(report.counts, whole.counts(), "seed {seed}");
+        }
         let truth = || referee::is_linearizable(&history, &shape.initial, failed_cas);
         let context = || format!("seed {seed}, {shape:?}\n{report:?}\n{}", text(&history));
         if !report.violations.is_empty() {
@@ -121,4 +126,21 @@ fn an_operation_that_is_no_registers_is_refused() {
     let event = jsonl::parse(br#"{"process":0,"kind":"invoke","op":"dequeue","time":1}"#).unwrap();
     let error = checker.observe(1, event).unwrap_err();
     assert_eq!(error.to_string(), "a dequeue is no operation of a register");
+}
+
+#[test]
+fn operations_are_counted_however_they_end_and_whatever_came_of_their_key() {
+    let history = script(
+        "0 invoke write 1\n 0 ok write\n 1 invoke write 2\n 1 fail write\n 2 invoke write 3\n 2 info write\n \
+         3 invoke read\n 4 invoke read\n 4 ok read 9\n 5 invoke write 4",
+    );
+    let report = stream(&history, &Value::Null, FailedCas::Drop);
+    assert_eq!(report.violations.len(), 1);
+    let whole = check(&history, ModelKind::Register, &Options::default()).unwrap();
+    assert_eq!(report.counts, whole.counts());
+    assert_eq!((report.counts.completed, report.counts.not_applied, report.counts.open), (2, 1, 3));
+    assert!(
+        report.to_string().starts_with("NOT linearizable: 6 operations (3 open, 1 failed), "),
+        "{report}"
+    );
 }
