@@ -1,23 +1,13 @@
-//! From a history to a report: split by key, let the right engine decide, have every order judged.
+//! Checking by the models that come with the crate: what can be chosen, and which history is of which.
 
 use std::fmt;
 
-use rayon::prelude::*;
-
-use crate::by_key::by_key;
-use crate::degree::{self, Degree};
-use crate::engine::replay::replay;
-use crate::engine::search::{Budget, Search, linearize};
-use crate::engine::unique::{self, Decision};
-use crate::explain::Explainer;
+use crate::check_keys::check_keys;
+use crate::engine::search::Budget;
 use crate::history::{Action, Answer, History, Operation, Outcome};
-use crate::model::Model;
-use crate::objects;
-use crate::register_history::RegisterHistory;
-use crate::report::{Counts, Engine, KeyReport, Report, Unexplained, Verdict};
-use crate::shrink;
-use crate::timeline::Timeline;
+use crate::report::{KeyReport, Report};
 use crate::value::{Key, Value};
+use crate::{objects, registers};
 
 /// Which service the history is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +44,9 @@ pub struct Options {
     pub initial: Value,
     /// How to take a CAS that is recorded as `fail`.
     pub failed_cas: FailedCas,
-    /// What the search may cost, for each key. As many keys are searched at once as there are processors.
+    /// What the search may cost: configurations for each key, and bytes for all keys that are searched at once. Those
+    /// begin with equal shares, [`SHARES`](crate::SHARES) at most; a key whose share does not suffice is searched again with all of
+    /// it, when the others are done.
     pub budget: Budget,
     /// Which engines may be used.
     pub method: Method,
@@ -121,18 +113,16 @@ pub fn check_with(
     decided: &(dyn Fn(&KeyReport, usize) + Sync),
 ) -> Result<Report, CheckError> {
     fits(history, model)?;
-    let groups = by_key(history);
-    let all = groups.len();
-    let decide = |(key, indices): (Option<&Key>, Vec<usize>)| {
-        let report = check_key(history, key, &indices, model, options);
-        decided(&report, all);
-        report
+    let decide = |indices: &[usize], options: &Options| match model {
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+            registers::decide(history, indices, options)
+        }
+        ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
+            objects::decide(history, indices, model, options)
+        }
     };
-    let keys = match all {
-        1 => groups.into_iter().map(decide).collect(),
-        _ => groups.into_par_iter().map(decide).collect(),
-    };
-    Ok(Report { model, failed_cas: options.failed_cas, keys })
+    let keys = check_keys(history, options, decided, &decide);
+    Ok(Report { model: Some(model), failed_cas: options.failed_cas, keys })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
@@ -152,100 +142,6 @@ fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
 
 fn in_words(key: Option<&Key>) -> String {
     key.map_or_else(|| "no key".to_owned(), |key| format!("key `{key}`"))
-}
-
-fn check_key(
-    history: &History,
-    key: Option<&Key>,
-    indices: &[usize],
-    model: ModelKind,
-    options: &Options,
-) -> KeyReport {
-    let (engine, verdict, degree) = match model {
-        ModelKind::Counter | ModelKind::Set | ModelKind::Queue if options.method == Method::ZonesOnly => {
-            let (engine, verdict) = undecided("the model is not a register".to_owned());
-            (engine, verdict, None)
-        }
-        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-            let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
-            let (engine, verdict) = decide(&register, options);
-            let degree = degree_of(&register, &verdict, options);
-            (engine, verdict, degree)
-        }
-        ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
-            let (engine, verdict) = objects::decide(history, indices, model, options);
-            (engine, verdict, None)
-        }
-    };
-    KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices), degree }
-}
-
-fn degree_of(register: &RegisterHistory<'_>, verdict: &Verdict, options: &Options) -> Option<Degree> {
-    let wrong = matches!(verdict, Verdict::NotLinearizable(_));
-    wrong.then(|| degree::measure(register, options.budget))
-}
-
-fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {
-    let explainer = Explainer::new(register);
-    let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
-    let because = match options.method {
-        Method::SearchOnly => "as asked".to_owned(),
-        Method::Auto | Method::ZonesOnly => {
-            match unique::decide(&register.timeline, register.model.initial) {
-                Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
-                Decision::NotLinearizable(clash) => {
-                    let found = shrink::Found::Clash(clash);
-                    return (Engine::Zones, shrink::register_verdict(register, &found, options));
-                }
-                Decision::NotApplicable(obstacle) => explainer.obstacle(obstacle),
-            }
-        }
-    };
-    if options.method == Method::ZonesOnly {
-        return undecided(because);
-    }
-    let search = linearize(&register.model, &register.timeline, options.budget);
-    let (verdict, configurations) = match search {
-        Search::Found { order, configurations } => (believe(order), configurations),
-        Search::Impossible { frontier, configurations } => {
-            let found = shrink::Found::DeadEnd(frontier, configurations);
-            (shrink::register_verdict(register, &found, options), configurations)
-        }
-        Search::GaveUp { frontier, configurations, difficulty } => {
-            (Verdict::Unknown(explainer.spent(&frontier, configurations, &difficulty)), configurations)
-        }
-    };
-    (Engine::Search { because, configurations }, verdict)
-}
-
-/// Zones are not exact, and the search must not be used.
-fn undecided(because: String) -> (Engine, Verdict) {
-    let sentence = format!("undecided, as only zones may be used and they are not exact here: {because}");
-    (
-        Engine::Search { because, configurations: 0 },
-        Verdict::Unknown(Unexplained { sentence, explained: 0, next: None }),
-    )
-}
-
-/// An order is believed only after its replay, and then told in the history's indices.
-pub(crate) fn judged<M: Model>(
-    model: &M,
-    timeline: &Timeline<M::Op>,
-    source: impl Fn(usize) -> usize,
-    order: Vec<usize>,
-) -> Verdict {
-    match replay(model, timeline, &order) {
-        Ok(()) => Verdict::Linearizable { order: order.into_iter().map(source).collect() },
-        Err(flaw) => Verdict::bug(&format!("the order that it found does not replay ({flaw})")),
-    }
-}
-
-fn count(history: &History, indices: &[usize]) -> Counts {
-    let mut counts = Counts::default();
-    for &index in indices {
-        counts.add(&history.operations()[index].outcome);
-    }
-    counts
 }
 
 impl ModelKind {

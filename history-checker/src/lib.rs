@@ -36,6 +36,8 @@
 
 mod by_key;
 mod check;
+mod check_keys;
+mod check_model;
 pub mod degree;
 pub mod engine;
 mod explain;
@@ -51,6 +53,7 @@ mod objects;
 pub mod page;
 pub mod recorder;
 mod register_history;
+mod registers;
 pub mod report;
 #[doc(hidden)]
 pub mod seeded_bugs;
@@ -60,6 +63,8 @@ pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check, check_with};
+pub use check_keys::SHARES;
+pub use check_model::check_model;
 pub use degree::Degree;
 pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};
 pub use history::{Action, Answer, FaultEdge, History, Mark, OpKind, Operation, Outcome};

@@ -11,8 +11,8 @@ use crate::value::Key;
 /// The outcome of a check, key by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The model that was assumed.
-    pub model: ModelKind,
+    /// The model that was assumed; none if it was the caller's own.
+    pub model: Option<ModelKind>,
     /// How a CAS that is recorded as `fail` was taken.
     pub failed_cas: FailedCas,
     /// One report per key, by key; the operations without a key come first.
@@ -85,6 +85,11 @@ pub enum Engine {
         /// How many configurations were tried.
         configurations: u64,
     },
+    /// Nobody: zones are not exact, and no other engine was allowed.
+    ZonesOnly {
+        /// Why they are not exact.
+        because: String,
+    },
 }
 
 /// How many operations ended how.
@@ -114,6 +119,12 @@ impl Report {
     #[must_use]
     pub fn summary(&self) -> Summary {
         self.keys.iter().map(|key| key.verdict.summary()).max().unwrap_or(Summary::Linearizable)
+    }
+
+    /// The model in words.
+    #[must_use]
+    pub fn model_name(&self) -> String {
+        self.model.map_or_else(|| "of its own".to_owned(), |model| model.to_string())
     }
 
     /// Whether every key is linearizable.
@@ -175,7 +186,8 @@ const LISTED_KEYS: usize = 10;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { model, failed_cas, keys } = self;
+        let Report { failed_cas, keys, .. } = self;
+        let model = self.model_name();
         write!(f, "{}: {}, model {model}, failed cas: {failed_cas}", self.summary(), self.counts())?;
         let good = |key: &&KeyReport| key.verdict.summary() == Summary::Linearizable;
         for key in keys.iter().filter(|key| keys.len() <= LISTED_KEYS || !good(key)) {
@@ -232,6 +244,8 @@ impl fmt::Display for Engine {
             Engine::Search { because, configurations } => {
                 write!(f, "search of {configurations} configurations ({because})")
             }
+            // The verdict's sentence says why.
+            Engine::ZonesOnly { .. } => f.write_str("zones alone"),
         }
     }
 }

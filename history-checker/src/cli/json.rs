@@ -86,7 +86,7 @@ impl File {
             }
         };
         let keys = report.keys.iter().map(|key| Key::new(history, key)).collect();
-        let (model, failed_cas) = (report.model.to_string(), report.failed_cas.to_string());
+        let (model, failed_cas) = (report.model_name(), report.failed_cas.to_string());
         let checked = Some(Checked { model, failed_cas, keys });
         File { file, verdict: name(report.summary()), error: None, checked }
     }
@@ -105,6 +105,7 @@ impl Key {
             Engine::Search { because, configurations } => {
                 ("search", Some(because.clone()), Some(*configurations))
             }
+            Engine::ZonesOnly { because } => ("none", Some(because.clone()), None),
         };
         let (sentence, explained, involved) = match &report.verdict {
             Verdict::Linearizable { .. } => (None, None, Vec::new()),

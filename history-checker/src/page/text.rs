@@ -43,7 +43,7 @@ pub(super) fn summary(report: &Report) -> String {
         "<span class=\"verdict {class}\"><span aria-hidden=\"true\">{mark}</span> {}</span> \
          <span>{all} operations ({open} open, {failed} failed){keys}, model {}, failed cas: {}</span>",
         report.summary(),
-        report.model,
+        escape(&report.model_name()),
         report.failed_cas,
     )
 }

@@ -23,6 +23,7 @@ mod hard;
 mod lint;
 mod nondeterministic;
 mod objects;
+mod own_model;
 mod page;
 mod planted;
 mod planted_small;
