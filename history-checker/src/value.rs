@@ -7,7 +7,6 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Number;
 
 /// A value of a register: any JSON scalar. `Null` is the absence of a value, so a delete is a write of `Null`.
 ///
@@ -19,19 +18,57 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer or a finite float.
+    /// An integer, or a finite float.
     Number(Number),
     /// A string.
     Text(Arc<str>),
 }
+
+/// An integer of 64 bits, or a finite float. Made by `Value::from`, or read by [`Value::from_json`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Number(serde_json::Number);
+
+/// A text that is no JSON scalar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoScalar(String);
 
 impl Value {
     /// Reads a scalar from its JSON text, as given on a command line.
     ///
     /// # Errors
     /// When the text is not JSON, or is an array or an object.
-    pub fn from_json(text: &str) -> Result<Value, serde_json::Error> {
-        serde_json::from_str(text)
+    pub fn from_json(text: &str) -> Result<Value, NoScalar> {
+        serde_json::from_str(text).map_err(|error| NoScalar(error.to_string()))
+    }
+}
+
+impl Number {
+    /// As an integer, if it is one that fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.0.as_i64()
+    }
+
+    /// As an integer, if it is one that fits.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        self.0.as_u64()
+    }
+
+    pub(crate) fn of_json(number: serde_json::Number) -> Number {
+        Number(number)
+    }
+
+    fn from_f64(number: f64) -> Option<Number> {
+        serde_json::Number::from_f64(number).map(Number)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -55,13 +92,13 @@ impl From<u32> for Value {
 
 impl From<i64> for Value {
     fn from(number: i64) -> Value {
-        Value::Number(number.into())
+        Value::Number(Number(number.into()))
     }
 }
 
 impl From<u64> for Value {
     fn from(number: u64) -> Value {
-        Value::Number(number.into())
+        Value::Number(Number(number.into()))
     }
 }
 

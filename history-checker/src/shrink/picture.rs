@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Core;
-use crate::history::{Action, Answer, FaultEdge, History, Operation, Outcome};
+use crate::faults::FaultSpan;
+use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::report::Violation;
 
 /// More operations than this are not drawn: the last ones, and those that the sentence is about, are.
@@ -100,24 +101,13 @@ impl Scale {
 
     /// Faults that were in force while any of the operations was under way.
     fn faults(&self, whole: &History) -> Vec<Lane> {
-        let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut lanes = Vec::new();
-        for fault in whole.faults() {
-            match fault.edge {
-                FaultEdge::Begin => drop(begun.entry(&fault.name).or_insert(fault.at.line)),
-                FaultEdge::End => {
-                    let begin = begun.remove(fault.name.as_str()).unwrap_or(0);
-                    lanes.extend(self.fault(&fault.name, begin, Some(fault.at.line)));
-                }
-            }
-        }
-        lanes.extend(begun.into_iter().filter_map(|(name, begin)| self.fault(name, begin, None)));
-        lanes
+        whole.fault_bands().into_iter().filter_map(|band| self.fault(band)).collect()
     }
 
-    fn fault(&self, name: &str, begin: usize, end: Option<usize>) -> Option<Lane> {
+    fn fault(&self, band: FaultSpan<'_>) -> Option<Lane> {
         let last = *self.columns.keys().next_back()?;
         let first = *self.columns.keys().next()?;
+        let (begin, end) = (band.begin.map_or(0, |mark| mark.line), band.end.map(|mark| mark.line));
         if begin > last || end.is_some_and(|end| end < first) {
             return None;
         }
@@ -125,10 +115,11 @@ impl Scale {
             (self.column(begin), end.map_or(self.width, |end| self.column(end).min(self.width)));
         let mut bar: Vec<char> = vec![' '; self.width + 2];
         bar[left..=right.max(left)].fill('▒');
-        let (who, what) = ("fault".to_owned(), name.to_owned());
-        let lines = match end {
-            Some(end) => format!("lines {begin}–{end}"),
-            None => format!("from line {begin}"),
+        let (who, what) = ("fault".to_owned(), band.name.to_owned());
+        let lines = match (band.begin, end) {
+            (None, end) => format!("until line {}", end.unwrap_or(last)),
+            (_, Some(end)) => format!("lines {begin}–{end}"),
+            (_, None) => format!("from line {begin}"),
         };
         Some(Lane { who, what, bar: bar.into_iter().collect(), lines, times: String::new() })
     }

@@ -240,7 +240,7 @@ fn scalar(form: Form, op: OpKind, expected: &'static str) -> Result<Value, LineE
     Ok(match form {
         Form::Nil => Value::Null,
         Form::Bool(value) => Value::Bool(value),
-        Form::Number(number) => Value::Number(number),
+        Form::Number(number) => Value::Number(crate::value::Number::of_json(number)),
         Form::Text(text) | Form::Symbol(text) => text.into(),
         Form::Keyword(name) => format!(":{name}").into(),
         Form::List(_) | Form::Map(_) | Form::Tuple(_) => {
