@@ -60,7 +60,7 @@ pub enum Method {
     Auto,
     /// The search, always: to have a second opinion.
     SearchOnly,
-    /// Zones, and [`Verdict::Unknown`] where they are not exact: to be sure of the time that it takes.
+    /// Zones, and [`Verdict::Unknown`](crate::Verdict::Unknown) where they are not exact: to be sure of the time that it takes.
     ZonesOnly,
 }
 

@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::objects;
 use crate::report::Report;
 
-/// [`check()`] by a model of the caller's: whether one order of its operations explains `history`, key by key.
+/// [`check()`](crate::check()) by a model of the caller's: whether one order of its operations explains `history`, key by key.
 ///
 /// `op` says what an operation is to the model, with the answer that it got, or without one where its outcome is
 /// unknown; `None` where it says nothing, as a read of unknown outcome does. It is not asked about operations that had

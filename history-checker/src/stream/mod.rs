@@ -208,7 +208,7 @@ impl Checker {
         match ended {
             Ok(()) => return Ok(None),
             Err(Ended::Impossible(sentence)) => {
-                *state = State::Violated(Contradiction { key, line, sentence })
+                *state = State::Violated(Contradiction { key, line, sentence });
             }
             Err(Ended::Undecided(sentence)) => *state = State::Undecided(Undecided { key, line, sentence }),
         }

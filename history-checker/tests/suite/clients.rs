@@ -115,7 +115,7 @@ fn a_client_of_any_object_is_recorded() {
 #[test]
 fn versions_are_recorded_and_what_is_certain_may_depend_on_the_surroundings() {
     let recorder = Recorder::in_memory();
-    let certain = vec![Error::Refused];
+    let certain = [Error::Refused];
     let mut client: Client<Error> = Client::new(&recorder, || 0, move |error| certain.contains(error));
     now(client.write_versioned("k", 7, ready(Ok(4_u64)), |version| Some(*version))).unwrap();
     now(client.read_versioned("k", ready(Ok((7, 4))), |(value, version)| ((*value).into(), Some(*version))))
