@@ -55,19 +55,8 @@ pub struct Power {
     pub reads_near_faults: usize,
 }
 
-/// How strong one side of a test is.
-///
-/// | side | fair from | strong from | because |
-/// |---|---|---|---|
-/// | operations in flight | 2 | 4 | below two, most operations run alone; from four on there are many orders to choose from |
-/// | operations that overlap another on their key | 5 % | 20 % | real time dictates the order of the rest: only plain staleness shows in it |
-/// | reads that overlap a write of their key | 30 | 300 | none bad of n chances means no more than 3 in n, with 95 % confidence |
-/// | acknowledged writes that were seen | 20 % | 40 % | a write that nobody saw may be lost without a trace; of half reads and half writes about half is seen |
-/// | different values per key | 5 | 20 | of d values drawn at random, a wrong one looks right once in d times |
-/// | known outcomes | 80 % | 95 % | each unknown outcome may explain what is wrong |
-/// | operations per key, in the middle | 10 | 100 | each key is judged by its own operations alone |
-/// | reads near faults | 30 | 300 | as above; without faults a test is fair at most |
-/// | answers under faults | 10 % | 50 % | a store that only waits for the end of a fault cannot be caught in it |
+/// How strong one side of a test is. From which figure on a side is fair or strong, and why, says the table under
+/// *Power* in `docs/checker.md`.
 ///
 /// The numbers of chances follow the rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): 30 exclude errors that
 /// are more frequent than 1 in 10, 300 those more frequent than 1 in 100. What is rarer takes more tests.
