@@ -45,7 +45,7 @@ pub struct Options {
     /// How to take a CAS that is recorded as `fail`.
     pub failed_cas: FailedCas,
     /// What the search may cost: configurations for each key, and bytes for all keys that are searched at once. Those
-    /// begin with equal shares, [`SHARES`](crate::SHARES) at most; a key whose share does not suffice is searched again with all of
+    /// begin with equal shares, 16 at most; a key whose share does not suffice is searched again with all of
     /// it, when the others are done.
     pub budget: Budget,
     /// Which engines may be used.
@@ -60,7 +60,8 @@ pub enum Method {
     Auto,
     /// The search, always: to have a second opinion.
     SearchOnly,
-    /// Zones, and [`Verdict::Unknown`](crate::Verdict::Unknown) where they are not exact: to be sure of the time that it takes.
+    /// Zones, and [`Verdict::Unknown`](crate::Verdict::Unknown) where they are not exact: to be sure of the time that
+    /// it takes.
     ZonesOnly,
 }
 

@@ -14,7 +14,7 @@ use crate::timeline::Timeline;
 use crate::value::Key;
 
 /// So many keys are searched at once at most: a fixed number, as verdicts must not depend on the machine.
-pub const SHARES: usize = 16;
+const SHARES: usize = 16;
 
 /// What an engine says of one key.
 pub(crate) struct Decided {

@@ -66,7 +66,6 @@ pub mod timeline;
 mod value;
 
 pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check, check_with};
-pub use check_keys::SHARES;
 pub use check_model::check_model;
 pub use degree::Degree;
 pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};

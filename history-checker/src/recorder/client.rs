@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use super::Recorder;
+use super::key::IntoKey;
 use super::log::Log;
 use super::process::{Open, Process};
-use crate::value::{Key, Value};
+use crate::value::Value;
 
 /// One caller of a service, whose calls are recorded. Each task or thread has its own.
 ///
@@ -62,12 +63,6 @@ pub enum Swap {
     Swapped,
     /// It did not, but this, if it says so.
     NotSwapped(Option<Value>),
-}
-
-/// What names an object of a service: a text, a [`Key`], or `()` where there is but one.
-pub trait IntoKey {
-    /// Its key; none of the only one.
-    fn into_key(self) -> Option<Key>;
 }
 
 impl<E> Client<E> {
@@ -272,36 +267,6 @@ fn at<A>(open: Open<A>, version: Option<u64>) -> Open<A> {
 impl From<bool> for Swap {
     fn from(swapped: bool) -> Swap {
         if swapped { Swap::Swapped } else { Swap::NotSwapped(None) }
-    }
-}
-
-impl IntoKey for () {
-    fn into_key(self) -> Option<Key> {
-        None
-    }
-}
-
-impl IntoKey for Key {
-    fn into_key(self) -> Option<Key> {
-        Some(self)
-    }
-}
-
-impl IntoKey for Option<Key> {
-    fn into_key(self) -> Option<Key> {
-        self
-    }
-}
-
-impl IntoKey for &str {
-    fn into_key(self) -> Option<Key> {
-        Some(self.into())
-    }
-}
-
-impl IntoKey for String {
-    fn into_key(self) -> Option<Key> {
-        Some(self.into())
     }
 }
 

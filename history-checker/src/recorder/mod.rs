@@ -3,10 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | `client` | any async client, recorded |
+//! | `key` | how a caller names what it asks of |
 //! | `process` | one caller and the operation that it has under way |
 //! | `log` | what is recorded, and who hears of it |
 
 mod client;
+mod key;
 mod log;
 mod process;
 
@@ -15,13 +17,14 @@ use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
-pub use client::{Client, IntoKey, Swap};
+pub use client::{Client, Swap};
+pub use key::IntoKey;
 pub use process::{Cas, Dequeue, Open, Process, Read, Written};
 
 use log::{Log, lock};
 
 use crate::history::{FaultEdge, History};
-use crate::stream::{Checker, Contradiction};
+use crate::stream::{Checker, Contradiction, StreamReport};
 
 /// Records the operations of many concurrent clients, in memory and as JSON lines. Clones share one log.
 ///
@@ -134,7 +137,7 @@ impl<K> Recorder<K> {
 
     /// What was found while it happened; nothing at all if nobody watches.
     #[must_use]
-    pub fn report(&self) -> crate::stream::StreamReport {
+    pub fn report(&self) -> StreamReport {
         lock(&self.log).report()
     }
 
