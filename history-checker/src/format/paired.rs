@@ -78,3 +78,29 @@ impl<W: Write> Rewriter<W> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Joiner;
+
+    const LINES: [&str; 3] = [
+        r#"{"process":0,"kind":"invoke","op":"write","value":1,"time":1}"#,
+        r#"{"process":0,"kind":"ok","op":"read","value":1,"time":2}"#,
+        r#"{"process":0,"kind":"ok","op":"write","time":3}"#,
+    ];
+
+    #[test]
+    fn a_completion_that_does_not_fit_counts_for_nothing_as_in_the_joiner() {
+        let (mut rewriter, mut joiner) = (Rewriter::new(Vec::new(), Format::Jsonl), Joiner::default());
+        let mut fits = Vec::new();
+        for (line, text) in (1..).zip(LINES) {
+            let event = jsonl::parse(text.as_bytes()).unwrap();
+            let joined = joiner.accept(line, event.clone());
+            let rewritten = rewriter.accept(line, event);
+            assert_eq!(rewritten.is_ok(), joined.is_ok(), "line {line}: {rewritten:?}");
+            fits.push(joined.is_ok());
+        }
+        assert_eq!(fits, [true, false, true]);
+    }
+}
