@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::by_key::by_key;
 use crate::degree::{self, Degree};
 use crate::engine::replay::replay;
-use crate::engine::search::{Budget, Search, linearize};
+use crate::engine::search::{Budget, Search, SearchOptions, Searching, linearize_watched};
 use crate::engine::unique::{self, Decision};
 use crate::explain::Explainer;
 use crate::history::{Action, Answer, History, Operation, Outcome};
@@ -106,11 +106,21 @@ pub enum CheckError {
 /// # Errors
 /// When the history has operations that the model does not have.
 pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<Report, CheckError> {
-    check_with(history, model, options, &|_, _| ())
+    check_with(history, model, options, &|_| ())
 }
 
-/// [`check()`], and `decided` hears of each key as soon as its verdict stands, with the number of all keys: from
-/// several threads, in no particular order.
+/// What somebody hears who waits for a check.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// The history fits the model, and has so many keys. The first to be heard.
+    Keys(usize),
+    /// The search for an order of this key's operations goes on.
+    Searching(Option<&'a Key>, Searching),
+    /// The verdict on a key stands.
+    Decided(&'a KeyReport),
+}
+
+/// [`check()`], and `watch` hears how it goes: from several threads, keys in no particular order.
 ///
 /// # Errors
 /// When the history has operations that the model does not have.
@@ -118,21 +128,23 @@ pub fn check_with(
     history: &History,
     model: ModelKind,
     options: &Options,
-    decided: &(dyn Fn(&KeyReport, usize) + Sync),
+    watch: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Report, CheckError> {
     fits(history, model)?;
     let groups = by_key(history);
     let all = groups.len();
+    watch(Progress::Keys(all));
     let decide = |(key, indices): (Option<&Key>, Vec<usize>)| {
-        let report = check_key(history, key, &indices, model, options);
-        decided(&report, all);
+        let searching = |searching| watch(Progress::Searching(key, searching));
+        let report = check_key(history, key, &indices, model, options, &searching);
+        watch(Progress::Decided(&report));
         report
     };
     let keys = match all {
         1 => groups.into_iter().map(decide).collect(),
         _ => groups.into_par_iter().map(decide).collect(),
     };
-    Ok(Report { model, failed_cas: options.failed_cas, keys })
+    Ok(Report { model, failed_cas: options.failed_cas, initial: options.initial.clone(), keys })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
@@ -160,6 +172,7 @@ fn check_key(
     indices: &[usize],
     model: ModelKind,
     options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
 ) -> KeyReport {
     let (engine, verdict, degree) = match model {
         ModelKind::Counter | ModelKind::Set | ModelKind::Queue if options.method == Method::ZonesOnly => {
@@ -168,12 +181,12 @@ fn check_key(
         }
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
             let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
-            let (engine, verdict) = decide(&register, options);
+            let (engine, verdict) = decide(&register, options, watch);
             let degree = degree_of(&register, &verdict, options);
             (engine, verdict, degree)
         }
         ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
-            let (engine, verdict) = objects::decide(history, indices, model, options);
+            let (engine, verdict) = objects::decide(history, indices, model, options, watch);
             (engine, verdict, None)
         }
     };
@@ -185,7 +198,11 @@ fn degree_of(register: &RegisterHistory<'_>, verdict: &Verdict, options: &Option
     wrong.then(|| degree::measure(register, options.budget))
 }
 
-fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {
+fn decide(
+    register: &RegisterHistory<'_>,
+    options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> (Engine, Verdict) {
     let explainer = Explainer::new(register);
     let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
     let because = match options.method {
@@ -204,7 +221,8 @@ fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict
     if options.method == Method::ZonesOnly {
         return undecided(because);
     }
-    let search = linearize(&register.model, &register.timeline, options.budget);
+    let how = SearchOptions { budget: options.budget, ..SearchOptions::default() };
+    let search = linearize_watched(&register.model, &register.timeline, &how, watch);
     let (verdict, configurations) = match search {
         Search::Found { order, configurations } => (believe(order), configurations),
         Search::Impossible { frontier, configurations } => {

@@ -1,14 +1,16 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
 use crate::check::{ModelKind, Options, judged};
-use crate::engine::search::{Budget, Difficulty, Frontier, Search, linearize};
+use crate::engine::search::{
+    Budget, Difficulty, Frontier, Search, SearchOptions, Searching, linearize, linearize_watched,
+};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::model::Model;
 use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
 use crate::report::{Engine, Unexplained, Verdict, Violation};
 use crate::shrink::{self, AnyModel, Core, Part, QueueRules, Rules};
 use crate::timeline::{Entry, Moment, Timeline};
-use crate::value::{Interner, Value};
+use crate::value::{Interner, Short, Value};
 
 /// Decides the operations of one object.
 pub(crate) fn decide(
@@ -16,16 +18,18 @@ pub(crate) fn decide(
     indices: &[usize],
     kind: ModelKind,
     options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
 ) -> (Engine, Verdict) {
     match kind {
         ModelKind::Queue => {
             let object = Object::new(history, indices, queue_op);
-            object
-                .decide(&Queue, &QueueRules, options, |state, values| list(state.iter(), values, ["<", ">"]))
+            object.decide(&Queue, &QueueRules, options, watch, |state, values| {
+                list(state.iter(), values, ["<", ">"])
+            })
         }
         ModelKind::Set => {
             let object = Object::new(history, indices, set_op);
-            object.decide(&Set, &AnyModel(&Set), options, |state, values| {
+            object.decide(&Set, &AnyModel(&Set), options, watch, |state, values| {
                 list(state.iter(), values, ["{", "}"])
             })
         }
@@ -33,7 +37,7 @@ pub(crate) fn decide(
             let object = Object::new(history, indices, counter_op);
             let initial = integer(&options.initial).unwrap_or(0);
             let model = Counter { initial };
-            object.decide(&model, &AnyModel(&model), options, |state, _| state.to_string())
+            object.decide(&model, &AnyModel(&model), options, watch, |state, _| state.to_string())
         }
     }
 }
@@ -82,9 +86,11 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         model: &M,
         rules: &impl Rules<Op>,
         options: &Options,
+        watch: &(dyn Fn(Searching) + Sync),
         show: impl Fn(&M::State, &[&Value]) -> String,
     ) -> (Engine, Verdict) {
-        let (verdict, configurations) = match linearize(model, &self.timeline, options.budget) {
+        let search = SearchOptions { budget: options.budget, ..SearchOptions::default() };
+        let (verdict, configurations) = match linearize_watched(model, &self.timeline, &search, watch) {
             Search::Found { order, configurations } => {
                 let source = |entry: usize| self.sources[entry];
                 (judged(model, &self.timeline, source, order), configurations)
@@ -169,8 +175,16 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     }
 }
 
+/// Values of a state that a sentence names.
+const LISTED_VALUES: usize = 20;
+
 fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[&Value], [open, close]: [&str; 2]) -> String {
-    let values: Vec<String> = state.map(|&id| values[id].to_string()).collect();
+    let all: Vec<usize> = state.copied().collect();
+    let mut values: Vec<String> =
+        all.iter().take(LISTED_VALUES).map(|&id| Short(values[id]).to_string()).collect();
+    if all.len() > LISTED_VALUES {
+        values.push(format!("… {} in all", all.len()));
+    }
     format!("{open}{}{close}", values.join(", "))
 }
 
