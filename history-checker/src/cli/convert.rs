@@ -37,13 +37,13 @@ pub(super) fn run(args: &Args) -> Exit {
 
 fn convert(args: &Args) -> anyhow::Result<()> {
     nothing_when_interrupted();
+    let target = Target::open(&args.output, &[&args.input])?;
     let source = Source::open(&args.input, &args.from)?;
     let format = match args.to {
         Some(to) => to.into(),
         None if is_standard(&args.output) => other(source.format),
         None => Format::of(&args.output),
     };
-    let target = Target::open(&args.output, &[&args.input])?;
     target.write(|to| {
         let name = source.name.clone();
         let mut rewriter = Rewriter::new(to, format);

@@ -44,9 +44,9 @@ fn attempt(args: &Args) -> anyhow::Result<Summary> {
     let known = Known::new(&[&args.file], Output::Text);
     known.tell_when_interrupted();
     known.begin();
-    let source = Source::open(&args.file, &args.input)?;
     // The target is looked at before the time is spent; nothing is put there unless there is something to write.
     let target = Target::open(&args.output, &[&args.file])?;
+    let source = Source::open(&args.file, &args.input)?;
     let name = source.name.clone();
     let history = source.history()?;
     let model = ModelKind::from(args.checking.model);

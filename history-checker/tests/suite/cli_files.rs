@@ -221,7 +221,6 @@ fn every_command_can_be_interrupted() {
         let mut command = files.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let _never_written_to = std::fs::File::options().write(true).open(files.path("pipe")).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(200));
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
         let ended = child.wait_with_output().unwrap();
         assert_eq!(ended.status.code(), Some(code), "{arguments}");

@@ -202,7 +202,10 @@ fn errors_name_line_column_and_reason() {
         ("{:a \\abc}", "line 1, column 5: malformed EDN: an unknown character after `\\`"),
         ("{:a 1x}", "line 1, column 5: malformed EDN: `1x` is not a number"),
         ("{:a 1/}", "line 1, column 5: malformed EDN: `1/` is not a number"),
-        ("{:a :}", "line 1, column 5: malformed EDN: `:` without a name"),
+        (
+            "{:a :}",
+            "line 1, column 5: malformed EDN: `:` without a name (JSON lines are read as such by the name .jsonl or --format jsonl)",
+        ),
         ("{:a # }", "line 1, column 5: malformed EDN: `#` without `{`, `_` or a tag"),
         ("{} #_", "line 1, column 1: `process` is missing"),
         ("#_", "line 1, column 1: malformed EDN: a form is missing at the end"),
