@@ -200,7 +200,8 @@ impl Report {
         for (what, word) in [(Summary::NotLinearizable, "NOT linearizable"), (Summary::Unknown, "unknown")] {
             let more = bad.iter().skip(LISTED_BAD_KEYS).filter(|key| summary(key) == what).count();
             if more > 0 {
-                write!(f, "\n  … and {} more {word}", counted(more, "key", "keys"))?;
+                let noun = if more == 1 { "key" } else { "keys" };
+                write!(f, "\n  … and {more} more {noun} {word}")?;
             }
         }
         let zones = good.iter().filter(|key| key.engine == Engine::Zones).count();

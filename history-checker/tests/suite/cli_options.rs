@@ -182,3 +182,36 @@ fn a_wrong_format_is_recognized() {
     files.refused("check --model map forms", "--format edn");
     files.refused("check --model map forms --format edn", "--keyed");
 }
+
+/// The orders of so many enqueues are more than the budget allows.
+#[test]
+fn a_search_tells_how_far_it_is() {
+    use std::sync::Mutex;
+
+    use history_checker::format::jsonl;
+    use history_checker::{Budget, ModelKind, Options, Progress, check_with};
+
+    let line = |process: u64, kind: &str, op: &str, value: &str| {
+        format!(r#"{{"process":{process},"kind":"{kind}","op":"{op}","value":{value},"time":0}}"#)
+    };
+    let asked = (0..14).map(|process| line(process, "invoke", "enqueue", &process.to_string()));
+    let done = (0..14).map(|process| line(process, "ok", "enqueue", "null"));
+    let dequeue = [line(0, "invoke", "dequeue", "null"), line(0, "ok", "dequeue", "99")];
+    let lines: Vec<String> = asked.chain(done).chain(dequeue).collect();
+    let history = jsonl::read(lines.join("\n").as_bytes()).unwrap();
+    let budget = Budget { configurations: 200_000, ..Budget::default() };
+    let heard = Mutex::new(Vec::new());
+    let options = Options { budget, ..Options::default() };
+    check_with(&history, ModelKind::Queue, &options, &|progress| {
+        heard.lock().unwrap().push(match progress {
+            Progress::Keys(keys) => format!("{keys} keys"),
+            Progress::Searching(None, searching) => format!("of {}", searching.completed),
+            Progress::Searching(Some(key), _) => format!("key {key}"),
+            Progress::Decided(report) => report.verdict.summary().to_string(),
+        });
+    })
+    .unwrap();
+    let heard = heard.into_inner().unwrap();
+    assert_eq!((heard[0].as_str(), heard[1].as_str()), ("1 keys", "of 15"), "{heard:?}");
+    assert_eq!(heard.last().unwrap(), "unknown");
+}
