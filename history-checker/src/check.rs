@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::check_keys::check_keys;
-use crate::engine::search::Budget;
+use crate::engine::search::{Budget, Searching};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::report::{KeyReport, Report};
 use crate::value::{Key, Value};
@@ -99,11 +99,21 @@ pub enum CheckError {
 /// # Errors
 /// When the history has operations that the model does not have.
 pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<Report, CheckError> {
-    check_with(history, model, options, &|_, _| ())
+    check_with(history, model, options, &|_| ())
 }
 
-/// [`check()`], and `decided` hears of each key as soon as its verdict stands, with the number of all keys: from
-/// several threads, in no particular order.
+/// What somebody hears who waits for a check.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// The history fits the model, and has so many keys. The first to be heard.
+    Keys(usize),
+    /// The search for an order of this key's operations goes on.
+    Searching(Option<&'a Key>, Searching),
+    /// The verdict on a key stands.
+    Decided(&'a KeyReport),
+}
+
+/// [`check()`], and `watch` hears how it goes: from several threads, keys in no particular order.
 ///
 /// # Errors
 /// When the history has operations that the model does not have.
@@ -111,19 +121,19 @@ pub fn check_with(
     history: &History,
     model: ModelKind,
     options: &Options,
-    decided: &(dyn Fn(&KeyReport, usize) + Sync),
+    watch: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Report, CheckError> {
     fits(history, model)?;
-    let decide = |indices: &[usize], options: &Options| match model {
+    let decide = |indices: &[usize], options: &Options, watch: &(dyn Fn(Searching) + Sync)| match model {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-            registers::decide(history, indices, options)
+            registers::decide(history, indices, options, watch)
         }
         ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
-            objects::decide(history, indices, model, options)
+            objects::decide(history, indices, model, options, watch)
         }
     };
-    let keys = check_keys(history, options, decided, &decide);
-    Ok(Report { model: Some(model), failed_cas: options.failed_cas, keys })
+    let keys = check_keys(history, options, watch, &decide);
+    Ok(Report { model: Some(model), failed_cas: options.failed_cas, initial: options.initial.clone(), keys })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {

@@ -3,10 +3,10 @@
 use rayon::prelude::*;
 
 use crate::by_key::by_key;
-use crate::check::Options;
+use crate::check::{Options, Progress};
 use crate::degree::Degree;
 use crate::engine::replay::replay;
-use crate::engine::search::Budget;
+use crate::engine::search::{Budget, Searching};
 use crate::history::History;
 use crate::model::Model;
 use crate::report::{Counts, Engine, KeyReport, Unexplained, Verdict};
@@ -27,21 +27,23 @@ pub(crate) struct Decided {
 pub(crate) fn check_keys(
     history: &History,
     options: &Options,
-    decided: &(dyn Fn(&KeyReport, usize) + Sync),
-    decide: &(impl Fn(&[usize], &Options) -> Decided + Sync),
+    watch: &(dyn Fn(Progress<'_>) + Sync),
+    decide: &(impl Fn(&[usize], &Options, &(dyn Fn(Searching) + Sync)) -> Decided + Sync),
 ) -> Vec<KeyReport> {
     let groups = by_key(history);
     let all = groups.len();
+    watch(Progress::Keys(all));
     let shared = share(options, all);
     let report = |key: Option<&Key>, indices: &[usize], options: &Options| {
-        let Decided { engine, verdict, degree } = decide(indices, options);
+        let Decided { engine, verdict, degree } =
+            decide(indices, options, &|searching| watch(Progress::Searching(key, searching)));
         KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices), degree }
     };
     let first = |(key, indices): (Option<&Key>, Vec<usize>)| {
         let report = report(key, &indices, &shared);
         let again = all > 1 && wants_memory(&report, options.budget);
         if !again {
-            decided(&report, all);
+            watch(Progress::Decided(&report));
         }
         (report, again.then_some(indices))
     };
@@ -53,7 +55,7 @@ pub(crate) fn check_keys(
     let second = |(first, again): (KeyReport, Option<Vec<usize>>)| {
         let Some(indices) = again else { return first };
         let report = report(first.key.as_ref(), &indices, options);
-        decided(&report, all);
+        watch(Progress::Decided(&report));
         report
     };
     reports.into_iter().map(second).collect()

@@ -2,10 +2,12 @@
 
 use crate::check::Options;
 use crate::check_keys::check_keys;
+use crate::engine::search::Searching;
 use crate::history::{History, Operation};
 use crate::model::Model;
 use crate::objects;
 use crate::report::Report;
+use crate::value::Value;
 
 /// [`check()`](crate::check()) by a model of the caller's: whether one order of its operations explains `history`, key by key.
 ///
@@ -66,8 +68,9 @@ pub fn check_model<M: Model + Sync>(
     options: &Options,
     op: impl Fn(&Operation) -> Option<M::Op> + Sync,
 ) -> Report {
-    let decide =
-        |indices: &[usize], options: &Options| objects::decide_by(history, indices, model, &op, options);
-    let keys = check_keys(history, options, &|_, _| (), &decide);
-    Report { model: None, failed_cas: options.failed_cas, keys }
+    let decide = |indices: &[usize], options: &Options, watch: &(dyn Fn(Searching) + Sync)| {
+        objects::decide_by(history, indices, model, &op, options, watch)
+    };
+    let keys = check_keys(history, options, &|_| (), &decide);
+    Report { model: None, failed_cas: options.failed_cas, initial: Value::Null, keys }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::{Key, Value};
+use crate::value::{Key, Short, Value};
 
 /// A recorded run. Real time is the order of its lines; times are carried along for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -272,11 +272,11 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Read => f.write_str("read"),
-            Action::Write(value) => write!(f, "write of {value}"),
-            Action::Cas { from, to } => write!(f, "cas {from}→{to}"),
-            Action::Add(value) => write!(f, "add of {value}"),
-            Action::Remove(value) => write!(f, "removal of {value}"),
-            Action::Enqueue(value) => write!(f, "enqueue of {value}"),
+            Action::Write(value) => write!(f, "write of {}", Short(value)),
+            Action::Cas { from, to } => write!(f, "cas {}→{}", Short(from), Short(to)),
+            Action::Add(value) => write!(f, "add of {}", Short(value)),
+            Action::Remove(value) => write!(f, "removal of {}", Short(value)),
+            Action::Enqueue(value) => write!(f, "enqueue of {}", Short(value)),
             Action::Dequeue => f.write_str("dequeue"),
         }
     }
@@ -286,13 +286,15 @@ impl fmt::Display for Action {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Read(value) => write!(f, " that saw {value}"),
+            Answer::Read(value) => write!(f, " that saw {}", Short(value)),
             Answer::Elements(values) => {
-                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                let values: Vec<String> = values.iter().map(|value| Short(value).to_string()).collect();
                 write!(f, " that saw {{{}}}", values.join(", "))
             }
             Answer::Done | Answer::Swapped => Ok(()),
-            Answer::NotSwapped { seen: Some(value) } => write!(f, " that did not swap and saw {value}"),
+            Answer::NotSwapped { seen: Some(value) } => {
+                write!(f, " that did not swap and saw {}", Short(value))
+            }
             Answer::NotSwapped { seen: None } => f.write_str(" that did not swap"),
         }
     }

@@ -65,10 +65,10 @@ pub mod stream;
 pub mod timeline;
 mod value;
 
-pub use check::{CheckError, FailedCas, Method, ModelKind, Options, check, check_with};
+pub use check::{CheckError, FailedCas, Method, ModelKind, Options, Progress, check, check_with};
 pub use check_model::check_model;
 pub use degree::Degree;
-pub use engine::search::{Budget, Prunings, Search, SearchOptions, linearize, linearize_with};
+pub use engine::search::{Budget, Prunings, Search, SearchOptions, Searching, linearize, linearize_with};
 pub use faults::FaultSpan;
 pub use history::{Action, Answer, FaultEdge, History, Mark, OpKind, Operation, Outcome};
 pub use lint::{Lint, lint};

@@ -2,32 +2,41 @@
 
 use crate::check::{Method, ModelKind, Options};
 use crate::check_keys::{Decided, judged, undecided};
-use crate::engine::search::{Budget, Difficulty, Frontier, Search, linearize};
+use crate::engine::search::{
+    Budget, Difficulty, Frontier, Search, SearchOptions, Searching, linearize, linearize_watched,
+};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::model::Model;
 use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
 use crate::report::{Engine, Unexplained, Verdict, Violation};
 use crate::shrink::{self, AnyModel, Core, Part, QueueRules, Rules};
 use crate::timeline::{Entry, Moment, Timeline};
-use crate::value::{Interner, Value};
+use crate::value::{Interner, Short, Value};
 
 /// Decides the operations of one object.
-pub(crate) fn decide(history: &History, indices: &[usize], kind: ModelKind, options: &Options) -> Decided {
+pub(crate) fn decide(
+    history: &History,
+    indices: &[usize],
+    kind: ModelKind,
+    options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> Decided {
     match kind {
         ModelKind::Queue => {
             let object = Object::of_values(history, indices, queue_op);
-            object
-                .decide(&Queue, &QueueRules, options, |state, values| list(state.iter(), values, ["<", ">"]))
+            object.decide(&Queue, &QueueRules, options, watch, |state, values| {
+                list(state.iter(), values, ["<", ">"])
+            })
         }
         ModelKind::Set => {
             let object = Object::of_values(history, indices, set_op);
-            object.decide(&Set, &AnyModel(&Set), options, |state, values| {
+            object.decide(&Set, &AnyModel(&Set), options, watch, |state, values| {
                 list(state.iter(), values, ["{", "}"])
             })
         }
         _ => {
             let initial = integer(&options.initial).unwrap_or(0);
-            decide_by(history, indices, &Counter { initial }, &counter_op, options)
+            decide_by(history, indices, &Counter { initial }, &counter_op, options, watch)
         }
     }
 }
@@ -39,9 +48,10 @@ pub(crate) fn decide_by<M: Model>(
     model: &M,
     op: &impl Fn(&Operation) -> Option<M::Op>,
     options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
 ) -> Decided {
     let object = Object::new(history, indices, op);
-    object.decide(model, &AnyModel(model), options, |state, _| format!("{state:?}"))
+    object.decide(model, &AnyModel(model), options, watch, |state, _| format!("{state:?}"))
 }
 
 /// The number that a counter holds or is given; `Null` is none.
@@ -98,6 +108,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         model: &M,
         rules: &impl Rules<Op>,
         options: &Options,
+        watch: &(dyn Fn(Searching) + Sync),
         show: impl Fn(&M::State, &[&Value]) -> String,
     ) -> Decided {
         let because = "the model is not a register".to_owned();
@@ -105,7 +116,8 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
             let (engine, verdict) = undecided(because);
             return Decided { engine, verdict, degree: None };
         }
-        let (verdict, configurations) = match linearize(model, &self.timeline, options.budget) {
+        let search = SearchOptions { budget: options.budget, ..SearchOptions::default() };
+        let (verdict, configurations) = match linearize_watched(model, &self.timeline, &search, watch) {
             Search::Found { order, configurations } => {
                 let source = |entry: usize| self.sources[entry];
                 (judged(model, &self.timeline, source, order), configurations)
@@ -190,8 +202,16 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     }
 }
 
+/// Values of a state that a sentence names.
+const LISTED_VALUES: usize = 20;
+
 fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[&Value], [open, close]: [&str; 2]) -> String {
-    let values: Vec<String> = state.map(|&id| values[id].to_string()).collect();
+    let all: Vec<usize> = state.copied().collect();
+    let mut values: Vec<String> =
+        all.iter().take(LISTED_VALUES).map(|&id| Short(values[id]).to_string()).collect();
+    if all.len() > LISTED_VALUES {
+        values.push(format!("… {} in all", all.len()));
+    }
     format!("{open}{}{close}", values.join(", "))
 }
 

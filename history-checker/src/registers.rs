@@ -3,7 +3,7 @@
 use crate::check::{Method, Options};
 use crate::check_keys::{Decided, judged, undecided};
 use crate::degree;
-use crate::engine::search::{Search, linearize};
+use crate::engine::search::{Search, SearchOptions, Searching, linearize_watched};
 use crate::engine::unique::{self, Decision};
 use crate::explain::Explainer;
 use crate::history::History;
@@ -12,15 +12,24 @@ use crate::report::{Engine, Verdict};
 use crate::shrink;
 
 /// Decides the operations of one register.
-pub(crate) fn decide(history: &History, indices: &[usize], options: &Options) -> Decided {
+pub(crate) fn decide(
+    history: &History,
+    indices: &[usize],
+    options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> Decided {
     let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
-    let (engine, verdict) = verdict(&register, options);
+    let (engine, verdict) = verdict(&register, options, watch);
     let wrong = matches!(verdict, Verdict::NotLinearizable(_));
     let degree = wrong.then(|| degree::measure(&register, options.budget));
     Decided { engine, verdict, degree }
 }
 
-fn verdict(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {
+fn verdict(
+    register: &RegisterHistory<'_>,
+    options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> (Engine, Verdict) {
     let explainer = Explainer::new(register);
     let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
     let because = match options.method {
@@ -39,7 +48,8 @@ fn verdict(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdic
     if options.method == Method::ZonesOnly {
         return undecided(because);
     }
-    let search = linearize(&register.model, &register.timeline, options.budget);
+    let how = SearchOptions { budget: options.budget, ..SearchOptions::default() };
+    let search = linearize_watched(&register.model, &register.timeline, &how, watch);
     let (verdict, configurations) = match search {
         Search::Found { order, configurations } => (believe(order), configurations),
         Search::Impossible { frontier, configurations } => {

@@ -177,9 +177,13 @@ impl Visitor<'_> for ScalarVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        // What is read as a float though it is whole was too long for an integer, and rounded.
+        // What is read as a float though it is whole was too long for an integer, and rounded; or written as a float.
         if value.fract() == 0.0 && value.abs() >= 9_007_199_254_740_992.0 {
-            return Err(E::custom("an integer beyond 64 bits: write it as a string"));
+            let fits = value > -9_223_372_036_854_775_808.0 && value < 18_446_744_073_709_551_616.0;
+            return Err(E::custom(match fits {
+                true => "a whole number beyond 53 bits as a float: write it as an integer, or as a string",
+                false => "an integer beyond 64 bits: write it as a string",
+            }));
         }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
     }
@@ -214,14 +218,48 @@ impl From<String> for Key {
     }
 }
 
+/// For people: control characters escaped, and cut off where it is long. [`Key::as_str`] is the name itself.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown(&self.0))
     }
 }
 
 fn as_str<S: Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name)
+}
+
+/// Characters of a key or a value that are shown to people.
+const SHOWN: usize = 80;
+
+/// Foreign text as it may stand in a sentence on a terminal: on one line, without control characters, not too long.
+pub(crate) fn shown(text: &str) -> String {
+    shortened(&text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+/// Cut off where people have seen enough.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            format!("{}… ({} characters)", text.get(..end).unwrap_or_default(), text.chars().count())
+        }
+    }
+}
+
+/// A value as sentences name it: as JSON, cut off where it is long.
+pub(crate) struct Short<'a>(pub(crate) &'a Value);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Text(text) if text.len() > SHOWN || text.contains(char::is_control) => {
+                // JSON leaves the controls beyond ASCII as they are.
+                write!(f, "\"{}\"", shortened(&text.escape_debug().to_string().replace("\\'", "'")))
+            }
+            value => write!(f, "{value}"),
+        }
+    }
 }
 
 /// Numbers for values, so that an engine compares numbers.

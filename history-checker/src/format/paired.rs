@@ -21,10 +21,16 @@ pub struct Rewriter<W> {
 pub enum RewriteError {
     /// The sink failed.
     #[error("cannot write: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// It does not fit what came before.
     #[error(transparent)]
     Event(LineError),
+}
+
+impl From<io::Error> for RewriteError {
+    fn from(error: io::Error) -> RewriteError {
+        RewriteError::Io(error)
+    }
 }
 
 impl<W: Write> Rewriter<W> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::jsonl;
+use crate::format::{Format, jsonl};
 use crate::history::{History, Operation};
 
 /// Takes what the clients of a [`Shape`](super::Shape) see, in the order of real time. An operation's number is its
@@ -32,6 +32,25 @@ impl<W: Write> Sink for Lines<W> {
 
     fn completed(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
         jsonl::write_completion(&mut self.0, operation)
+    }
+}
+
+/// Writes any [format](Format). Give it a buffer.
+#[derive(Debug)]
+pub struct Written<W> {
+    /// Where.
+    pub to: W,
+    /// How.
+    pub format: Format,
+}
+
+impl<W: Write> Sink for Written<W> {
+    fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        self.format.write_invocation(&mut self.to, operation)
+    }
+
+    fn completed(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        self.format.write_completion(&mut self.to, operation)
     }
 }
 

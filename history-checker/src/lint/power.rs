@@ -6,6 +6,7 @@ use super::keys::{Keys, observes};
 use super::rules::{Findings, Rule};
 use super::walk::Walk;
 use crate::history::{History, Outcome};
+use crate::report::counted;
 
 /// How hard the store was tried.
 ///
@@ -206,16 +207,20 @@ impl Power {
         side(
             "known outcomes",
             by_figure(1.0 - share(self.unknown, self.operations), 0.8, 0.95),
-            format!("{} of the outcomes are unknown", percent(share(self.unknown, self.operations))),
-            "fair up to 20 %, strong up to 5 %: each unknown outcome may explain what is wrong",
+            format!("{} of the outcomes are known", percent(1.0 - share(self.unknown, self.operations))),
+            "fair from 80 %, strong from 95 %: each unknown outcome may explain what is wrong",
         );
         side(
             "operations per key",
             by_figure(self.keys.median as f64, 10.0, 100.0),
-            format!(
-                "{} keys, {} to {} operations each, {} in the middle",
-                self.keys.keys, self.keys.least, self.keys.most, self.keys.median
-            ),
+            match &self.keys {
+                KeySpread { keys: 1, most, .. } => {
+                    format!("1 key, {}", counted(*most, "operation", "operations"))
+                }
+                KeySpread { keys, least, most, median, .. } => {
+                    format!("{keys} keys, {least} to {most} operations each, {median} in the middle")
+                }
+            },
             "fair from 10 in the middle, strong from 100: each key is judged by its own operations alone",
         );
         self.judge_faults(&mut side);

@@ -6,6 +6,7 @@ use super::Core;
 use crate::faults::FaultSpan;
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::report::Violation;
+use crate::value::Short;
 
 /// More operations than this are not drawn: the last ones, and those that the sentence is about, are.
 const LANES: usize = 40;
@@ -151,9 +152,9 @@ fn answered(core: &Core, index: usize, operation: &Operation) -> Option<crate::h
 fn in_short(operation: &Operation, answered: bool) -> String {
     let asked = match &operation.action {
         Action::Read | Action::Dequeue => operation.action.name().to_owned(),
-        Action::Cas { from, to } => format!("cas {from}→{to}"),
+        Action::Cas { from, to } => format!("cas {}→{}", Short(from), Short(to)),
         Action::Write(value) | Action::Add(value) | Action::Remove(value) | Action::Enqueue(value) => {
-            format!("{} {value}", operation.action.name())
+            format!("{} {}", operation.action.name(), Short(value))
         }
     };
     match &operation.outcome {
@@ -162,12 +163,12 @@ fn in_short(operation: &Operation, answered: bool) -> String {
         Outcome::NotApplied { .. } => format!("{asked} failed"),
         Outcome::Ok { answer, .. } => match answer {
             Answer::Done | Answer::Swapped => asked,
-            Answer::Read(value) => format!("{asked} = {value}"),
+            Answer::Read(value) => format!("{asked} = {}", Short(value)),
             Answer::Elements(values) => {
-                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let values: Vec<String> = values.iter().map(|value| Short(value).to_string()).collect();
                 format!("{asked} = {{{}}}", values.join(", "))
             }
-            Answer::NotSwapped { seen: Some(value) } => format!("{asked} refused, saw {value}"),
+            Answer::NotSwapped { seen: Some(value) } => format!("{asked} refused, saw {}", Short(value)),
             Answer::NotSwapped { seen: None } => format!("{asked} refused"),
         },
     }

@@ -6,7 +6,9 @@
 mod against_referee;
 mod cli;
 mod cli_check;
+mod cli_files;
 mod cli_lint;
+mod cli_options;
 mod cli_shrink;
 mod clients;
 mod convert;

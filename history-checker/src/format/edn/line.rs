@@ -211,9 +211,15 @@ fn ok(op: OpKind, fields: Fields) -> Result<End, LineError> {
     Ok(End::Ok { answer, repeated: None, version })
 }
 
+const UNKEYED: &str = "a scalar (pairs [key value] are read as such with --keyed)";
+const UNKEYED_PAIR: &str = "a pair [from to] of scalars (pairs [key value] are read as such with --keyed)";
+
 /// What an invocation asks.
 fn action(op: OpKind, value: Option<Form>) -> Result<Action, LineError> {
     let one = |value: Option<Form>| match value {
+        Some(Form::List(pair)) if pair.len() == 2 => {
+            Err(LineError::WrongValue { op: op.name(), expected: UNKEYED })
+        }
         Some(form) => scalar(form, op, "a scalar"),
         None => Err(LineError::WrongValue { op: op.name(), expected: "a scalar" }),
     };
@@ -230,6 +236,9 @@ fn action(op: OpKind, value: Option<Form>) -> Result<Action, LineError> {
                 Some(Form::List(pair)) => <[Form; 2]>::try_from(pair).ok(),
                 _ => None,
             };
+            if let Some([_, Form::List(_)]) = pair {
+                return Err(LineError::WrongValue { op: op.name(), expected: UNKEYED_PAIR });
+            }
             let [from, to] = pair.ok_or(LineError::WrongValue { op: op.name(), expected })?;
             Action::Cas { from: scalar(from, op, expected)?, to: scalar(to, op, expected)? }
         }

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::quick;
-use crate::format::{Completion, End, Event, LineError, kind_of};
+use super::{faults, quick};
+use crate::format::{Completion, End, Event, LineError, encoding, kind_of};
 use crate::history::{Action, Answer, FaultEdge, OpKind as Op};
 use crate::value::{Key, ScalarVisitor, Value};
 
@@ -34,8 +34,15 @@ pub(super) fn parse_slowly(text: &[u8]) -> Result<Event, LineError> {
 }
 
 fn general(text: &[u8], keys: &mut Keys) -> Result<Event, LineError> {
-    let raw: Raw<'_> =
-        serde_json::from_slice(text).map_err(|error| LineError::Malformed(error.to_string()))?;
+    let line = text.trim_ascii_end();
+    let object = encoding::text(line)?.trim_ascii_start();
+    if !object.starts_with(b"{") {
+        return Err(faults::no_object(object));
+    }
+    let raw: Raw<'_> = serde_json::from_slice(object).map_err(|error| {
+        let (before, ended) = (line.len() - object.len(), text.ends_with(b"\n"));
+        faults::explain(object, &error, before, ended)
+    })?;
     match raw.fault {
         Some(_) => fault(raw),
         None => operation(raw, keys),

@@ -3,7 +3,6 @@
 mod choices;
 mod layers;
 
-use super::Frontier;
 use super::configuration::Configuration;
 use super::difficulty::{Difficulty, Limit};
 use super::layout::{self, Layout, NONE, Size, small};
@@ -11,6 +10,7 @@ use super::memory::{Insert, Memory, Shape};
 use super::options::{Prunings, SearchOptions};
 use super::states::States;
 use super::stranding::Stranding;
+use super::{Frontier, Searching};
 use crate::model::Model;
 use crate::seeded_bug;
 
@@ -43,7 +43,13 @@ pub(super) struct Searcher<'a, M: Model> {
     /// The highest `first` so far, and the states seen there with the entries that led to them.
     furthest: usize,
     seen_there: Vec<(u32, Option<usize>)>,
+    watch: &'a (dyn Fn(Searching) + Sync),
+    /// After so many configurations it is told again.
+    told_next: u64,
 }
+
+/// Configurations between two reports: about a tenth of a second.
+const TOLD_EVERY: u64 = 1 << 16;
 
 /// One step of an attempt, with what is needed to take it back.
 struct Step {
@@ -74,6 +80,7 @@ impl<'a, M: Model> Searcher<'a, M> {
         mut states: States<M::State>,
         stranding: Option<Stranding>,
         options: SearchOptions,
+        watch: &'a (dyn Fn(Searching) + Sync),
     ) -> Searcher<'a, M> {
         let initial = states.number(model, &model.initial());
         let most =
@@ -96,6 +103,8 @@ impl<'a, M: Model> Searcher<'a, M> {
             trail: Vec::with_capacity(most),
             furthest: 0,
             seen_there: Vec::new(),
+            watch,
+            told_next: TOLD_EVERY,
         }
     }
 
@@ -146,7 +155,12 @@ impl<'a, M: Model> Searcher<'a, M> {
         self.tried_before + self.memory.tried()
     }
 
-    fn spent(&self) -> Option<Limit> {
+    fn spent(&mut self) -> Option<Limit> {
+        if self.tried() >= self.told_next {
+            self.told_next = self.tried() + TOLD_EVERY;
+            let (explained, completed) = (self.furthest, self.layout.completed.len());
+            (self.watch)(Searching { explained, completed, configurations: self.tried() });
+        }
         let configurations = self.options.budget.configurations;
         (self.tried() >= configurations).then_some(Limit::Configurations(configurations))
     }
@@ -283,11 +297,11 @@ impl<'a, M: Model> Searcher<'a, M> {
         }
         let frontier = self.frontier(false);
         let tried = self.tried();
-        let Searcher { model, layout, mut options, states, stranding, memory, .. } = self;
+        let Searcher { model, layout, mut options, states, stranding, memory, watch, .. } = self;
         options.budget.configurations -= tried;
         drop(memory);
         let stranding = stranding.map(|stranding| stranding.with_horizon(furthest));
-        let mut again = Searcher::new(model, layout, states, stranding, options);
+        let mut again = Searcher::new(model, layout, states, stranding, options, watch);
         match again.run() {
             End::Impossible => (again.frontier(true), again.tried()),
             End::Found | End::GaveUp(_) => (frontier, again.tried()),
