@@ -1,4 +1,5 @@
-//! Checking while it happens: registers, with memory for what is in flight and no more.
+//! Checking while it happens: registers, with memory for what is in flight, and for writes of unknown outcome: until one
+//! is observed it may take effect at any later time, so each stays to the end.
 //!
 //! Engine B, event by event (`register`). What can only lead to a contradiction if it is seen again is forgotten
 //! (`settle`), so that a value that turns up again later is one that nobody could have read. Values need not be
@@ -16,8 +17,8 @@ use std::fmt;
 use register::{Ended, Register};
 
 use crate::check::FailedCas;
-use crate::format::{Completion, Event, LineError};
-use crate::history::{Action, Mark, Operation, Outcome};
+use crate::format::{Completion, End, Event, LineError};
+use crate::history::{Action, Answer, Mark, Operation, Outcome};
 use crate::report::Summary;
 use crate::value::{Key, Value};
 
@@ -205,6 +206,9 @@ impl Checker {
             return Err(LineError::NotInvoked { process });
         };
         completion.fits(operation)?;
+        if matches!(completion.end, End::Ok { answer: Answer::Elements(_), .. }) {
+            return Err(LineError::NoRegister { op: "read that saw several elements" });
+        }
         let Some(InFlight { mut operation, cluster }) = self.in_flight.remove(&process) else {
             return Ok(None);
         };

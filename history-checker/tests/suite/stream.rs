@@ -122,3 +122,17 @@ fn an_operation_that_is_no_registers_is_refused() {
     let error = checker.observe(1, event).unwrap_err();
     assert_eq!(error.to_string(), "a dequeue is no operation of a register");
 }
+
+#[test]
+fn an_answer_that_is_no_registers_is_refused_and_counts_for_nothing() {
+    let mut checker = Checker::default();
+    let mut observe = |line, text: &str| {
+        let event = jsonl::parse(text.as_bytes()).unwrap();
+        checker.observe(line, event).map(|violation| violation.cloned())
+    };
+    observe(1, r#"{"process":0,"kind":"invoke","op":"read","time":1}"#).unwrap();
+    let error = observe(2, r#"{"process":0,"kind":"ok","op":"read","value":[1],"time":2}"#).unwrap_err();
+    assert_eq!(error.to_string(), "a read that saw several elements is no operation of a register");
+    let stale = observe(3, r#"{"process":0,"kind":"ok","op":"read","value":1,"time":3}"#).unwrap();
+    assert!(stale.is_some(), "the read is still open");
+}
