@@ -1,5 +1,7 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
+use std::collections::BTreeSet;
+
 use crate::check::{ModelKind, Options, judged};
 use crate::engine::search::{Budget, Difficulty, Frontier, Search, linearize};
 use crate::history::{Action, Answer, History, Operation, Outcome};
@@ -31,6 +33,7 @@ pub(crate) fn decide(
         }
         _ => {
             let object = Object::new(history, indices, counter_op);
+            // `check` refuses what is neither an integer nor null.
             let initial = integer(&options.initial).unwrap_or(0);
             let model = Counter { initial };
             object.decide(&model, &AnyModel(&model), options, |state, _| state.to_string())
@@ -188,7 +191,9 @@ fn set_op<'a>(action: &'a Action, answer: Option<&'a Answer>, values: &mut Inter
         (Action::Add(value), _) => Some(SetOp::Add(values.id(value))),
         (Action::Remove(value), _) => Some(SetOp::Remove(values.id(value))),
         (_, Some(Answer::Elements(elements))) => {
-            Some(SetOp::Observe(elements.iter().map(|value| values.id(value)).collect()))
+            let distinct: BTreeSet<ValueId> = elements.iter().map(|value| values.id(value)).collect();
+            let absurd = distinct.len() < elements.len();
+            Some(if absurd { SetOp::Absurd } else { SetOp::Observe(distinct) })
         }
         (_, Some(Answer::Read(Value::Null))) => Some(SetOp::Observe(Default::default())),
         _ => None,
