@@ -40,7 +40,8 @@ pub enum FailedCas {
 /// How to check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
-    /// What every register holds before the first write; `Null` unless set.
+    /// What every register holds before the first write; `Null` unless set. A counter begins at this integer, or at 0
+    /// if it is `Null`; sets and queues begin empty, and accept `Null` only.
     pub initial: Value,
     /// How to take a CAS that is recorded as `fail`.
     pub failed_cas: FailedCas,
@@ -90,6 +91,16 @@ pub enum CheckError {
         /// The model.
         model: ModelKind,
     },
+    /// The object cannot hold this before the first operation.
+    #[error("the {model} model cannot begin with the initial value {initial}: {remedy}")]
+    WrongInitial {
+        /// What it was to begin with.
+        initial: Value,
+        /// The model.
+        model: ModelKind,
+        /// What to do.
+        remedy: &'static str,
+    },
 }
 
 /// Says whether one sequential order explains `history`, key by key.
@@ -123,6 +134,7 @@ pub fn check_with(
     options: &Options,
     watch: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Report, CheckError> {
+    begins(model, &options.initial)?;
     fits(history, model)?;
     let decide = |indices: &[usize], options: &Options, watch: &(dyn Fn(Searching) + Sync)| match model {
         ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
@@ -134,6 +146,17 @@ pub fn check_with(
     };
     let keys = check_keys(history, options, watch, &decide);
     Ok(Report { model: Some(model), failed_cas: options.failed_cas, initial: options.initial.clone(), keys })
+}
+
+/// Whether an object of the model may hold `initial` at first.
+fn begins(model: ModelKind, initial: &Value) -> Result<(), CheckError> {
+    let remedy = match model {
+        _ if *initial == Value::Null => return Ok(()),
+        ModelKind::Counter if objects::integer(initial).is_none() => "give an integer",
+        ModelKind::Set | ModelKind::Queue => "it begins empty, so leave the value out",
+        _ => return Ok(()),
+    };
+    Err(CheckError::WrongInitial { initial: initial.clone(), model, remedy })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
@@ -164,7 +187,9 @@ impl ModelKind {
             Action::Cas { .. } => matches!(self, CasRegister | Map),
             Action::Add(value) => self == Set || self == Counter && objects::integer(value).is_some(),
             Action::Remove(_) => self == Set,
-            Action::Enqueue(_) | Action::Dequeue => self == Queue,
+            // A dequeue that answers null says that nothing was there.
+            Action::Enqueue(value) => self == Queue && *value != Value::Null,
+            Action::Dequeue => self == Queue,
         };
         asked && self.answers(&operation.outcome)
     }

@@ -1,5 +1,7 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Method, ModelKind, Options};
 use crate::check_keys::{Decided, judged, undecided};
 use crate::engine::search::{
@@ -35,6 +37,7 @@ pub(crate) fn decide(
             })
         }
         _ => {
+            // `check` refuses what is neither an integer nor null.
             let initial = integer(&options.initial).unwrap_or(0);
             decide_by(history, indices, &Counter { initial }, &counter_op, options, watch)
         }
@@ -229,7 +232,9 @@ fn set_op<'a>(operation: &'a Operation, values: &mut Interner<'a>) -> Option<Set
         (Action::Add(value), _) => Some(SetOp::Add(values.id(value))),
         (Action::Remove(value), _) => Some(SetOp::Remove(values.id(value))),
         (_, Some(Answer::Elements(elements))) => {
-            Some(SetOp::Observe(elements.iter().map(|value| values.id(value)).collect()))
+            let distinct: BTreeSet<ValueId> = elements.iter().map(|value| values.id(value)).collect();
+            let absurd = distinct.len() < elements.len();
+            Some(if absurd { SetOp::Absurd } else { SetOp::Observe(distinct) })
         }
         (_, Some(Answer::Read(Value::Null))) => Some(SetOp::Observe(Default::default())),
         _ => None,

@@ -114,7 +114,10 @@ impl Keys {
 pub(super) fn observes(operation: &Operation) -> bool {
     matches!(
         &operation.outcome,
-        Outcome::Ok { answer: Answer::Read(_) | Answer::Elements(_) | Answer::NotSwapped { .. }, .. }
+        Outcome::Ok {
+            answer: Answer::Read(_) | Answer::Elements(_) | Answer::Swapped | Answer::NotSwapped { .. },
+            ..
+        }
     )
 }
 

@@ -8,7 +8,7 @@ use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::report::Violation;
 use crate::value::Short;
 
-/// More operations than this are not drawn: the last ones, and those that the sentence is about, are.
+/// More operations than this are not drawn: those that the sentence is about go first, then the last ones.
 const LANES: usize = 40;
 
 /// Draws the core of a violation. Events stand in their order, at even distances; lines and times are written beside
@@ -18,13 +18,15 @@ const LANES: usize = 40;
 pub fn picture(whole: &History, violation: &Violation) -> String {
     let Violation { core, operations: named, .. } = violation;
     let all = &core.operations;
+    let about_all = named.len() >= all.len();
+    let named = &named[named.len().saturating_sub(LANES)..];
     let late = all.len().saturating_sub(LANES.saturating_sub(named.len()));
     let drawn = all.iter().enumerate().filter(|(place, index)| *place >= late || named.contains(index));
     let drawn: Vec<usize> = drawn.map(|(_, &index)| index).collect();
     let scale = Scale::new(whole, core, &drawn);
     let mut lanes: Vec<Lane> = scale.faults(whole);
     for &index in &drawn {
-        let marked = named.len() < all.len() && named.contains(&index);
+        let marked = !about_all && named.contains(&index);
         lanes.push(scale.lane(whole, core, index, marked));
     }
     let mut text = table(&lanes);

@@ -1,4 +1,7 @@
-//! Checking while it happens: registers, with memory for what is in flight and no more.
+//! Checking while it happens: registers, with memory for what is in flight, and for writes of unknown outcome: until one
+//! is observed it may take effect at any later time, so each stays to the end.
+//! A read or CAS that never ends, without an `info` that says so, keeps all that comes after it, and each completion looks
+//! at all that is kept: where answers get lost in silence, the time is quadratic.
 //!
 //! Engine B, event by event (`register`). What can only lead to a contradiction if it is seen again is forgotten
 //! (`settle`), so that a value that turns up again later is one that nobody could have read. Values need not be
@@ -16,8 +19,8 @@ use std::fmt;
 use register::{Ended, Register};
 
 use crate::check::FailedCas;
-use crate::format::{Completion, Event, InFlight, LineError};
-use crate::history::{Action, Mark, Operation, Outcome};
+use crate::format::{Completion, End, Event, InFlight, LineError};
+use crate::history::{Action, Answer, Mark, Operation, Outcome};
 use crate::report::{Counts, Summary};
 use crate::value::{Key, Value};
 
@@ -195,7 +198,15 @@ impl Checker {
     }
 
     fn complete(&mut self, line: usize, completion: Completion) -> Result<Option<&Contradiction>, LineError> {
-        let fits = |open: &Open| completion.fits(&open.operation);
+        let fits = |open: &Open| {
+            completion.fits(&open.operation)?;
+            match completion.end {
+                End::Ok { answer: Answer::Elements(_), .. } => {
+                    Err(LineError::NoRegister { op: "read that saw several elements" })
+                }
+                _ => Ok(()),
+            }
+        };
         let Open { mut operation, cluster } = self.in_flight.end(completion.process, fits)?;
         let returned = Mark { line, time: completion.time };
         operation.outcome = completion.end.outcome(returned);

@@ -17,8 +17,11 @@ pub(super) struct Register {
     pub(super) chains: BTreeMap<u64, Chain>,
     /// The invocations of reads and CAS in flight: what may still observe something.
     pub(super) observers: BTreeSet<Moment>,
-    /// Chains to have before the next time that some are looked for that can go.
+    /// Clusters in chains to have before the next time that some are looked for that can go.
     pub(super) settle_at: usize,
+    /// Clusters that stand in a chain. The others are writes in flight, and those whose outcome is unknown and that
+    /// nobody has observed: no settling can forget them.
+    pub(super) placed: usize,
     next: u64,
 }
 
@@ -39,6 +42,7 @@ impl Register {
             chains: BTreeMap::new(),
             observers: BTreeSet::new(),
             settle_at: super::settle::FEWEST,
+            placed: 0,
             next: 0,
         };
         let cluster = register.add(initial, None, None);
@@ -82,7 +86,7 @@ impl Register {
         let done = self.take(&operation, cluster, failed_cas);
         // Only now: what it may have observed must not be forgotten before.
         self.observers.remove(&moment(&operation));
-        if self.clusters.len() >= self.settle_at {
+        if self.placed >= self.settle_at {
             self.settle();
         }
         done
@@ -152,6 +156,7 @@ impl Register {
 
     pub(super) fn forget_cluster(&mut self, id: u64) {
         let Some(cluster) = self.clusters.remove(&id) else { return };
+        self.placed -= usize::from(cluster.chain.is_some());
         if let Some(same) = self.by_value.get_mut(&cluster.value) {
             same.retain(|other| *other != id);
             if same.is_empty() {

@@ -17,6 +17,7 @@ use crate::seeded_bug;
 use crate::timeline::Moment;
 
 /// Looking for what can go costs as much as is there, so it is done when that has doubled.
+/// What is in no chain does not count: chains would grow long beside writes of unknown outcome, which stay.
 pub(super) const FEWEST: usize = 4;
 
 impl Register {
@@ -25,7 +26,7 @@ impl Register {
         let earliest = self.observers.first().copied().unwrap_or(Moment::MAX);
         self.settle_within_chains(earliest);
         self.settle_chains(earliest);
-        self.settle_at = FEWEST.max(self.clusters.len() * 2);
+        self.settle_at = FEWEST.max(self.placed * 2);
     }
 
     /// Rule 1.
@@ -62,5 +63,37 @@ impl Register {
             let Some(chain) = self.chains.remove(&id) else { continue };
             chain.clusters.into_iter().for_each(|cluster| self.forget_cluster(cluster));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Register;
+    use crate::check::FailedCas;
+    use crate::history::{Action, Answer, Mark, Operation, Outcome};
+    use crate::value::Value;
+
+    /// Every completion is compared with every chain, so what piles up outside them must not let them pile up too.
+    #[test]
+    fn writes_of_unknown_outcome_do_not_keep_chains() {
+        let mut register = Register::new(Value::Null);
+        for number in 0..2_000_usize {
+            let mark = |part| Mark { line: 4 * number + part, time: 0 };
+            let unknown = Outcome::Unknown { gave_up: None };
+            let operation = |part, outcome| Operation {
+                process: 0,
+                key: None,
+                action: Action::Write(Value::from((4 * number + part) as u64)),
+                invoked: mark(part),
+                outcome,
+            };
+            let lost = register.invoke(&operation(1, unknown.clone()));
+            register.complete(operation(1, unknown.clone()), lost, FailedCas::Drop).unwrap();
+            let written = register.invoke(&operation(2, unknown));
+            let done = Outcome::Ok { returned: mark(3), answer: Answer::Done, version: None };
+            register.complete(operation(2, done), written, FailedCas::Drop).unwrap();
+            assert!(register.chains.len() <= 8, "{} chains after {number} writes", register.chains.len());
+        }
+        assert!(register.remembered() >= 2_000, "somebody may still see them");
     }
 }

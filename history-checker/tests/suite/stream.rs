@@ -92,7 +92,7 @@ fn it_agrees_with_the_whole_history_on_larger_ones() {
     assert!(tally.iter().all(|count| *count >= 100), "{tally:?}");
 }
 
-/// Clients that never stop, writes and CAS whose outcome is unknown among them.
+/// Clients that never stop, and whose operations all end: a write of unknown outcome would stay.
 #[test]
 fn what_it_remembers_does_not_grow_with_the_history() {
     let remembered = |operations| {
@@ -143,4 +143,18 @@ fn operations_are_counted_however_they_end_and_whatever_came_of_their_key() {
         report.to_string().starts_with("NOT linearizable: 6 operations (3 open, 1 failed), "),
         "{report}"
     );
+}
+
+#[test]
+fn an_answer_that_is_no_registers_is_refused_and_counts_for_nothing() {
+    let mut checker = Checker::default();
+    let mut observe = |line, text: &str| {
+        let event = jsonl::parse(text.as_bytes()).unwrap();
+        checker.observe(line, event).map(Option::<&_>::cloned)
+    };
+    observe(1, r#"{"process":0,"kind":"invoke","op":"read","time":1}"#).unwrap();
+    let error = observe(2, r#"{"process":0,"kind":"ok","op":"read","value":[1],"time":2}"#).unwrap_err();
+    assert_eq!(error.to_string(), "a read that saw several elements is no operation of a register");
+    let stale = observe(3, r#"{"process":0,"kind":"ok","op":"read","value":1,"time":3}"#).unwrap();
+    assert!(stale.is_some(), "the read is still open");
 }

@@ -1,7 +1,10 @@
 //! The search itself: deep first, forward by what fits and back where nothing does; then by layers.
 
+mod asked;
 mod choices;
 mod layers;
+
+use asked::Asked;
 
 use super::configuration::Configuration;
 use super::difficulty::{Difficulty, Limit};
@@ -36,6 +39,8 @@ pub(super) struct Searcher<'a, M: Model> {
     key: Vec<u64>,
     initial: u32,
     now: Configuration,
+    /// What is asked for now, once somebody wanted to know.
+    asked: Option<Asked<'a, M::Op>>,
     /// The number in `trail` of the step that led to the current state, plus one; 0 is the initial state.
     last_change: u32,
     /// Its room is part of the layout's bytes.
@@ -99,6 +104,7 @@ impl<'a, M: Model> Searcher<'a, M> {
             key: Vec::new(),
             initial,
             now: Configuration::new(layout, initial),
+            asked: None,
             last_change: 0,
             trail: Vec::with_capacity(most),
             furthest: 0,
@@ -212,6 +218,7 @@ impl<'a, M: Model> Searcher<'a, M> {
 
     fn step(&mut self, choice: Choice, state: u32, next: Option<u32>) {
         let waits = self.waits();
+        self.asked = None;
         let now = &mut self.now;
         let (first, unproven, last_change) = (small(now.first), now.unproven, self.last_change);
         self.trail.push(Step { choice, first, state: now.state, unproven, last_change, next });
@@ -232,6 +239,7 @@ impl<'a, M: Model> Searcher<'a, M> {
     }
 
     fn take_back(&mut self, step: &Step) {
+        self.asked = None;
         match step.choice {
             Choice::Completed(rank) => self.now.put_back(self.layout, rank as usize, step.first as usize),
             Choice::Open { class, .. } => self.now.unuse_open(self.layout, class as usize),
