@@ -70,10 +70,10 @@ impl Register {
         cluster.chain = Some(chain);
         self.placed += 1;
         let writer = cluster.writer.clone();
-        if let Some(chain) = self.chains.get_mut(&chain) {
+        self.chains.change(chain, |chain| {
             chain.clusters.push_back(id);
             chain.is_invoked(invoked, &writer);
-        }
+        });
         Ok(chain)
     }
 
@@ -83,16 +83,14 @@ impl Register {
         if let Some(cluster) = self.clusters.get_mut(&id) {
             cluster.first_return = cluster.first_return.min(returned);
         }
-        if let Some(chain) = self.chains.get_mut(&chain) {
-            chain.returns(returned, &Some(operation.clone()));
-        }
+        self.chains.change(chain, |chain| chain.returns(returned, &Some(operation.clone())));
     }
 
     /// Something of a cluster was invoked; nothing that replaced it may have been over by then.
     pub(super) fn invoked(&mut self, chain: u64, id: u64, operation: &Arc<Operation>) -> Result<(), Ended> {
         let invoked = moment(operation);
-        let Some(chain) = self.chains.get_mut(&chain) else { return Ok(()) };
-        chain.is_invoked(invoked, &Some(operation.clone()));
+        self.chains.change(chain, |chain| chain.is_invoked(invoked, &Some(operation.clone())));
+        let Some(chain) = self.chains.get(chain) else { return Ok(()) };
         let later = chain.clusters.iter().skip_while(|other| **other != id).skip(1);
         let over = later
             .copied()
@@ -108,9 +106,12 @@ impl Register {
 
     /// No other chain must come both before this one and after it.
     pub(super) fn agrees(&self, chain: u64) -> Result<(), Ended> {
-        let Some(this) = self.chains.get(&chain) else { return Ok(()) };
+        if !self.chains.any_clashes_with(chain) {
+            return Ok(());
+        }
+        let Some(this) = self.chains.get(chain) else { return Ok(()) };
         let clashes = |other: &&Chain| this.precedes(other) && other.precedes(this);
-        let others = self.chains.iter().filter(|(id, _)| **id != chain).map(|(_, other)| other);
+        let others = self.chains.iter().filter(|(id, _)| *id != chain).map(|(_, other)| other);
         // The oldest of them, whatever the table's order.
         let Some(other) = others.filter(clashes).min_by_key(|other| other.first_return.0) else {
             return Ok(());

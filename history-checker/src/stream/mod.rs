@@ -1,7 +1,6 @@
 //! Checking while it happens: registers, with memory for what is in flight, and for writes of unknown outcome: until one
 //! is observed it may take effect at any later time, so each stays to the end.
-//! A read or CAS that never ends, without an `info` that says so, keeps all that comes after it, and each completion looks
-//! at all that is kept: where answers get lost in silence, the time is quadratic.
+//! A read or CAS that never ends, without an `info` that says so, keeps all that comes after it.
 //!
 //! Engine B, event by event (`register`). What can only lead to a contradiction if it is seen again is forgotten
 //! (`settle`), so that a value that turns up again later is one that nobody could have read. Values need not be
@@ -9,6 +8,7 @@
 //! had two the key is [undecided](Undecided), from there on; checking the recorded history may still decide it.
 
 mod chaining;
+mod chains;
 mod cluster;
 mod register;
 mod settle;

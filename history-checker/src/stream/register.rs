@@ -1,9 +1,10 @@
 //! One register, operation by operation.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cluster::{Chain, Cluster, Witness};
+use super::chains::Chains;
+use super::cluster::{Cluster, Witness};
 use crate::check::FailedCas;
 use crate::history::{Action, Answer, Operation, Outcome};
 use crate::timeline::Moment;
@@ -14,7 +15,7 @@ use crate::value::Value;
 pub(super) struct Register {
     pub(super) clusters: HashMap<u64, Cluster>,
     pub(super) by_value: HashMap<Value, Vec<u64>>,
-    pub(super) chains: BTreeMap<u64, Chain>,
+    pub(super) chains: Chains,
     /// The invocations of reads and CAS in flight: what may still observe something.
     pub(super) observers: BTreeSet<Moment>,
     /// Clusters in chains to have before the next time that some are looked for that can go.
@@ -39,7 +40,7 @@ impl Register {
         let mut register = Register {
             clusters: HashMap::new(),
             by_value: HashMap::new(),
-            chains: BTreeMap::new(),
+            chains: Chains::default(),
             observers: BTreeSet::new(),
             settle_at: super::settle::FEWEST,
             placed: 0,
@@ -47,9 +48,7 @@ impl Register {
         };
         let cluster = register.add(initial, None, None);
         let chain = register.put_first(cluster, 0);
-        if let Some(chain) = register.chains.get_mut(&chain) {
-            chain.first_return = (0, None);
-        }
+        register.chains.change(chain, |chain| chain.first_return = (0, None));
         register.clusters.entry(cluster).and_modify(|cluster| cluster.first_return = 0);
         register
     }

@@ -32,11 +32,11 @@ impl Register {
     /// Rule 1.
     fn settle_within_chains(&mut self, earliest: Moment) {
         let mut gone = Vec::new();
-        for chain in self.chains.values_mut() {
+        for chain in self.chains.clusters_mut() {
             let over =
                 |id: &u64| self.clusters.get(id).is_some_and(|cluster| cluster.first_return < earliest);
-            let last_over = chain.clusters.iter().rposition(over).unwrap_or(0);
-            gone.extend(chain.clusters.drain(..last_over));
+            let last_over = chain.iter().rposition(over).unwrap_or(0);
+            gone.extend(chain.drain(..last_over));
         }
         gone.into_iter().for_each(|id| self.forget_cluster(id));
     }
@@ -48,8 +48,8 @@ impl Register {
         };
         // The latest last invocation of those that have begun, and the next latest, for that one itself.
         let mut latest = [(0, None); 2];
-        for (id, chain) in &self.chains {
-            let this = (chain.last_invocation.0, Some(*id));
+        for (id, chain) in self.chains.iter() {
+            let this = (chain.last_invocation.0, Some(id));
             if begun(chain.first_return.0) && this > latest[0] {
                 latest = [this, latest[0]];
             } else if begun(chain.first_return.0) && this > latest[1] {
@@ -57,10 +57,10 @@ impl Register {
             }
         }
         let of_others = |id: u64| if latest[0].1 == Some(id) { latest[1].0 } else { latest[0].0 };
-        let gone = self.chains.iter().filter(|(id, chain)| chain.first_return.0 < of_others(**id));
-        let gone: Vec<u64> = gone.map(|(id, _)| *id).collect();
+        let gone = self.chains.iter().filter(|(id, chain)| chain.first_return.0 < of_others(*id));
+        let gone: Vec<u64> = gone.map(|(id, _)| id).collect();
         for id in gone {
-            let Some(chain) = self.chains.remove(&id) else { continue };
+            let Some(chain) = self.chains.remove(id) else { continue };
             chain.clusters.into_iter().for_each(|cluster| self.forget_cluster(cluster));
         }
     }
