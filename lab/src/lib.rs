@@ -11,6 +11,7 @@
 //! | [`carrier`] | what carries their frames |
 //! | [`faults`] | links that are cut, lose, delay and reorder |
 //! | [`checked`] | a register under faults whose history is judged |
+//! | [`sim`] | whole clusters on virtual time |
 //! | [`witness`] | reads what leaves a node |
 //! | [`recorder`] | the state machine under test |
 //! | [`runner`] | runs tests by name, several at once, prints rows |
@@ -31,6 +32,7 @@ pub mod options;
 pub mod recorder;
 pub mod report;
 pub mod runner;
+pub mod sim;
 pub mod suite;
 pub mod witness;
 pub mod world;

@@ -10,6 +10,7 @@
 //! | [`wire`] | the versioned codec of messages, with limits | |
 //! | [`storage`] | the `Disk` trait and the write-ahead log over it | |
 //! | [`transport`] | the `Transport` trait and the in-process one | |
+//! | [`pump`] | one node without a runtime: server, log and snapshots together | |
 //! | [`driver`] | the tokio loop and the cloneable `Handle` | |
 //!
 //! `consensus`, `session`, `server` and `bootstrap` are pure: time, randomness and the results of
@@ -19,6 +20,7 @@
 pub mod bootstrap;
 pub mod consensus;
 pub mod driver;
+pub mod pump;
 pub mod seeded_bugs;
 pub mod server;
 pub mod session;

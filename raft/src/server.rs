@@ -26,7 +26,7 @@ use snapshots::Schedule;
 pub(crate) const APPLY_PER_DRAIN: usize = 1024;
 
 /// A node: consensus, state machine and those who wait.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Server<M> {
     raft: Raft,
     machine: M,

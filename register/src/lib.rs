@@ -7,6 +7,7 @@
 //! | [`protocol`] | requests and responses between client and node, as frames |
 //! | [`outcome`] | done, not applied, unknown: what a caller is told |
 //! | [`client_core`] | the client without I/O: sessions, retries, leader hints |
+//! | [`port`] | what reaches the node, and what a client is told of its answer |
 //! | [`status`] | what a node says of itself to a client |
 //! | `service` | server, network client and command line (feature `service`) |
 //!
@@ -18,6 +19,7 @@ pub mod client_core;
 pub mod command;
 pub mod machine;
 pub mod outcome;
+pub mod port;
 pub mod protocol;
 #[cfg(feature = "service")]
 pub mod service;

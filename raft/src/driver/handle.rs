@@ -7,28 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::status::Status;
 use crate::consensus::io::Refusal;
 use crate::consensus::types::{LogId, LogIndex, SessionId};
+use crate::pump::{Status, StopCause};
 use crate::session::SessionTag;
-
-/// Why a node ended. Every call on its handle answers this, for ever after.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the messages say it")]
-pub enum StopCause {
-    #[error("the node was asked to stop")]
-    Requested,
-    #[error("the node's task was dropped")]
-    Dropped,
-    #[error("storage failed: {0}")]
-    Storage(String),
-    #[error("an invariant of this node's own state is broken: {0}")]
-    Invariant(String),
-    #[error("the state machine panicked applying entry {index}: {panic}")]
-    ApplyPanicked { index: LogIndex, panic: String },
-    #[error("bootstrap refused: {0}")]
-    Bootstrap(String),
-}
 
 /// The node has ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,11 @@
-//! The driver: one tokio task per node that owns the protocol. It takes every input that waits,
+//! The driver: one tokio task per node that owns its [`crate::pump::Pump`]. It takes every input that waits,
 //! steps them all, submits one write, and sends each peer one run of frames.
 
-mod disk;
 mod handle;
 mod outside;
 mod run;
-mod snapshots;
 mod starting;
-mod status;
+mod threads;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,11 +13,11 @@ use std::sync::atomic::AtomicUsize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use disk::{DiskState, DiskStatus};
 pub use handle::{
-    Accepted, Applied, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, StopCause, Stopped,
+    Accepted, Applied, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, Stopped,
 };
-pub use status::{Counters, Status};
+
+pub use crate::pump::{Counters, DiskState, DiskStatus, Status, StopCause};
 
 use crate::consensus::config::{Config, InvalidConfig};
 use crate::consensus::types::{BootId, Membership, NodeId};

@@ -1,4 +1,4 @@
-//! What a node has outside its pure core: the log, the network, the requests, the clock.
+//! What a node has outside its pure core: the network, the requests, the clock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::transport::{Received, Transport};
 use crate::wire::{self, Frame, WireStats};
 
 /// What a node has outside its pure core.
-pub(super) struct Outside<D: Disk, T> {
-    pub(super) storage: Storage<D>,
+pub(super) struct Outside<T> {
     pub(super) transport: T,
     pub(super) inbox: mpsc::Receiver<Received>,
     pub(super) requests: mpsc::UnboundedReceiver<Request>,
     pub(super) queued: Arc<AtomicUsize>,
     pub(super) wire: Arc<WireStats>,
+    /// Notified when the disk has something.
     pub(super) disk: Arc<Notify>,
     pub(super) clock: Instant,
 }
@@ -35,9 +35,9 @@ pub(super) enum Event {
     Deadline,
 }
 
-impl<D: Disk, T: Transport> Outside<D, T> {
+impl<T: Transport> Outside<T> {
     pub(super) fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(u64::try_from(self.clock.elapsed().as_nanos()).unwrap_or(u64::MAX))
+        since(self.clock)
     }
 
     /// The next event.
@@ -81,12 +81,21 @@ impl<D: Disk, T: Transport> Outside<D, T> {
     }
 
     /// Waits until everything handed to the log is durable.
-    pub(super) async fn persisted(&mut self, id: PersistId) -> Result<(), StorageError> {
+    pub(super) async fn persisted<D: Disk>(
+        &mut self,
+        storage: &mut Storage<D>,
+        id: PersistId,
+    ) -> Result<(), StorageError> {
         loop {
-            if self.storage.pump()?.is_some_and(|durable| durable >= id) {
+            if storage.pump()?.is_some_and(|durable| durable >= id) {
                 return Ok(());
             }
             self.disk.notified().await;
         }
     }
+}
+
+/// The time on a node's clock, which began then.
+pub(super) fn since(clock: Instant) -> Timestamp {
+    Timestamp::from_nanos(u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX))
 }

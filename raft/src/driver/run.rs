@@ -1,6 +1,6 @@
 //! The loop: take every input that waits, step them all, write once, send once per peer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -9,22 +9,17 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Options;
-use super::disk::{DiskWatch, RETRY, SCRUB};
-use super::handle::{
-    AcceptedSender, Applied, OutcomeError, OutcomeSender, ReadError, ReadSender, Request, StopCause,
-};
-use super::outside::{Event, Outside};
-use super::snapshots::{RESTORE, Work};
-use super::starting::{serve, start};
-use super::status::{Counters, Status};
-use crate::consensus::io::{RoleName, Room, Ticket};
-use crate::consensus::message::{Introduction, Message};
-use crate::consensus::transfer::Transfer;
-use crate::consensus::types::{NodeId, SessionId, Timestamp};
-use crate::server::{APPLY_PER_DRAIN, Fatal, Input, Output, Reply, Server};
+use super::handle::{AcceptedSender, OutcomeSender, ReadSender, Request};
+use super::outside::{Event, Outside, since};
+use super::starting::start;
+use super::threads::Threads;
+use answers::Answers;
+
+use crate::consensus::io::Ticket;
+use crate::pump::{Ask, Parts as PumpParts, Pump, StopCause, serve};
+use crate::server::APPLY_PER_DRAIN;
 use crate::state_machine::StateMachine;
-use crate::storage::snapshot::Event as SnapshotEvent;
-use crate::storage::{Disk, Identity, Recovered, Storage, StorageError};
+use crate::storage::{Disk, Identity, Recovered, Storage};
 use crate::transport::{Received, Transport};
 use crate::wire::WireStats;
 
@@ -47,21 +42,6 @@ pub(super) struct Parts<M, D: Disk, T> {
     pub(super) end: watch::Sender<Option<StopCause>>,
 }
 
-impl From<StorageError> for StopCause {
-    fn from(error: StorageError) -> StopCause {
-        StopCause::Storage(error.to_string())
-    }
-}
-
-impl From<Fatal> for StopCause {
-    fn from(fatal: Fatal) -> StopCause {
-        match fatal {
-            Fatal::ApplyPanicked { index, panic } => StopCause::ApplyPanicked { index, panic },
-            fatal => StopCause::Invariant(fatal.to_string()),
-        }
-    }
-}
-
 /// Says `Dropped` if the task ends without having said anything else.
 struct End(watch::Sender<Option<StopCause>>);
 
@@ -81,32 +61,11 @@ impl Drop for End {
     }
 }
 
-pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T>) -> JoinHandle<()> {
+pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(mut parts: Parts<M, D, T>) -> JoinHandle<()> {
     tokio::spawn(async move {
-        let Parts {
-            options,
-            mut storage,
-            identity,
-            recovered,
-            machine,
-            transport,
-            inbox,
-            requests,
-            queued,
-            wire,
-            end,
-        } = parts;
-        let end = End(end);
-        let disk = Arc::new(Notify::new());
-        let wake = disk.clone();
-        storage.set_waker(Box::new(move || wake.notify_one()));
-        let mut outside =
-            Outside { storage, transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
-        let cause = match start(&mut outside, &options, &identity, recovered).await {
-            Ok(raft) => match serve(&mut outside.storage, raft, machine) {
-                Ok(server) => Loop::new(outside, options, identity, server).run().await,
-                Err(cause) => cause,
-            },
+        let end = End(std::mem::replace(&mut parts.end, watch::channel(None).0));
+        let cause = match Loop::start(parts).await {
+            Ok(node) => node.run().await,
             Err(cause) => cause,
         };
         tracing::info!(%cause, "node ends");
@@ -115,45 +74,32 @@ pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(parts: Parts<M, D, T
 }
 
 /// Who waits for what.
-enum Waiting {
+pub(super) enum Waiting {
     Acceptance { accepted: AcceptedSender, outcome: OutcomeSender },
     Outcome(OutcomeSender),
     Read(ReadSender),
 }
 
-struct Loop<M, D: Disk, T> {
-    outside: Outside<D, T>,
-    options: Options,
-    identity: Identity,
-    server: Server<M>,
+struct Loop<M: StateMachine, D: Disk, T> {
+    outside: Outside<T>,
+    pump: Pump<M, D, Threads<M>>,
     waiting: HashMap<Ticket, Waiting>,
-    next_ticket: u64,
-    /// Draws session ids.
-    rng: fastrand::Rng,
-    counters: Counters,
-    disk: DiskWatch,
-    snapshots: Work<M>,
-    outputs: Vec<Output>,
 }
 
 impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
-    fn new(outside: Outside<D, T>, options: Options, identity: Identity, server: Server<M>) -> Self {
-        // Another stream than that of the election timeouts, which can be watched from outside.
-        let session_seed = options.seed.rotate_left(32) ^ options.boot.0;
-        let snapshots = Work::new(outside.disk.clone());
-        Loop {
-            outside,
-            options,
-            identity,
-            server,
-            waiting: HashMap::new(),
-            next_ticket: 0,
-            rng: fastrand::Rng::with_seed(session_seed),
-            counters: Counters::default(),
-            disk: DiskWatch::default(),
-            snapshots,
-            outputs: Vec::new(),
-        }
+    async fn start(parts: Parts<M, D, T>) -> Result<Self, StopCause> {
+        let Parts { options, mut storage, identity, recovered, machine, .. } = parts;
+        let Parts { transport, inbox, requests, queued, wire, .. } = parts;
+        let disk = Arc::new(Notify::new());
+        let wake = disk.clone();
+        storage.set_waker(Box::new(move || wake.notify_one()));
+        let mut outside = Outside { transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
+        let raft = start(&mut outside, &mut storage, &options, &identity, recovered).await?;
+        let server = serve(&mut storage, raft, machine)?;
+        let workshop = Threads::new(outside.disk.clone());
+        let Options { boot, seed, .. } = options;
+        let pump = Pump::new(PumpParts { storage, identity, boot, server, workshop, seed });
+        Ok(Loop { outside, pump, waiting: HashMap::new() })
     }
 
     async fn run(mut self) -> StopCause {
@@ -167,8 +113,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
 
     /// One turn: wait, take all that waits, act.
     async fn turn(&mut self) -> Result<(), StopCause> {
-        let deadline = self.server.deadline().min(self.disk.due());
-        let mut event = Some(self.outside.wait(deadline).await);
+        let mut event = Some(self.outside.wait(self.pump.deadline()).await);
         let mut taken = 0;
         while let Some(current) = event {
             self.take(current)?;
@@ -179,98 +124,51 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
     }
 
     fn take(&mut self, event: Event) -> Result<(), StopCause> {
-        let input = match event {
-            Event::Message(received) => self.admit(received),
-            Event::Request(request) => self.ticketed(request)?,
+        let now = self.outside.now();
+        match event {
+            Event::Message(received) => {
+                let mut outlet = Answers { outside: &mut self.outside, waiting: &mut self.waiting };
+                self.pump.receive(now, received, &mut outlet)
+            }
+            Event::Request(request) => self.take_request(request),
             // `act` pumps the log, whatever woke us.
-            Event::Disk | Event::Deadline => None,
-        };
-        // Whatever it was, time has passed: where events never end, no deadline is waited for.
-        Ok(self.server.step(self.outside.now(), input.unwrap_or(Input::Tick))?)
-    }
-
-    /// Only a member, under the incarnation that the membership names, has a say.
-    fn admit(&mut self, received: Received) -> Option<Input> {
-        let Received { from, incarnation, message } = received;
-        let membership = self.server.raft().membership();
-        let knows = membership.knows(from, incarnation);
-        match message {
-            Message::Introduction(_) if membership.voters.contains_key(&from) => {
-                let view = Some(membership.clone());
-                let answer = Introduction { incarnation: self.identity.incarnation, view };
-                self.outside.send_one(from, Message::IntroductionReply(answer));
-                None
-            }
-            Message::Introduction(_) | Message::IntroductionReply(_) => None,
-            message if knows => Some(Input::Message { from, message }),
-            _ => {
-                self.counters.alarms += 1;
-                tracing::debug!(%from, %incarnation, "message from a stranger ignored");
-                None
-            }
+            Event::Disk | Event::Deadline => self.pump.pass(now),
         }
     }
 
-    fn ticketed(&mut self, request: Request) -> Result<Option<Input>, StopCause> {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        let (waiting, input) = match request {
+    fn take_request(&mut self, request: Request) -> Result<(), StopCause> {
+        let now = self.outside.now();
+        let (waiting, ask) = match request {
             Request::Propose { tag, command, accepted, outcome } => {
-                (Waiting::Acceptance { accepted, outcome }, Input::Propose { ticket, tag, command })
+                (Waiting::Acceptance { accepted, outcome }, Ask::Propose { tag, command })
             }
             Request::OpenSession { accepted, outcome } => {
-                let drawn = SessionId(self.rng.u64(..));
-                (Waiting::Acceptance { accepted, outcome }, Input::OpenSession { ticket, drawn })
+                (Waiting::Acceptance { accepted, outcome }, Ask::OpenSession)
             }
-            Request::Read { query, answer } => (Waiting::Read(answer), Input::Read { ticket, query }),
+            Request::Read { query, answer } => (Waiting::Read(answer), Ask::Read { query }),
             Request::Status { answer } => {
                 // Whoever asked may have gone.
-                let _ = answer.send(self.status());
-                return Ok(None);
+                let _ = answer.send(self.pump.status(now));
+                return self.pump.pass(now);
             }
             Request::Stop => {
-                return Err(match self.outside.storage.flush() {
-                    // What has no room was never acknowledged.
-                    Ok(_) | Err(StorageError::NoRoom) => StopCause::Requested,
-                    Err(error) => error.into(),
-                });
+                self.pump.flush()?;
+                return Err(StopCause::Requested);
             }
         };
+        let ticket = self.pump.ask(now, ask)?;
         self.waiting.insert(ticket, waiting);
-        Ok(Some(input))
+        Ok(())
     }
 
-    /// Does what the core wants done, until it wants nothing more: a disk that completes at once
-    /// lets a whole commit pass in one turn.
     fn act(&mut self) -> Result<(), StopCause> {
-        loop {
-            let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
-            self.server.drain(self.outside.now(), &mut self.outputs)?;
-            for output in std::mem::take(&mut self.outputs) {
-                match output {
-                    Output::Send { to, message } => messages.entry(to).or_default().push(message),
-                    Output::Persist(persist) => self.outside.storage.append(&persist),
-                    output => self.tell(output),
-                }
-            }
-            self.outside.send(messages);
-            let durable = self.outside.storage.pump()?;
-            let now = self.outside.now();
-            self.disk.pumped(now, self.outside.storage.stats());
-            self.look_for_room(now)?;
-            self.scrub(now);
-            if let Some(durable) = durable {
-                self.server.step(now, Input::Persisted(durable))?;
-            }
-            if !self.tend_snapshots(now)? && durable.is_none() {
-                return Ok(());
-            }
-        }
+        let clock = self.outside.clock;
+        let mut outlet = Answers { outside: &mut self.outside, waiting: &mut self.waiting };
+        self.pump.act(|| since(clock), &mut outlet)
     }
 }
 
 mod answers;
-mod upkeep;
 
 #[cfg(test)]
 mod tests;

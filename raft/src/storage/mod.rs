@@ -8,6 +8,7 @@
 //! | `identity` | whose directory it is, and the lock that keeps others out |
 //! | `record` | how the log looks in its segments |
 //! | `recovery` | what segments hold after a crash |
+//! | [`durable_log`] | for simulators: what of a log is on the disk, whatever the disk says |
 //! | `salvage` | reading what the disk gives back only in part |
 //! | `open` | from a directory to a log that can be appended to |
 //! | `wal` | the log: group commit, segments that are needed no more |
@@ -20,6 +21,8 @@
 
 pub mod directory;
 pub mod disk;
+#[doc(hidden)]
+pub mod durable_log;
 pub mod error;
 #[cfg(test)]
 mod exhaustive;

@@ -149,7 +149,12 @@ const REPAIRING: u8 = 2;
 
 /// The header at `offset` of `file`, if an intact one of this segment stands there.
 pub(super) fn header_at(file: &[u8], offset: usize, seed: Seed) -> Option<Found> {
-    let bytes = file.get(offset..)?.get(..BATCH_HEADER)?;
+    header_of(file.get(offset..)?, offset as u64, seed)
+}
+
+/// The header with which `batch` begins, if it is an intact one that belongs at `offset` of this segment.
+pub(super) fn header_of(batch: &[u8], offset: u64, seed: Seed) -> Option<Found> {
+    let bytes = batch.get(..BATCH_HEADER)?;
     let (mut fields, mut crc) = bytes.split_at(BATCH_HEADER - 4);
     if !fields.starts_with(&BATCH_MAGIC) {
         return None;
@@ -171,17 +176,22 @@ pub(super) fn header_at(file: &[u8], offset: usize, seed: Seed) -> Option<Found>
     let repair = (flags & REPAIRING != 0).then_some(Repair { least });
     let standing = Standing { hard_state: HardState { current_term, voted_for }, last, repair };
     let header = BatchHeader { offset: at, synced, kept, standing };
-    (at == offset as u64).then_some(Found { header, length, payload_crc })
+    (at == offset).then_some(Found { header, length, payload_crc })
 }
 
 /// The payload of the batch whose header was `found`, if it is all there and intact.
 pub(super) fn payload_of(file: &Bytes, found: &Found, seed: Seed) -> Option<Bytes> {
-    let start = usize::try_from(found.header.offset).ok()?.checked_add(BATCH_HEADER)?;
-    let end = start.checked_add(usize::try_from(found.length).ok()?)?;
-    if end > file.len() {
+    let start = usize::try_from(found.header.offset).ok().filter(|start| *start <= file.len())?;
+    payload_in(&file.slice(start..), found, seed)
+}
+
+/// The payload of a batch that begins with the header `found`, if it is all there and intact.
+pub(super) fn payload_in(batch: &Bytes, found: &Found, seed: Seed) -> Option<Bytes> {
+    let end = BATCH_HEADER.checked_add(usize::try_from(found.length).ok()?)?;
+    if end > batch.len() {
         return None;
     }
-    let payload = file.slice(start..end);
+    let payload = batch.slice(BATCH_HEADER..end);
     (crc32c::crc32c_append(seed.0, &payload) == found.payload_crc).then_some(payload)
 }
 
@@ -196,7 +206,7 @@ fn put_id(fields: &mut impl BufMut, id: LogId) {
 }
 
 /// A batch that is being filled. Data are copied into it once, and written from it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
 }

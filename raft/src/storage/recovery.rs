@@ -116,6 +116,14 @@ fn itinerary(
     Ok(all)
 }
 
+/// A log that does not lead to the snapshot.
+#[derive(Clone, Copy)]
+struct Branch {
+    end: Base,
+    /// Damages before its end.
+    damages: usize,
+}
+
 struct Scanner<'a> {
     identity: &'a Identity,
     snapshot: Base,
@@ -124,7 +132,7 @@ struct Scanner<'a> {
     alive: bool,
     /// The log has another entry than the snapshot at the snapshot's end: what follows counts for
     /// nothing, until the snapshot takes its place.
-    diverged: bool,
+    diverged: Option<Branch>,
     /// Batches not known to be durable: their ends, and what they kept.
     unsynced: Vec<(Place, LogIndex)>,
 }
@@ -144,7 +152,7 @@ impl Scanner<'_> {
             view_lost: false,
             lost: false,
         };
-        Scanner { identity, snapshot, scan, alive: false, diverged: false, unsynced: Vec::new() }
+        Scanner { identity, snapshot, scan, alive: false, diverged: None, unsynced: Vec::new() }
     }
 
     fn finish(mut self) -> Option<Scan> {
@@ -304,7 +312,7 @@ impl Scanner<'_> {
             self.damaged(place, "the payload of the batch there is not what was written");
             self.scan.view_lost = true;
         }
-        self.scan.lost = !self.follows(found, entries.unwrap_or_default());
+        self.scan.lost = !self.follows(found, entries.unwrap_or_default(), before.last);
     }
 
     /// The entries of a payload; none if it makes no sense.
@@ -320,39 +328,53 @@ impl Scanner<'_> {
         Some(entries)
     }
 
-    /// Brings the log to where the batch says it stands; false if what was read does not lead there.
-    fn follows(&mut self, found: &Found, mut entries: Vec<Entry>) -> bool {
+    /// Brings the log to where the batch says it stands; false if what was read does not lead there. The header
+    /// before it said that the log ends `before`.
+    fn follows(&mut self, found: &Found, mut entries: Vec<Entry>, before: Base) -> bool {
         let (kept, last) = (found.header.kept, found.header.standing.last);
         let start = self.snapshot.id.index;
         self.scan.log.truncate_after(kept.max(start));
         if last.id.index <= start {
-            self.diverged = last.id.index == start && last != self.snapshot;
+            self.diverge(last.id.index == start && last != self.snapshot, last);
             return true;
         }
         if kept < start {
             let at_start = entries.iter().find(|entry| entry.id.index == start);
             let Some(at_start) = at_start else { return false };
-            self.diverged = at_start.id != self.snapshot.id;
+            self.diverge(at_start.id != self.snapshot.id, last);
             entries.retain(|entry| entry.id.index > start);
         }
-        if self.diverged {
+        let (log, kept) = (&self.scan.log, kept.max(start));
+        let known = log.id_at(kept).zip(log.chain_at(kept)).map(|(id, chain)| Base { id, chain });
+        if known.and_then(|known| end_of(known, &entries)) == Some(last) {
+            // If the log had diverged, the snapshot took its place in this batch, or in one that is damaged.
+            self.diverged = None;
+            entries.into_iter().for_each(|entry| self.scan.log.push(entry));
             return true;
         }
-        let Some(chain) = self.scan.log.chain_at(kept.max(start)) else { return false };
-        let (mut chain, mut end) = (chain, kept.max(start));
-        for entry in &entries {
-            (chain, end) = (chain.then(entry), end.next());
-            if entry.id.index != end {
-                return false;
-            }
+        let Some(branch) = self.diverged else { return false };
+        let goes_on = kept == branch.end.id.index && end_of(branch.end, &entries) == Some(last);
+        // Entries up to where the log ended already are a tail that the next life wrote again.
+        let rewrites = last == before && !entries.is_empty();
+        let cuts = kept < branch.end.id.index && (rewrites || branch.damages == self.scan.damage.len());
+        if goes_on || cuts {
+            self.diverge(true, last);
         }
-        let reaches = entries.last().map_or(self.scan.log.last(), |entry| entry.id);
-        let agrees = (reaches, chain) == (last.id, last.chain);
-        if agrees {
-            entries.into_iter().for_each(|entry| self.scan.log.push(entry));
-        }
-        agrees
+        goes_on || cuts
     }
+
+    /// Whether the log, which ends with `end`, has another entry than the snapshot at the snapshot's end.
+    fn diverge(&mut self, diverged: bool, end: Base) {
+        self.diverged = diverged.then_some(Branch { end, damages: self.scan.damage.len() });
+    }
+}
+
+/// The end of a log that ended with `start` and took in entries; none if they do not fit.
+fn end_of(start: Base, entries: &[Entry]) -> Option<Base> {
+    entries.iter().try_fold(start, |end, entry| {
+        let next = Base { id: entry.id, chain: end.chain.then(entry) };
+        (entry.id.index == end.id.index.next()).then_some(next)
+    })
 }
 
 /// A batch that was never whole is cut off. One that cannot be read, or a segment that may have been begun, may hold

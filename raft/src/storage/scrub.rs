@@ -13,7 +13,7 @@ use super::wal::Sealed;
 use crate::seeded_bug;
 
 /// One walk after another through the sealed segments, a segment for each step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Scrub {
     identity: Identity,
     /// Read last.

@@ -30,7 +30,7 @@ pub(super) fn segment_of(name: &str) -> Option<Segment> {
 }
 
 /// The next segment, from nothing to ready.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Spares {
     /// How long a segment is.
     length: u64,

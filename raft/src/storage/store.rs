@@ -23,7 +23,9 @@ pub const SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of a snapshot read at once.
 const PIECE: u64 = 1 << 20;
 
-/// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once.
+/// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once. A clone over a
+/// disk whose clones share nothing, such as [`super::memory::SimDisk`], is a second node in the same state.
+#[derive(Clone)]
 pub struct Storage<D> {
     disk: D,
     cluster: ClusterId,
@@ -289,10 +291,36 @@ impl<D: Disk> Storage<D> {
         self.disk.set_waker(waker);
     }
 
+    /// The disk.
+    #[must_use]
+    pub fn disk(&self) -> &D {
+        &self.disk
+    }
+
+    /// The disk, for who runs its operations. What is submitted to it here comes back to nobody.
+    pub fn disk_mut(&mut self) -> &mut D {
+        &mut self.disk
+    }
+
+    /// The disk, without the log: the process has ended.
+    #[must_use]
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+
     /// What was done since it was opened.
     #[must_use]
     pub fn stats(&self) -> WalStats {
         self.wal.stats()
+    }
+}
+
+impl<D> Storage<D> {
+    /// The same over what `change` makes of its disk, which must hold the same and answer for what is pending.
+    #[must_use]
+    pub fn map_disk<E>(self, change: impl FnOnce(D) -> E) -> Storage<E> {
+        let Storage { disk, cluster, wal, snapshots, scrub, events } = self;
+        Storage { disk: change(disk), cluster, wal, snapshots, scrub, events }
     }
 }
 

@@ -20,7 +20,7 @@ use queue::{Queue, Waiting};
 ///
 /// Group commit: what is appended while one write is in flight waits, and goes with the next one as
 /// one write and one sync. After the first error nothing more is written or acknowledged.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wal {
     identity: Identity,
     /// Where the next batch goes; none before the first of this life.
@@ -45,7 +45,7 @@ pub(super) struct Wal {
 }
 
 /// The segment that is written to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Current {
     segment: Segment,
     file: String,
@@ -67,7 +67,7 @@ pub(super) struct Sealed {
 }
 
 /// A write that was submitted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct InFlight {
     op: OpId,
     data: Bytes,

@@ -36,7 +36,7 @@ pub(super) struct Attempt {
     sent_at: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Endpoint {
     address: String,
     link: Link,
@@ -99,7 +99,7 @@ pub(super) enum Target {
     Wait(Timestamp),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Endpoints {
     all: Vec<Endpoint>,
     /// The best guess.

@@ -131,7 +131,7 @@ pub enum Outcome {
     Unknown(Doubt),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Session {
     /// None, and none is asked for before then.
     None {
@@ -151,7 +151,7 @@ enum Timer {
 }
 
 /// The client's state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientCore {
     attempt_timeout: Duration,
     rng: fastrand::Rng,

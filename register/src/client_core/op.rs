@@ -16,7 +16,7 @@ pub(super) enum State {
     Sent { tag: u64 },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Op {
     /// The encoded query or command.
     pub(super) content: Bytes,

@@ -23,6 +23,7 @@ use transport_quic::{ALPN_REGISTER, ConnectionSettings, Credentials, TrustAnchor
 use super::outbox::Outbox;
 use super::reason::{Reason, ReasonCounts};
 use super::socket;
+use crate::port::NotDone;
 use crate::protocol::{self, FrameError, Hello, Refused, Request, Response, Welcome};
 use crate::status::{ClientPort as PortStatus, NodeStatus};
 
@@ -320,7 +321,7 @@ impl Shared {
         answer.unwrap_or_else(|refused| Response::Refused(refused.with_address(&self.addresses)))
     }
 
-    async fn status(&self) -> Result<Response, super::carry::NotDone> {
+    async fn status(&self) -> Result<Response, NotDone> {
         let status = self.node.status().await.map_err(|_| Refused::Stopping)?;
         let mut status = (self.status)(status);
         status.client_port = PortStatus {

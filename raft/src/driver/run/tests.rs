@@ -5,21 +5,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::super::disk::DiskState;
 use super::*;
 use crate::bootstrap::first_state;
 use crate::consensus::config::Config;
 use crate::consensus::entry::Chain;
+use crate::consensus::io::RoleName;
+use crate::consensus::message::Message;
 use crate::consensus::message::{HeartbeatReply, InstallSnapshot};
 use crate::consensus::snapshot::{Base, SnapshotMeta};
-use crate::consensus::types::{BootId, ClusterId, Incarnation, LogId, LogIndex, Membership, Term, Timestamp};
+use crate::consensus::types::{
+    BootId, ClusterId, Incarnation, LogId, LogIndex, Membership, NodeId, Term, Timestamp,
+};
 use crate::consensus::{Raft, Start};
+use crate::pump::{DiskState, Status};
+use crate::server::Server;
 use crate::session::Sessions;
 use crate::state_machine::testing::Echo;
-use crate::storage::MemoryDisk;
 use crate::storage::disk::{Op, Outcome};
 use crate::storage::memory::Fault;
 use crate::storage::snapshot::{body, file_of};
+use crate::storage::{MemoryDisk, StorageError};
 use crate::transport::{InProcess, InProcessTransport, Inbox};
 
 /// Small, so that a few entries fill several.
@@ -47,7 +52,6 @@ fn on(
     let (inbox, received) = Inbox::new();
     let (queue, requests) = mpsc::unbounded_channel();
     let outside = Outside {
-        storage,
         transport: InProcess::new().join(me, incarnation, inbox),
         inbox: received,
         requests,
@@ -56,12 +60,17 @@ fn on(
         disk: woken,
         clock: Instant::now() - Duration::from_secs(10),
     };
-    let config = Config::lan();
     let start = Start { hard_state, entries: vec![first], ..Start::default() };
-    let raft = Raft::new(me, config.clone(), 1, Timestamp::default(), start).unwrap();
-    let bootstrap = super::super::Bootstrap::Membership(membership);
-    let options = Options { config, bootstrap, boot: BootId(1), seed: 1 };
-    (Loop::new(outside, options, identity, Server::new(raft, Echo)), queue)
+    let raft = Raft::new(me, Config::lan(), 1, Timestamp::default(), start).unwrap();
+    let (server, workshop) = (Server::new(raft, Echo), Threads::new(outside.disk.clone()));
+    let parts = PumpParts { storage, identity, boot: BootId(1), server, workshop, seed: 1 };
+    (Loop { outside, pump: Pump::new(parts), waiting: HashMap::new() }, queue)
+}
+
+impl Loop<Echo, MemoryDisk, InProcessTransport> {
+    fn status(&self) -> Status {
+        self.pump.status(self.outside.now())
+    }
 }
 
 /// Where such events never end, a deadline that is only waited for never comes.
@@ -73,7 +82,7 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
         let (mut node, _) = late(2);
         node.take(event).unwrap();
-        assert_eq!(node.server.raft().role(), RoleName::PreCandidate);
+        assert_eq!(node.pump.server().raft().role(), RoleName::PreCandidate);
     }
 }
 
@@ -81,7 +90,7 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
 #[tokio::test]
 async fn a_turn_takes_no_more_than_it_applies() {
     let (mut node, queue) = late(1);
-    while node.server.raft().role() != RoleName::Leader {
+    while node.pump.server().raft().role() != RoleName::Leader {
         node.turn().await.unwrap();
     }
     for _ in 0..20_000 {
@@ -90,7 +99,7 @@ async fn a_turn_takes_no_more_than_it_applies() {
     node.outside.queued = Arc::new(usize::MAX.into());
     while !node.outside.requests.is_empty() {
         node.turn().await.unwrap();
-        assert_eq!(node.server.last_applied(), node.server.raft().commit_index());
+        assert_eq!(node.pump.server().last_applied(), node.pump.server().raft().commit_index());
     }
 }
 
@@ -105,7 +114,7 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
     let disk = MemoryDisk::new();
     disk.prepare();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.server.raft().role() != RoleName::Leader {
+    while node.pump.server().raft().role() != RoleName::Leader {
         node.turn().await.unwrap();
     }
     disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
@@ -114,9 +123,9 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
         propose(&queue, 1900);
         node.turn().await.unwrap();
     }
-    assert!(matches!(node.outside.storage.flush(), Err(StorageError::NoRoom)), "one waits");
+    assert!(matches!(node.pump.storage_mut().flush(), Err(StorageError::NoRoom)), "one waits");
     for _ in 0..3 {
-        node.disk.retry_at = Some(node.outside.now());
+        node.pump.disk_watch().retry_at = Some(node.outside.now());
         node.turn().await.unwrap();
         assert_eq!(node.status().disk.state, DiskState::Full);
     }
@@ -125,16 +134,16 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
         if node.status().disk.state == DiskState::Ok {
             break;
         }
-        node.disk.retry_at = Some(node.outside.now());
+        node.pump.disk_watch().retry_at = Some(node.outside.now());
         node.turn().await.unwrap();
     }
-    assert_eq!((node.status().disk.state, node.disk.retry_at), (DiskState::Ok, None));
-    while node.server.raft().role() != RoleName::Leader {
+    assert_eq!((node.status().disk.state, node.pump.disk_watch().retry_at), (DiskState::Ok, None));
+    while node.pump.server().raft().role() != RoleName::Leader {
         node.turn().await.unwrap();
     }
-    let before = node.server.last_applied();
+    let before = node.pump.server().last_applied();
     propose(&queue, 1900);
-    while node.server.last_applied() == before {
+    while node.pump.server().last_applied() == before {
         node.turn().await.unwrap();
     }
 }
@@ -144,7 +153,7 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
 async fn rot_is_found_and_a_snapshot_takes_its_place() {
     let disk = MemoryDisk::new();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.server.raft().role() != RoleName::Leader {
+    while node.pump.server().raft().role() != RoleName::Leader {
         node.turn().await.unwrap();
     }
     for _ in 0..20 {
@@ -154,15 +163,15 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
     disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });
     assert_eq!(node.status().disk.state, DiskState::Ok);
     for _ in 0..5 {
-        node.outside.storage.scrub();
-        node.outside.storage.pump().unwrap();
+        node.pump.storage_mut().scrub();
+        node.pump.storage_mut().pump().unwrap();
     }
     assert_eq!(node.status().disk.state, DiskState::Rotten);
-    node.disk.scrub_at = node.outside.now();
+    node.pump.disk_watch().scrub_at = node.outside.now();
     for _ in 0..1000 {
         node.turn().await.unwrap();
         if node.status().disk.state == DiskState::Ok {
-            assert!(node.server.raft().snapshot().is_some());
+            assert!(node.pump.server().raft().snapshot().is_some());
             return;
         }
     }
@@ -192,7 +201,7 @@ async fn of_a_leaders_snapshots_two_stay() {
         let message = leaders(index);
         node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
             .unwrap();
-        while node.server.last_applied() != LogIndex(index) {
+        while node.pump.server().last_applied() != LogIndex(index) {
             node.act().unwrap();
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -211,23 +220,23 @@ async fn of_a_leaders_snapshots_two_stay() {
 async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     let disk = MemoryDisk::new();
     let (mut node, _queue) = on(disk.clone(), 1);
-    while node.server.raft().role() != RoleName::Leader {
+    while node.pump.server().raft().role() != RoleName::Leader {
         node.turn().await.unwrap();
     }
-    node.server.want_snapshot();
-    while node.server.raft().snapshot().is_none() {
+    node.pump.server_mut().want_snapshot();
+    while node.pump.server().raft().snapshot().is_none() {
         node.act().unwrap();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let file = file_of(node.server.raft().snapshot().unwrap().last);
+    let file = file_of(node.pump.server().raft().snapshot().unwrap().last);
     let good = disk.content(&file).unwrap();
-    node.disk.scrub_at = node.outside.now();
+    node.pump.disk_watch().scrub_at = node.outside.now();
     node.act().unwrap();
     node.act().unwrap();
     assert_eq!(node.status().disk.state, DiskState::Ok);
     disk.fault(Fault::Rot { file: file.clone(), offset: 90, bit: 1 });
-    node.outside.storage.doubt_snapshot();
-    node.outside.storage.pump().unwrap();
+    node.pump.storage_mut().doubt_snapshot();
+    node.pump.storage_mut().pump().unwrap();
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     // Nothing came since; it is taken of the same state.
     while node.status().disk.state != DiskState::Ok {

@@ -1,6 +1,7 @@
 //! One file, as the cache has it and as the disk has it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::fault::SyncFailure;
 
@@ -45,14 +46,15 @@ impl File {
         offset >= end || !self.bad.iter().any(touched)
     }
 
-    /// What is read where the cache holds only what is still to be written.
-    pub(super) fn on_disk(&self) -> Vec<u8> {
-        let mut content = self.disk.clone();
-        content.resize(self.cache.len(), 0);
-        for sector in &self.dirty {
-            let start = sector * SECTOR;
-            let end = (start + SECTOR).min(content.len());
-            content[start..end].copy_from_slice(&self.cache[start..end]);
+    /// A part of what is read where the cache holds only what is still to be written.
+    pub(super) fn on_disk(&self, part: Range<usize>) -> Vec<u8> {
+        let mut content = vec![0; part.len()];
+        let there = &self.disk[part.start.min(self.disk.len())..part.end.min(self.disk.len())];
+        content[..there.len()].copy_from_slice(there);
+        for sector in self.dirty.range(part.start / SECTOR..part.end.div_ceil(SECTOR)) {
+            let (start, end) = (sector * SECTOR, (sector + 1) * SECTOR);
+            let cached = start.max(part.start)..end.min(part.end);
+            content[cached.start - part.start..cached.end - part.start].copy_from_slice(&self.cache[cached]);
         }
         content
     }

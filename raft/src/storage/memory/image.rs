@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -16,8 +17,10 @@ pub(super) struct Image {
     names: BTreeMap<String, Node>,
     durable_names: BTreeMap<String, Node>,
     /// Changes of names that are not durable, oldest first.
-    changes: Vec<(String, Option<Node>)>,
+    changes: Vec<Change>,
     files: Vec<File>,
+    /// Places in `files` that nothing names.
+    free: Vec<usize>,
     locked_by: Option<u64>,
     latched: Option<DiskError>,
     pub(super) syncs: u64,
@@ -32,6 +35,36 @@ pub(super) struct Image {
 enum Node {
     Dir,
     File(usize),
+}
+
+/// What no crash divides.
+#[derive(Clone)]
+struct Change {
+    name: String,
+    node: Option<Node>,
+    /// The old name, of what was renamed.
+    gone: Option<String>,
+}
+
+impl Change {
+    fn apply(self, names: &mut BTreeMap<String, Node>) {
+        match self.node {
+            Some(node) => _ = names.insert(self.name, node),
+            None => _ = names.remove(&self.name),
+        }
+        if let Some(gone) = self.gone {
+            names.remove(&gone);
+        }
+    }
+}
+
+impl Node {
+    fn file(self) -> io::Result<usize> {
+        match self {
+            Node::File(at) => Ok(at),
+            Node::Dir => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
 }
 
 impl Image {
@@ -68,11 +101,12 @@ impl Image {
             Op::List { dir } => return self.list(dir).map(Outcome::Names),
             Op::Read { file, offset, length } => {
                 let content = &self.readable(file, *offset, *length)?.cache;
-                return Ok(Outcome::Data(part(content, *offset, *length)));
+                let part = &content[part_of(content, *offset, *length)];
+                return Ok(Outcome::Data(Bytes::copy_from_slice(part)));
             }
             Op::ReadBack { file, offset, length } => {
-                let content = self.readable(file, *offset, *length)?.on_disk();
-                return Ok(Outcome::Data(part(&content, *offset, *length)));
+                let file = self.readable(file, *offset, *length)?;
+                return Ok(Outcome::Data(file.on_disk(part_of(&file.cache, *offset, *length)).into()));
             }
             Op::Write { file, offset, data } | Op::WriteOnce { file, offset, data } => {
                 self.write(file, *offset, data)?;
@@ -93,17 +127,18 @@ impl Image {
             Op::SyncDir { dir } => self.sync_dir(dir)?,
             Op::CreateDir { dir } => {
                 if self.names.get(dir) != Some(&Node::Dir) {
-                    self.rename_to(dir, Some(Node::Dir));
+                    self.change(dir, Some(Node::Dir), None);
                 }
             }
             Op::Rename { from, to } => {
                 let node = self.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
-                self.rename_to(to, Some(node));
-                self.rename_to(from, None);
+                if from != to {
+                    self.change(to, Some(node), Some(from));
+                }
             }
             Op::Remove { file } => {
                 if self.names.contains_key(file) {
-                    self.rename_to(file, None);
+                    self.change(file, None, None);
                 }
             }
         }
@@ -190,7 +225,8 @@ impl Image {
             return Err(io::ErrorKind::NotFound.into());
         }
         let changes = std::mem::take(&mut self.changes);
-        let (now, later): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(name, _)| parent(name) == dir);
+        let (now, later): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|change| parent(&change.name) == dir);
         now.into_iter().for_each(|change| self.make_durable(change));
         self.changes = later;
         self.forget_unnamed();
@@ -200,20 +236,18 @@ impl Image {
     /// What has no name any more, and can get none back, takes no memory.
     fn forget_unnamed(&mut self) {
         let named = self.names.values().chain(self.durable_names.values());
-        let changing = self.changes.iter().filter_map(|(_, node)| node.as_ref());
+        let changing = self.changes.iter().filter_map(|change| change.node.as_ref());
         let nodes = named.chain(changing);
         let alive: BTreeSet<usize> =
             nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
-        for (_, file) in self.files.iter_mut().enumerate().filter(|(at, _)| !alive.contains(at)) {
-            *file = File::default();
+        self.free = (0..self.files.len()).rev().filter(|at| !alive.contains(at)).collect();
+        for at in &self.free {
+            self.files[*at] = File::default();
         }
     }
 
-    fn make_durable(&mut self, (name, node): (String, Option<Node>)) {
-        match node {
-            Some(node) => self.durable_names.insert(name, node),
-            None => self.durable_names.remove(&name),
-        };
+    fn make_durable(&mut self, change: Change) {
+        change.apply(&mut self.durable_names);
     }
 
     pub(super) fn unsynced(&self) -> usize {
@@ -271,22 +305,28 @@ impl Image {
     pub(super) fn lose(&mut self, file: &str) {
         self.names.remove(file);
         self.durable_names.remove(file);
-        self.changes.retain(|(name, _)| name != file);
+        self.changes.retain(|change| change.name != file);
     }
 
-    pub(super) fn durable(&self, file: &str) -> Option<Vec<u8>> {
+    pub(super) fn durable(&self, file: &str) -> Option<&[u8]> {
         match self.durable_names.get(file)? {
-            Node::File(at) => Some(self.files[*at].disk.clone()),
+            Node::File(at) => Some(&self.files[*at].disk),
             Node::Dir => None,
         }
     }
 
-    fn rename_to(&mut self, name: &str, node: Option<Node>) {
-        match node {
-            Some(node) => self.names.insert(name.to_owned(), node),
-            None => self.names.remove(name),
-        };
-        self.changes.push((name.to_owned(), node));
+    pub(super) fn files(&self) -> impl DoubleEndedIterator<Item = &str> {
+        files(&self.names)
+    }
+
+    pub(super) fn durable_files(&self) -> impl DoubleEndedIterator<Item = &str> {
+        files(&self.durable_names)
+    }
+
+    fn change(&mut self, name: &str, node: Option<Node>, gone: Option<&str>) {
+        let change = Change { name: name.to_owned(), node, gone: gone.map(str::to_owned) };
+        change.clone().apply(&mut self.names);
+        self.changes.push(change);
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
@@ -298,25 +338,30 @@ impl Image {
     }
 
     fn create(&mut self, name: &str) -> io::Result<usize> {
-        if !self.names.contains_key(name) {
-            self.files.push(File::default());
-            self.rename_to(name, Some(Node::File(self.files.len() - 1)));
+        if let Some(node) = self.names.get(name) {
+            return node.file();
         }
-        self.file(name)
+        let at = self.free.pop().unwrap_or(self.files.len());
+        if at == self.files.len() {
+            self.files.push(File::default());
+        }
+        self.change(name, Some(Node::File(at)), None);
+        Ok(at)
     }
 
     fn file(&self, name: &str) -> io::Result<usize> {
-        match self.names.get(name) {
-            Some(Node::File(at)) => Ok(*at),
-            Some(Node::Dir) => Err(io::ErrorKind::IsADirectory.into()),
-            None => Err(io::ErrorKind::NotFound.into()),
-        }
+        self.names.get(name).ok_or(io::ErrorKind::NotFound)?.file()
     }
 }
 
-fn part(content: &[u8], offset: u64, length: u64) -> Bytes {
+fn files(names: &BTreeMap<String, Node>) -> impl DoubleEndedIterator<Item = &str> {
+    names.iter().filter(|(_, node)| **node != Node::Dir).map(|(name, _)| name.as_str())
+}
+
+/// What of a file a read of so many bytes reaches.
+fn part_of(content: &[u8], offset: u64, length: u64) -> Range<usize> {
     let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
-    Bytes::copy_from_slice(&content[clamp(offset)..clamp(offset.saturating_add(length))])
+    clamp(offset)..clamp(offset.saturating_add(length))
 }
 
 /// The directory that a name stands in; the root is the empty name.

@@ -2,17 +2,21 @@
 //! synced, and lies on command as real disks and file systems do. Deterministic: what is random follows
 //! from the caller's generator.
 
+mod device;
 mod fault;
 mod file;
 mod image;
+mod sim;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
+use device::Device;
+pub use device::Queue;
 pub use fault::{Fate, Fault, SyncFailure};
 pub use file::SECTOR;
-use image::Image;
+pub use sim::{Ran, SimDisk};
 
 /// A handle on a disk in memory, which lives as long as one handle does. A clone is another handle, for a
 /// process that begins now: [`MemoryDisk::crash`] and [`MemoryDisk::end_process`] end every process before, and
@@ -26,10 +30,8 @@ pub struct MemoryDisk {
 
 #[derive(Clone, Default)]
 struct Shared {
-    image: Image,
-    /// Submitted and not run; of a manual disk only.
-    log: VecDeque<(u64, OpId, Op)>,
-    aside: VecDeque<(u64, OpId, Op)>,
+    /// Operations wait in it only where they are held.
+    device: Device,
     /// What ran, for the handle that submitted it.
     done: VecDeque<(u64, Completion)>,
     /// By handle.
@@ -38,16 +40,6 @@ struct Shared {
     prepares: bool,
     life: u64,
     handles: u64,
-    next_op: u64,
-}
-
-/// Which of a disk's two queues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    /// What was submitted.
-    Log,
-    /// What was submitted aside.
-    Aside,
 }
 
 impl MemoryDisk {
@@ -84,21 +76,21 @@ impl MemoryDisk {
 
     /// Sets a fault.
     pub fn fault(&self, fault: Fault) {
-        self.shared().image.fault(fault);
+        self.shared().device.image.fault(fault);
     }
 
     /// Syncs that were asked for, failed ones among them.
     #[must_use]
     pub fn syncs(&self) -> u64 {
-        self.shared().image.syncs
+        self.shared().device.image.syncs
     }
 
     /// Sectors that a crash now may or may not persist, those of writes that wait among them.
     #[must_use]
     pub fn unsynced(&self) -> usize {
         let mut shared = self.shared();
-        shared.run_writes();
-        shared.image.unsynced()
+        shared.device.run_writes();
+        shared.device.image.unsynced()
     }
 
     /// The power fails. The sectors that are not durable, in the order of their files and places, meet the
@@ -106,8 +98,7 @@ impl MemoryDisk {
     /// covered are there afterwards. Every process ends.
     pub fn crash<F: Into<Fate>>(&self, mut fate: impl FnMut(usize) -> F, names: usize) {
         let mut shared = self.shared();
-        shared.run_writes();
-        shared.image.crash(&mut |sector| fate(sector).into(), names);
+        shared.device.crash(&mut |sector| fate(sector).into(), names);
         shared.end_process();
     }
 
@@ -119,7 +110,7 @@ impl MemoryDisk {
     /// The process ends, and the system goes on: what is in its cache stays there.
     pub fn end_process(&self) {
         let mut shared = self.shared();
-        shared.run_writes();
+        shared.device.end_process();
         shared.end_process();
     }
 
@@ -133,24 +124,24 @@ impl MemoryDisk {
     /// A file's content, synced or not.
     #[must_use]
     pub fn content(&self, file: &str) -> Option<Vec<u8>> {
-        self.shared().image.content(file)
+        self.shared().device.image.content(file)
     }
 
     /// Replaces an existing file's content durably, behind the back of whoever uses the disk. Does nothing
     /// if there is no such file.
     pub fn overwrite(&self, file: &str, data: Vec<u8>) {
-        self.shared().image.replace(file, data);
+        self.shared().device.image.replace(file, data);
     }
 
     /// Removes a file durably, behind the back of whoever uses the disk.
     pub fn lose(&self, file: &str) {
-        self.shared().image.lose(file);
+        self.shared().device.image.lose(file);
     }
 
     /// What is really on the disk.
     #[must_use]
     pub fn durable(&self, file: &str) -> Option<Vec<u8>> {
-        self.shared().image.durable(file)
+        self.shared().device.image.durable(file).map(<[u8]>::to_vec)
     }
 
     fn attach(shared: Arc<Mutex<Shared>>) -> MemoryDisk {
@@ -177,15 +168,13 @@ impl MemoryDisk {
 
     fn enqueue_quietly(&mut self, queue: Queue, op: Op) -> OpId {
         let mut shared = lock(&self.shared);
-        let id = OpId(shared.next_op);
-        shared.next_op += 1;
+        let id = shared.device.next_id();
         if shared.life != self.life {
             let gone = std::io::Error::other("this process has ended");
             self.completions.push_back(Completion { id, result: Err(op.failed(&gone)) });
             return id;
         }
-        let handle = self.handle;
-        shared.queue(queue).push_back((handle, id, op));
+        shared.device.submit(self.handle, queue, id, op);
         if !shared.manual {
             shared.run_next(queue);
         }
@@ -198,30 +187,15 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 }
 
 impl Shared {
-    fn queue(&mut self, queue: Queue) -> &mut VecDeque<(u64, OpId, Op)> {
-        match queue {
-            Queue::Log => &mut self.log,
-            Queue::Aside => &mut self.aside,
-        }
-    }
-
     fn run_next(&mut self, queue: Queue) -> bool {
-        let Some((handle, id, op)) = self.queue(queue).pop_front() else { return false };
-        let result = self.image.run(handle, &op, queue == Queue::Aside);
-        self.done.push_back((handle, Completion { id, result }));
+        let Some((ran, completion)) = self.device.run_next(queue) else { return false };
+        self.done.push_back((ran.handle, completion));
         true
     }
 
-    /// What was submitted may have reached the disk although nobody was told.
-    fn run_writes(&mut self) {
-        for (_, _, op) in std::mem::take(&mut self.log).into_iter().chain(std::mem::take(&mut self.aside)) {
-            self.image.write_only(&op);
-        }
-    }
-
+    /// Who was a process is none any more.
     fn end_process(&mut self) {
         self.life += 1;
-        self.image.unlock();
         self.done.clear();
     }
 }
@@ -248,7 +222,7 @@ impl Drop for MemoryDisk {
     fn drop(&mut self) {
         let handle = self.handle;
         let mut shared = self.shared();
-        shared.image.unlock_of(handle);
+        shared.device.image.unlock_of(handle);
         shared.wakers.remove(&handle);
     }
 }

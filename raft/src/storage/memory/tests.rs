@@ -189,3 +189,91 @@ fn a_crash_ends_the_lives_before_it_and_their_lock() {
     drop(old);
     assert!(run(&mut disk.clone(), Op::Lock).is_err(), "the dead one's end frees nothing");
 }
+
+#[test]
+fn no_crash_divides_a_change_of_name() {
+    let mut disk = with_a_file();
+    run(&mut disk, Op::Rename { from: "f".to_owned(), to: "g".to_owned() }).unwrap();
+    for (names, found) in [(0, [true, false]), (1, [false, true])] {
+        let cut = disk.copy();
+        cut.crash(|_| false, names);
+        assert_eq!(["f", "g"].map(|name| content(&cut, name).is_some()), found);
+    }
+}
+
+#[test]
+fn a_part_is_read_back_as_the_whole_is() {
+    static NEW: [u8; 1400] = [7; 1400];
+    let mut disk = with_a_file();
+    run(&mut disk, write("f", 0, &[5; 2000])).unwrap();
+    run(&mut disk, sync("f")).unwrap();
+    disk.fault(Fault::LostWrite);
+    run(&mut disk, write("f", 100, &NEW)).unwrap();
+    run(&mut disk, write("f", 600, b"dirty")).unwrap();
+    let whole = read_back(&disk, "f");
+    assert_eq!((whole[100], &whole[600..605], whole[1300]), (5, b"dirty".as_slice(), 5));
+    for (from, to) in [(0, 0), (700, 700), (90, 110), (511, 513), (590, 1100), (1990, 2000), (1990, 3000)] {
+        let op = Op::ReadBack { file: "f".to_owned(), offset: from as u64, length: (to - from) as u64 };
+        let part = Outcome::Data(whole.slice(from..to.min(whole.len())));
+        assert_eq!(run(&mut disk.clone(), op), Ok(part), "{from}..{to}");
+    }
+}
+
+#[test]
+fn places_of_files_without_a_name_are_used_again() {
+    let mut disk = with_a_file();
+    let kept = disk.copy();
+    for round in 0..3 {
+        run(&mut disk, write("g", 0, &[6; 700])).unwrap();
+        run(&mut disk, sync("g")).unwrap();
+        run(&mut disk, Op::Rename { from: "g".to_owned(), to: "f".to_owned() }).unwrap();
+        run(&mut disk, sync_root()).unwrap();
+        assert_eq!(content(&disk, "f").map(|content| content.len()), Some(700), "{round}");
+        run(&mut disk, write("h", 0, b"h")).unwrap();
+        assert_eq!(content(&disk, "h"), Some("h".into()), "nothing of another is in it");
+        run(&mut disk, Op::Remove { file: "h".to_owned() }).unwrap();
+    }
+    assert_eq!(content(&kept, "f"), Some("old".into()));
+}
+
+fn sim_run(disk: &mut SimDisk, op: Op) -> Ran {
+    disk.submit(op);
+    disk.run_next(Queue::Log).unwrap()
+}
+
+#[test]
+fn a_simulated_disk_runs_what_it_is_told_and_its_clones_are_others() {
+    let mut disk = SimDisk::new();
+    let first = disk.submit(write("f", 0, b"old"));
+    let aside = disk.submit_aside(write("g", 0, b"aside"));
+    assert_eq!((disk.poll(), disk.pending(Queue::Log), disk.pending(Queue::Aside)), (None, 1, 1));
+    let mut other = disk.clone();
+    assert!(disk.run_next(Queue::Aside).is_some() && disk.run_next(Queue::Aside).is_none());
+    assert_eq!(disk.poll().map(|completion| completion.id), Some(aside));
+    assert_eq!(disk.wait().map(|completion| completion.id), Some(first));
+    assert_eq!((disk.wait(), disk.files(), disk.unsynced()), (None, vec!["f".to_owned(), "g".to_owned()], 2));
+    assert_eq!((other.files(), other.unsynced(), other.pending(Queue::Log)), (Vec::new(), 2, 1));
+    other.end_process();
+    assert_eq!((other.content("f"), other.wait()), (Some(b"old".to_vec()), None));
+}
+
+#[test]
+fn it_tells_what_is_durable_whatever_the_completion_says() {
+    let synced = |data: &'static [u8]| {
+        let data = Bytes::from_static(data);
+        Op::WriteSync { file: "f".to_owned(), offset: 0, data }
+    };
+    let mut disk = SimDisk::new();
+    let told = |ran: Ran| (ran.done, ran.durable);
+    assert_eq!(told(sim_run(&mut disk, synced(b"old"))), (true, false), "its name is not");
+    sim_run(&mut disk, sync_root());
+    assert_eq!(told(sim_run(&mut disk, synced(b"new"))), (true, true));
+    assert_eq!(told(sim_run(&mut disk, write("f", 0, b"not"))), (true, false));
+    disk.fault(Fault::LostWrite);
+    sim_run(&mut disk, sync("f"));
+    assert_eq!(told(sim_run(&mut disk, synced(b"bad"))), (true, false));
+    disk.fault(Fault::Sync(disk.syncs(), SyncFailure::CacheKeepsNew));
+    assert_eq!(told(sim_run(&mut disk, synced(b"bad"))), (false, false));
+    disk.crash(|_| true, 0);
+    assert_eq!((disk.poll(), disk.durable("f")), (None, Some(b"not".as_slice())));
+}

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::super::inspect::inspect;
+use super::super::memory::{Queue, Ran, SimDisk};
 use super::super::record::BATCH_HEADER;
 use super::super::snapshot::{self, body};
 use super::super::testing::{
@@ -303,4 +304,42 @@ fn a_directory_that_was_half_made_is_made() {
         }
     }
     panic!("never made");
+}
+
+/// A snapshot takes the place of a log that has other entries there, and what follows goes with it as one batch.
+#[test]
+fn what_follows_a_snapshot_in_one_batch_is_found_again() {
+    let mut storage = open(SimDisk::new()).unwrap().0;
+    let run = |storage: &mut Storage<SimDisk>| {
+        while let Some(Ran { done, .. }) =
+            { storage.disk_mut().run_next(Queue::Log) }.or_else(|| storage.disk_mut().run_next(Queue::Aside))
+        {
+            assert!(done);
+            storage.pump().unwrap();
+        }
+    };
+    let old = persist(1, Some(vote(1, 1)), (1..=4).map(|index| entry(index, 1, b"old")).collect());
+    storage.append(&old);
+    storage.pump().unwrap();
+    run(&mut storage);
+    let base = Base { id: entry(3, 2, b"").id, chain: Chain(3) };
+    let meta = SnapshotMeta { base, membership: Default::default() };
+    let mut bytes = Vec::new();
+    let id = body::write(&cluster(), meta, b"", &Bytes::new(), |block| {
+        bytes.extend_from_slice(&block);
+        Ok(())
+    });
+    storage.receive_snapshot(id.unwrap(), 0, &bytes.into());
+    run(&mut storage);
+    // While this is written the others wait.
+    storage.append(&persist(2, Some(vote(2, 2)), Vec::new()));
+    storage.pump().unwrap();
+    storage.append(&Persist { base: Some(base), prev_chain: base.chain, ..persist(3, None, Vec::new()) });
+    let entries = vec![entry(4, 2, b"new"), entry(5, 2, b"new")];
+    storage.append(&Persist { prev_chain: base.chain, ..persist(4, None, entries.clone()) });
+    run(&mut storage);
+    let mut disk = storage.into_disk();
+    disk.crash(|_| false, 0);
+    let (_, _, found) = open(disk).unwrap();
+    assert_eq!((found.base, found.entries, found.repair), (base, entries, None));
 }

@@ -8,6 +8,7 @@ use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
 
 /// Bytes of a chunk's data are checked where they lie; of all else no more than one record is kept.
+#[derive(Clone)]
 pub(super) struct Decoder {
     cluster_crc: u32,
     hasher: blake3::Hasher,
@@ -23,6 +24,7 @@ pub(super) struct Decoder {
     id: Option<SnapshotId>,
 }
 
+#[derive(Clone)]
 struct Chunk {
     /// Bytes of its data that have come.
     here: usize,

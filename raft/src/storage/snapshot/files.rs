@@ -74,6 +74,7 @@ pub(in crate::storage) type Found = (SnapshotId, SnapshotMeta);
 pub(in crate::storage) type BadFile = (String, String);
 
 /// The snapshots of one node.
+#[derive(Clone)]
 pub struct Snapshots {
     cluster: ClusterId,
     /// Oldest first.
@@ -91,6 +92,7 @@ pub struct Snapshots {
     begun: u64,
 }
 
+#[derive(Clone)]
 struct Receiving {
     snapshot: SnapshotId,
     landing: Landing,
@@ -302,6 +304,13 @@ pub(super) fn names<D: Disk>(disk: &mut D) -> Result<Vec<String>, DiskError> {
         Err(error) if error.kind == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// What a whole file says of itself, if it is a good one of this cluster.
+pub(in crate::storage) fn whole(cluster: &ClusterId, bytes: &[u8]) -> Option<Found> {
+    let mut decoder = Decoder::new(cluster);
+    decoder.check(bytes).ok()?;
+    decoder.finish().ok()
 }
 
 /// Reads a whole file, a piece at a time.

@@ -30,6 +30,7 @@ pub(super) enum Landed {
 }
 
 /// One file on its way.
+#[derive(Clone)]
 pub(super) struct Landing {
     temporary: String,
     read_back: bool,
@@ -42,6 +43,7 @@ pub(super) struct Landing {
     op: Option<OpId>,
 }
 
+#[derive(Clone)]
 enum Step {
     Write,
     Sync,

@@ -21,8 +21,8 @@ mod golden;
 mod landing;
 mod walk;
 
-pub(super) use files::newest;
 pub use files::{Event, Snapshots};
+pub(super) use files::{newest, whole};
 pub(super) use foreign::refuse_foreign;
 pub use format::BadSnapshot;
 

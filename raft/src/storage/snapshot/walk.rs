@@ -10,7 +10,7 @@ use crate::storage::disk::{Completion, Disk, Op, OpId, Outcome};
 /// Bytes read at once.
 const PIECE: u64 = 1 << 20;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Walk {
     at: Option<Place>,
     reading: Option<OpId>,
@@ -21,6 +21,7 @@ pub(super) struct Walk {
     rotten: Option<SnapshotId>,
 }
 
+#[derive(Clone)]
 struct Place {
     id: SnapshotId,
     decoder: Decoder,

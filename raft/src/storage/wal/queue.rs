@@ -16,7 +16,7 @@ const BATCH_BYTES: usize = 4 << 20;
 const BUFFERS: usize = 2;
 
 /// The batches that wait, and how the node stands behind them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Queue {
     /// How the node stands after all that was appended.
     pub(super) standing: Standing,
@@ -29,7 +29,7 @@ pub(super) struct Queue {
 }
 
 /// A batch that is being filled, or waits to be written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) batch: Batch,
     pub(super) kept: LogIndex,

@@ -1,4 +1,4 @@
-//! How a node's disk does: watched from the loop, told in its status.
+//! How a node's disk does: watched at every turn, told in its status.
 
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ pub struct DiskStatus {
 }
 
 /// Measures syncs, and keeps time for a disk that is full.
-#[derive(Debug, Default)]
-pub(super) struct DiskWatch {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DiskWatch {
     batches: u64,
     syncs: u64,
     /// When the write that is under way was submitted.
@@ -52,9 +52,9 @@ pub(super) struct DiskWatch {
     sync: Duration,
     sync_max: Duration,
     /// When to look for room again, if there was none.
-    pub(super) retry_at: Option<Timestamp>,
+    pub(crate) retry_at: Option<Timestamp>,
     /// When to read a part of the log again.
-    pub(super) scrub_at: Timestamp,
+    pub(crate) scrub_at: Timestamp,
     /// Reasons to doubt a snapshot that were seen.
     pub(super) doubts: u64,
 }

@@ -1,17 +1,25 @@
 //! What a node does besides the protocol: snapshots, room on its disk, reading again what it wrote long ago.
 
-use super::*;
+use super::disk::{RETRY, SCRUB};
+use super::{Pump, RESTORE, StopCause, Workshop};
+use crate::consensus::io::Room;
+use crate::consensus::transfer::Transfer;
+use crate::consensus::types::{NodeId, Timestamp};
+use crate::server::Input;
+use crate::state_machine::StateMachine;
+use crate::storage::Disk;
+use crate::storage::snapshot::Event as SnapshotEvent;
 
-impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
+impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     /// Carries snapshots on: this node's own, one from the leader, those for peers. True if something
     /// came of it.
     pub(super) fn tend_snapshots(&mut self, now: Timestamp) -> Result<bool, StopCause> {
         if self.server.snapshot_due() {
             let frozen = self.server.take_snapshot()?;
-            self.snapshots.take(&mut self.outside.storage, frozen);
+            self.snapshots.take(&mut self.storage, frozen);
         }
-        let mut busy = self.snapshots.carry(&mut self.outside.storage);
-        while let Some(event) = self.outside.storage.next_event() {
+        let mut busy = self.snapshots.carry(&mut self.storage);
+        while let Some(event) = self.storage.next_event() {
             busy = true;
             self.snapshot_event(now, event)?;
         }
@@ -45,7 +53,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             }
             SnapshotEvent::Written { snapshot, end } => Input::SnapshotWritten { snapshot, end },
             SnapshotEvent::Received { id, meta } => {
-                self.snapshots.restore(&mut self.outside.storage, id, meta);
+                self.snapshots.restore(&mut self.storage, id, meta);
                 return Ok(());
             }
             SnapshotEvent::Refused { snapshot, why } => {
@@ -69,21 +77,21 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         let sending = raft.progress().filter_map(|(_, peer)| peer.sending.as_ref());
         let in_use = sending.map(Transfer::snapshot).chain(raft.snapshot()).chain(self.snapshots.restoring());
         let in_use: Vec<_> = in_use.collect();
-        self.outside.storage.prune_snapshots(&in_use);
+        self.storage.prune_snapshots(&in_use);
     }
 
     /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
     pub(super) fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
         if self.disk.retry_at.is_some_and(|at| at <= now) {
             self.disk.retry_at = Some(now + RETRY);
-            self.outside.storage.retry();
+            self.storage.retry();
         }
-        let full = self.outside.storage.is_full();
+        let full = self.storage.is_full();
         if full && self.disk.retry_at.is_none() {
             tracing::error!("the disk is full: this node votes, but takes nothing new");
             self.disk.retry_at = Some(now + RETRY);
             self.server.step(now, Input::Room(Room::Full))?;
-        } else if self.disk.retry_at.is_some() && self.outside.storage.has_room() {
+        } else if self.disk.retry_at.is_some() && self.storage.has_room() {
             tracing::info!("the disk has room again");
             self.disk.retry_at = None;
             self.server.step(now, Input::Room(Room::Ample))?;
@@ -96,7 +104,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
     pub(super) fn scrub(&mut self, now: Timestamp) {
         let doubts = self.server.raft().snapshot_doubts();
         if std::mem::replace(&mut self.disk.doubts, doubts) != doubts {
-            self.outside.storage.doubt_snapshot();
+            self.storage.doubt_snapshot();
         }
         if self.snapshot_is_rotten() {
             self.server.want_snapshot_again();
@@ -106,15 +114,15 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         }
         self.disk.scrub_at = now + SCRUB;
         let held = self.server.raft().snapshot().map(|id| id.last.index).unwrap_or_default();
-        if self.outside.storage.rotten().is_some_and(|rotten| rotten > held) {
+        if self.storage.rotten().is_some_and(|rotten| rotten > held) {
             self.server.want_snapshot();
         }
-        self.outside.storage.scrub();
+        self.storage.scrub();
     }
 
     /// Whether what stands for the beginning of the log is no more what was written.
     pub(super) fn snapshot_is_rotten(&self) -> bool {
-        let rotten = self.outside.storage.rotten_snapshot();
+        let rotten = self.storage.rotten_snapshot();
         rotten.is_some() && rotten == self.server.raft().snapshot()
     }
 }

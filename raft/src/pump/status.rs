@@ -43,7 +43,7 @@ pub struct Status {
 
 impl Status {
     /// Of a node that waits for its cluster to be bootstrapped.
-    pub(super) fn blank(id: NodeId, incarnation: Incarnation, boot: BootId) -> Status {
+    pub(crate) fn blank(id: NodeId, incarnation: Incarnation, boot: BootId) -> Status {
         Status {
             id,
             incarnation,

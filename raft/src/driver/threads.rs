@@ -10,21 +10,18 @@ use tokio::sync::Notify;
 
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
+use crate::pump::{PIECE, RESTORE, Restored, Workshop, build_from};
 use crate::server::{Frozen, Installed};
 use crate::session::Sessions;
 use crate::state_machine::{Snapshot, StateMachine};
 use crate::storage::snapshot::body::{self, Reader};
 use crate::storage::{Disk, Storage};
 
-/// Names the reads that build a state in [`crate::storage::snapshot::Event::Piece`]; those for a peer have its id.
-pub(super) const RESTORE: u64 = u64::MAX;
-/// Bytes read at once to build a state.
-const PIECE: u64 = 1 << 20;
 /// Blocks or pieces that wait between a thread and the loop.
 const WAITING: usize = 2;
 
 /// The threads of one node, at most one of each kind.
-pub(super) struct Work<M> {
+pub(super) struct Threads<M> {
     wake: Arc<Notify>,
     taking: Option<Taking>,
     restoring: Option<Restoring<M>>,
@@ -51,16 +48,8 @@ struct Restoring<M> {
     built: Receiver<Result<(Sessions, M), String>>,
 }
 
-/// A state that was received, or why there is none.
-pub(super) type Restored<M> = Result<Installed<M>, (SnapshotId, String)>;
-
-impl<M: StateMachine> Work<M> {
-    pub(super) fn new(wake: Arc<Notify>) -> Work<M> {
-        Work { wake, taking: None, restoring: None }
-    }
-
-    /// Begins to write a frozen state down.
-    pub(super) fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
+impl<M: StateMachine> Workshop<M> for Threads<M> {
+    fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
         let Frozen { meta, sessions, view } = frozen;
         let (sender, blocks) = sync_channel(WAITING);
         let (cluster, wake, of) = (storage.cluster().clone(), self.wake.clone(), meta.clone());
@@ -73,8 +62,7 @@ impl<M: StateMachine> Work<M> {
         }
     }
 
-    /// Begins to build a state from a snapshot that was received.
-    pub(super) fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta) {
+    fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta) {
         let (pieces, coming) = sync_channel(WAITING);
         let (answer, built) = channel();
         let (cluster, wake) = (storage.cluster().clone(), self.wake.clone());
@@ -85,13 +73,11 @@ impl<M: StateMachine> Work<M> {
         storage.read_snapshot(RESTORE, id, 0, PIECE);
     }
 
-    /// What a state is being built from.
-    pub(super) fn restoring(&self) -> Option<SnapshotId> {
+    fn restoring(&self) -> Option<SnapshotId> {
         self.restoring.as_ref().map(|restoring| restoring.id)
     }
 
-    /// The next piece of the file that a state is built from; none where it cannot be read.
-    pub(super) fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
+    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
         let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
             return;
         };
@@ -102,10 +88,28 @@ impl<M: StateMachine> Work<M> {
         }
     }
 
-    /// Carries what can be carried; true if something was.
-    pub(super) fn carry<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool {
+    fn carry<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool {
         let taken = self.carry_blocks(storage);
         self.carry_piece(storage) || taken
+    }
+
+    fn restored(&mut self) -> Option<Restored<M>> {
+        let built = match self.restoring.as_ref()?.built.try_recv() {
+            Ok(built) => built,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Disconnected) => Err("the state machine panicked reading it".to_owned()),
+        };
+        let Restoring { id, meta, .. } = self.restoring.take()?;
+        Some(match built {
+            Ok((sessions, machine)) => Ok(Installed { id, meta, sessions, machine }),
+            Err(why) => Err((id, why)),
+        })
+    }
+}
+
+impl<M: StateMachine> Threads<M> {
+    pub(super) fn new(wake: Arc<Notify>) -> Threads<M> {
+        Threads { wake, taking: None, restoring: None }
     }
 
     fn carry_blocks<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool {
@@ -148,20 +152,6 @@ impl<M: StateMachine> Work<M> {
         }
         true
     }
-
-    /// The state that was built, once it is.
-    pub(super) fn restored(&mut self) -> Option<Restored<M>> {
-        let built = match self.restoring.as_ref()?.built.try_recv() {
-            Ok(built) => built,
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err("the state machine panicked reading it".to_owned()),
-        };
-        let Restoring { id, meta, .. } = self.restoring.take()?;
-        Some(match built {
-            Ok((sessions, machine)) => Ok(Installed { id, meta, sessions, machine }),
-            Err(why) => Err((id, why)),
-        })
-    }
 }
 
 /// What the writing thread does.
@@ -199,14 +189,4 @@ fn build<M: StateMachine>(
     // Of a node that has ended nobody listens.
     let _ = answer.send(built.map_err(|error| error.to_string()));
     wake.notify_one();
-}
-
-/// Sessions and state machine from a snapshot's body.
-pub(super) fn build_from<M: StateMachine>(
-    reader: &mut Reader<impl FnMut() -> io::Result<Option<Bytes>>>,
-) -> io::Result<(Sessions, M)> {
-    let sessions = Sessions::decode(&reader.sessions()?).map_err(io::Error::other)?;
-    let machine = M::restore(reader)?;
-    reader.finish()?;
-    Ok((sessions, machine))
 }

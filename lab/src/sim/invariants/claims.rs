@@ -1,0 +1,91 @@
+//! Every claim that leaves a node, compared with what its disk really holds at that moment.
+
+use raft::consensus::message::{AppendOutcome, Message};
+use raft::{HardState, LogIndex, Term};
+
+use super::{Broken, View};
+use crate::carrier::id_of;
+
+const RULE: &str = "what a node says is durable";
+
+/// What a node has said in any life, and its disk must hold in the next.
+#[derive(Clone, Debug)]
+pub(super) struct Claims {
+    terms: Vec<Term>,
+}
+
+impl Claims {
+    pub(super) fn new(size: usize) -> Claims {
+        Claims { terms: vec![Term(0); size] }
+    }
+
+    pub(super) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        let (node, HardState { current_term: durable, voted_for }) = (view.node, view.own().hard_state());
+        let Some(term) = said(message) else { return Ok(()) };
+        if term > durable {
+            return Err((
+                RULE,
+                format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}"),
+            ));
+        }
+        self.terms[node] = self.terms[node].max(term);
+        // A disk that has gone on to a later term holds what it must.
+        let votes_for = |candidate| durable > term || voted_for == Some(candidate);
+        match message {
+            Message::RequestVote(_) if !votes_for(id_of(node)) => Err((
+                RULE,
+                format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}"),
+            )),
+            Message::RequestVoteReply(reply) if reply.granted && !votes_for(id_of(to)) => {
+                Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
+            }
+            Message::AppendEntriesReply(reply) => match reply.outcome {
+                AppendOutcome::Matched(index) => matched(view, index),
+                AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
+                    Ok(())
+                }
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// In no life may it be behind what it said in another.
+    pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        let (node, said, term) = (view.node, self.terms[view.node], view.raft.term());
+        if term < said {
+            return Err((RULE, format!("node {node} spoke in term {said} and begins again in {term}")));
+        }
+        Ok(())
+    }
+}
+
+/// A node acknowledges its log up to `index`: its disk holds what its memory does, up to there.
+fn matched(view: &View<'_>, index: LogIndex) -> Result<(), Broken> {
+    let (log, disk) = (view.raft.log(), view.own());
+    if index <= disk.base().id.index || index <= log.base().id.index {
+        return Ok(());
+    }
+    let held = disk.holds(index);
+    if held.is_some() && held == log.term_at(index).zip(log.chain_at(index)) {
+        return Ok(());
+    }
+    let (node, last) = (view.node, disk.last());
+    Err((RULE, format!("node {node} acknowledges {index}; its disk ends at {last}, and has {held:?} there")))
+}
+
+/// The sender's own term, where the message says it.
+fn said(message: &Message) -> Option<Term> {
+    Some(match message {
+        // It speaks of a term that the sender is not in yet.
+        Message::PreVote(_) | Message::Introduction(_) | Message::IntroductionReply(_) => return None,
+        Message::PreVoteReply(m) => m.term,
+        Message::RequestVote(m) => m.term,
+        Message::RequestVoteReply(m) => m.term,
+        Message::AppendEntries(m) => m.term,
+        Message::AppendEntriesReply(m) => m.term,
+        Message::Heartbeat(m) => m.term,
+        Message::HeartbeatReply(m) => m.term,
+        Message::InstallSnapshot(m) => m.term,
+        Message::InstallSnapshotReply(m) => m.term,
+    })
+}

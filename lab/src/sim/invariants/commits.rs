@@ -1,0 +1,105 @@
+//! What one node holds for committed is so for all, for ever: durable on a majority when it is first
+//! said, the same at every place, and in the log of every leader from then on.
+
+use raft::consensus::entry::Chain;
+use raft::consensus::io::RoleName;
+use raft::{LogIndex, Term};
+
+use super::{Broken, View};
+
+#[derive(Clone, Debug)]
+pub(super) struct Commits {
+    /// From index 1 on.
+    committed: Vec<(Term, Chain)>,
+    nodes: Vec<Seen>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    commit: LogIndex,
+    leads: Option<Term>,
+}
+
+impl Commits {
+    pub(super) fn new(size: usize) -> Commits {
+        Commits { committed: Vec::new(), nodes: vec![Seen::default(); size] }
+    }
+
+    pub(super) fn born(&mut self, node: usize) {
+        self.nodes[node] = Seen::default();
+    }
+
+    pub(super) fn end(&self) -> LogIndex {
+        LogIndex(self.committed.len() as u64)
+    }
+
+    fn at(&self, index: LogIndex) -> Option<(Term, Chain)> {
+        self.committed.get(usize::try_from(index.0).ok()?.checked_sub(1)?).copied()
+    }
+
+    pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        let leads = (view.raft.role() == RoleName::Leader).then(|| view.raft.term());
+        let now = Seen { commit: view.raft.commit_index(), leads };
+        let before = std::mem::replace(&mut self.nodes[view.node], now);
+        if leads.is_some() && leads != before.leads {
+            self.complete(view)?;
+        }
+        if now.commit == before.commit {
+            return Ok(());
+        }
+        let known = self.end();
+        self.agrees(view, now.commit.min(known))?;
+        if now.commit > known { self.extend(view, now.commit) } else { Ok(()) }
+    }
+
+    /// Leader completeness (§5.4.3).
+    fn complete(&self, view: &View<'_>) -> Result<(), Broken> {
+        let (node, end, log) = (view.node, self.end(), view.raft.log());
+        match self.at(end) {
+            Some((_, chain)) if log.chain_at(end) != Some(chain) => {
+                let text = format!(
+                    "node {node} leads term {}, its log ends at {}, and {end} was committed otherwise",
+                    view.raft.term(),
+                    log.last()
+                );
+                Err(("leader completeness", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// State machine safety (§5.4.3): the node's log up to `index` is what was committed.
+    fn agrees(&self, view: &View<'_>, index: LogIndex) -> Result<(), Broken> {
+        let log = view.raft.log();
+        // Before its base there is only the base's chain to go by.
+        let index = index.max(log.base().id.index);
+        match (self.at(index), log.chain_at(index)) {
+            (None, _) if index == LogIndex(0) => Ok(()),
+            (Some((_, committed)), Some(chain)) if committed == chain => Ok(()),
+            _ => {
+                let text = format!("node {} holds something else for committed up to {index}", view.node);
+                Err(("state machine safety", text))
+            }
+        }
+    }
+
+    fn extend(&mut self, view: &View<'_>, upto: LogIndex) -> Result<(), Broken> {
+        let log = view.raft.log();
+        let mut index = self.end();
+        while index < upto {
+            index = index.next();
+            let Some(entry) = log.term_at(index).zip(log.chain_at(index)) else {
+                let text = format!("node {} holds {index} for committed and does not have it", view.node);
+                return Err(("state machine safety", text));
+            };
+            self.committed.push(entry);
+        }
+        let last = self.committed[self.committed.len() - 1];
+        let holders = view.holders(upto, last);
+        if holders < view.majority() {
+            let text = format!("node {} commits {upto}, which is durable on {holders} nodes", view.node);
+            return Err(("committed is durable on a majority", text));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! At most one leader in a term, and at most one vote of a node in a term, whatever lives it has led.
+
+use std::collections::BTreeMap;
+
+use raft::Term;
+use raft::consensus::io::RoleName;
+use raft::consensus::message::Message;
+
+use super::{Broken, View};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Elections {
+    leaders: BTreeMap<Term, usize>,
+    /// By node and term.
+    votes: BTreeMap<(usize, Term), usize>,
+}
+
+impl Elections {
+    pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        if view.raft.role() != RoleName::Leader {
+            return Ok(());
+        }
+        let (node, term) = (view.node, view.raft.term());
+        let leader = *self.leaders.entry(term).or_insert(node);
+        if leader == node {
+            return Ok(());
+        }
+        Err(("one leader a term", format!("nodes {leader} and {node} both lead term {term}")))
+    }
+
+    pub(super) fn leaves(&mut self, node: usize, to: usize, message: &Message) -> Result<(), Broken> {
+        let (term, candidate) = match message {
+            Message::RequestVoteReply(reply) if reply.granted => (reply.term, to),
+            Message::RequestVote(request) => (request.term, node),
+            _ => return Ok(()),
+        };
+        let first = *self.votes.entry((node, term)).or_insert(candidate);
+        if first == candidate {
+            return Ok(());
+        }
+        Err(("one vote a term", format!("node {node} voted for {first} and {candidate} in term {term}")))
+    }
+}

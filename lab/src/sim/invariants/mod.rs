@@ -1,0 +1,140 @@
+//! What must be true after every step, each compared with what was seen before, so that a check costs about
+//! as much as the step changed.
+//!
+//! | file | what | source |
+//! |---|---|---|
+//! | `progress` | terms, commit index and what is applied never go back | Figure 2 |
+//! | `elections` | one leader a term; one vote a node and term, over all its lives | Figure 3, §5.2 |
+//! | `logs` | log matching; a leader only appends | Figure 3, §5.3 |
+//! | `commits` | what is committed is durable on a majority, is in every later leader's log, and the same everywhere | Figure 3, §5.4 |
+//! | `claims` | what a node says of itself is true of its disk | |
+//! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
+
+mod claims;
+mod commits;
+mod elections;
+mod logs;
+mod progress;
+mod replies;
+
+use std::fmt;
+
+use raft::consensus::Raft;
+use raft::consensus::entry::Chain;
+use raft::consensus::message::Message;
+use raft::pump::Ask;
+use raft::server::Reply;
+use raft::storage::durable_log::DurableLog;
+use raft::{LogIndex, Term, Timestamp};
+
+pub use replies::Promise;
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When.
+    pub at: Timestamp,
+    /// Which rule.
+    pub rule: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = std::time::Duration::from_nanos(self.at.as_nanos()).as_secs_f64();
+        write!(f, "{} at {seconds:.6} s: {}", self.rule, self.what)
+    }
+}
+
+/// A rule that was broken, and how.
+type Broken = (&'static str, String);
+
+/// A node after a step.
+pub(crate) struct View<'a> {
+    pub(crate) node: usize,
+    pub(crate) raft: &'a Raft,
+    pub(crate) applied: LogIndex,
+    /// What is durable, of every node.
+    pub(crate) durable: &'a [DurableLog],
+    /// What was durable on each disk whenever it was damaged or replaced: it was acknowledged rightly.
+    pub(crate) damaged: &'a [Vec<DurableLog>],
+}
+
+impl View<'_> {
+    fn own(&self) -> &DurableLog {
+        &self.durable[self.node]
+    }
+
+    /// On how many nodes this entry is, or was before damage, durable.
+    fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
+        let holds = |log: &DurableLog| log.holds(index) == Some(entry);
+        let ever = |(now, before): &(&DurableLog, &Vec<DurableLog>)| holds(now) || before.iter().any(holds);
+        self.durable.iter().zip(self.damaged).filter(ever).count()
+    }
+
+    fn majority(&self) -> usize {
+        self.durable.len() / 2 + 1
+    }
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Invariants {
+    progress: progress::Progress,
+    elections: elections::Elections,
+    logs: logs::Logs,
+    commits: commits::Commits,
+    claims: claims::Claims,
+    replies: replies::Replies,
+}
+
+impl Invariants {
+    pub(crate) fn new(size: usize) -> Invariants {
+        Invariants {
+            progress: progress::Progress::new(size),
+            elections: elections::Elections::default(),
+            logs: logs::Logs::new(size),
+            commits: commits::Commits::new(size),
+            claims: claims::Claims::new(size),
+            replies: replies::Replies::default(),
+        }
+    }
+
+    /// A node has taken a step, and nothing of it has left yet.
+    pub(crate) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.progress.check(view)?;
+        self.elections.check(view)?;
+        self.logs.check(view)?;
+        self.commits.check(view)
+    }
+
+    /// A node is about to send this.
+    pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        self.elections.leaves(view.node, to, message)?;
+        self.claims.leaves(view, to, message)
+    }
+
+    /// A node has begun a new life with what its disk gave back.
+    pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.progress.born(view);
+        self.logs.born(view.node);
+        self.commits.born(view.node);
+        self.claims.born(view)
+    }
+
+    /// What a client that asks now may rely on.
+    pub(crate) fn asked(&self, ask: &Ask) -> Promise {
+        Promise::new(ask, self.commits.end())
+    }
+
+    /// A client is told this.
+    pub(crate) fn told(&mut self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
+        self.replies.told(view, promise, reply, self.commits.end())
+    }
+
+    /// Up to where anything was committed.
+    pub(crate) fn committed(&self) -> LogIndex {
+        self.commits.end()
+    }
+}

@@ -1,0 +1,63 @@
+//! Whole clusters on virtual time: real servers over the real log, every message through the real codec, disks that
+//! lose what was not synced, clients with sessions; and after every step the invariants.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`world`] | a run from its first event to the verdict |
+//! | [`swarm`] | what a seed means |
+//! | [`fault`] | what goes wrong, as a list that can be shortened |
+//! | `nemesis` | carries it out |
+//! | [`cluster`] | nodes, disks and links on virtual time |
+//! | `node` | one node: its disk, and its lives |
+//! | `lent` | its disk, while a log is opened on it |
+//! | `lifecycle` | how they begin and end |
+//! | `waking` | when a node is woken, and when its disk is done |
+//! | [`links`] | what becomes of a frame |
+//! | `connections` | between clients and nodes |
+//! | [`invariants`] | what must be true after every step |
+//! | [`trace`] | what happened, as a hash and as lines |
+//! | `queue` | what is to come |
+//! | [`client`] | what a world pumps: a client without I/O |
+//! | [`workload`] | what is replicated, who uses it, and how it is judged: yours, too |
+//! | [`transcript`] | what clients of any state machine write down |
+//! | [`plain_client`] | a client of any state machine, with a session and retries |
+//! | [`register_workload`] | the register under the real client's core |
+//! | [`register_client`] | that client |
+//! | `register_port` | the codec and the port's rule between it and a node |
+//! | [`load`] | what it asks, drawn |
+//! | [`history`] | what it was told, checked at once and judged at the end |
+//! | [`random`] | randomness by key |
+
+pub mod client;
+pub mod cluster;
+mod connections;
+pub mod fault;
+pub mod history;
+pub mod invariants;
+mod lent;
+mod lifecycle;
+pub mod links;
+pub mod load;
+mod nemesis;
+mod node;
+pub mod plain_client;
+mod queue;
+pub mod random;
+pub mod register_client;
+mod register_port;
+pub mod register_workload;
+pub mod swarm;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod trace;
+pub mod transcript;
+mod waking;
+pub mod workload;
+pub mod world;
+
+/// Nanoseconds of a time; what is too long for that is for ever.
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,385 @@
+//! A cluster, its clients and what goes wrong, from the first event to the verdict.
+//!
+//! First safety: faults come and go while clients work. Then liveness: a quorum is healed, the rest stays broken
+//! for good, and there must be a leader and a commit in time; the clients end what they began and read back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use raft::consensus::io::RoleName;
+use raft::{ClusterId, Incarnation, LogIndex, Membership, StateMachine, Timestamp};
+
+use super::client::{Ask, Client, ClientEvent};
+use super::cluster::Cluster;
+use super::connections::{Connections, ToNode};
+use super::invariants::Violation;
+use super::links::Net;
+use super::node::Settings;
+use super::random::Random;
+use super::swarm::Plan;
+use super::workload::{Summary, Workload};
+use crate::carrier::id_of;
+
+/// What the world plans for itself.
+#[derive(Clone)]
+pub(super) enum Own {
+    /// An episode of the plan begins.
+    Begin(usize),
+    /// It ends.
+    End(usize),
+    /// A node that is down is started, if it is still this life's death.
+    Start { node: usize, life: u64 },
+    /// Something reaches a client.
+    Client { client: usize, connection: Option<(usize, u64)>, event: ClientEvent },
+    /// A client wants to be woken.
+    Wake { client: usize },
+    /// A request reaches a node.
+    Node(ToNode),
+    /// Gives a healed cluster something to commit.
+    Probe,
+    /// By now it has a leader and has committed.
+    Live,
+    /// By now all clients have ended.
+    Over,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Faults,
+    Healed { committed: LogIndex },
+    Ended,
+}
+
+pub(super) type Nodes<W> = Cluster<<W as Workload>::Machine, Net, Own>;
+
+/// See the module.
+#[derive(Clone)]
+pub struct World<W: Workload> {
+    pub(super) workload: W,
+    pub(super) plan: Plan,
+    pub(super) cluster: Nodes<W>,
+    pub(super) clients: Vec<W::Client>,
+    pub(super) woken: Vec<Option<Timestamp>>,
+    pub(super) record: W::Record,
+    pub(super) connections: Connections,
+    pub(super) phase: Phase,
+    /// Nodes that take part in the second phase.
+    pub(super) quorum: Vec<bool>,
+    /// What each episode that is in force did, to be undone.
+    pub(super) undo: BTreeMap<usize, super::nemesis::Undo>,
+    /// Episodes that began, by kind.
+    pub(super) landed: BTreeMap<&'static str, u64>,
+    pub(super) random: Random,
+    /// Nodes that will never start again: their disks were replaced.
+    pub(super) gone: Vec<bool>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What must not be, if there was something.
+    pub violation: Option<Violation>,
+    /// What the clients were told.
+    pub summary: Summary,
+    /// Events that happened.
+    pub events: u64,
+    /// The time that passed.
+    pub time: Duration,
+    /// Two runs of one plan must have the same.
+    pub hash: u64,
+    /// Episodes that began, by kind.
+    pub landed: BTreeMap<&'static str, u64>,
+    /// Frames that suffered something.
+    pub disturbed: super::links::Disturbed,
+}
+
+/// A healed cluster commits within ten of the longest election timeouts.
+const TIMEOUTS: u32 = 10;
+/// Meanwhile it is given something to commit this often.
+const PROBES: Duration = Duration::from_millis(50);
+/// And its clients end within this, whatever they had begun.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl<W: Workload> World<W> {
+    /// The world before the first event.
+    #[must_use]
+    pub fn new(plan: Plan, workload: W) -> World<W> {
+        let random = Random::new(plan.seed);
+        let voters = (0..plan.nodes).map(|node| (id_of(node), Incarnation(1 + node as u128)));
+        let settings = Settings {
+            // A name that is valid.
+            cluster: ClusterId::new("sim").unwrap_or_else(|_| unreachable!()),
+            config: plan.limits.config(),
+            segment_bytes: plan.limits.segment_bytes,
+            membership: Membership { voters: voters.collect() },
+        };
+        let net = Net::new(random, plan.nodes, plan.weather);
+        let mut cluster = Cluster::new(settings, plan.pace, net, random);
+        cluster.drift_ppm = plan.drift_ppm;
+        let clients = (0..plan.clients).map(|client| workload.client(client, plan.nodes, random)).collect();
+        let mut world = World {
+            connections: Connections::new(random),
+            woken: vec![None; plan.clients],
+            record: W::Record::default(),
+            phase: Phase::Faults,
+            quorum: vec![true; plan.nodes],
+            undo: BTreeMap::new(),
+            landed: BTreeMap::new(),
+            gone: vec![false; plan.nodes],
+            workload,
+            clients,
+            cluster,
+            random,
+            plan,
+        };
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        for node in 0..self.plan.nodes {
+            self.start(node);
+        }
+        for (number, episode) in self.plan.episodes.iter().enumerate() {
+            self.cluster.plan_at(Timestamp::from_nanos(episode.at), Own::Begin(number));
+        }
+        for client in 0..self.clients.len() {
+            self.cluster.plan_at(Timestamp::from_millis(client as u64), Own::Wake { client });
+        }
+    }
+
+    /// Keeps lines of what happens, for people.
+    pub fn keep_lines(&mut self) {
+        self.cluster.trace.keep_lines();
+    }
+
+    /// What was kept.
+    #[must_use]
+    pub fn lines(&self) -> &[super::trace::Line] {
+        self.cluster.trace.lines()
+    }
+
+    /// Runs to the end, or to the first thing that must not be.
+    pub fn run(&mut self) -> Outcome {
+        while self.phase != Phase::Ended && self.cluster.violation().is_none() && self.step() {}
+        let summary = match self.workload.judge(&self.record) {
+            Ok(summary) => summary,
+            Err(what) => {
+                self.cluster.broken("the clients' history is explained", what);
+                Summary::default()
+            }
+        };
+        Outcome {
+            violation: self.cluster.violation().cloned(),
+            summary,
+            events: self.cluster.events,
+            time: self.cluster.now() - Timestamp::default(),
+            hash: self.cluster.trace.hash(),
+            landed: self.landed.clone(),
+            disturbed: self.cluster.links.disturbed,
+        }
+    }
+
+    /// Takes the next event. False: there is none.
+    pub fn step(&mut self) -> bool {
+        if self.phase == Phase::Faults && self.cluster.events >= self.plan.events {
+            self.heal();
+        }
+        let Some(event) = self.cluster.step() else { return false };
+        if let Some(own) = event {
+            self.take(own);
+        }
+        self.pass_on();
+        true
+    }
+
+    fn take(&mut self, own: Own) {
+        match own {
+            Own::Begin(number) => self.begin_episode(number),
+            Own::End(number) => self.end_episode(number),
+            Own::Start { node, life } => {
+                if self.cluster.node(node).life == life {
+                    self.start(node);
+                }
+            }
+            Own::Client { client, connection, event } => {
+                if self.connections.is_current(client, connection) {
+                    self.step_client(client, event);
+                }
+            }
+            Own::Wake { client } => {
+                if self.woken[client].take_if(|at| *at <= self.cluster.now()).is_some()
+                    || self.woken[client].is_none()
+                {
+                    self.step_client(client, ClientEvent::Tick);
+                }
+            }
+            Own::Node(request) => self.ask(request),
+            Own::Probe => self.probe(),
+            Own::Live => self.check_live(),
+            Own::Over => self.check_over(),
+        }
+    }
+
+    /// Hands on what nodes said, and mourns those that ended.
+    fn pass_on(&mut self) {
+        for said in std::mem::take(&mut self.cluster.said) {
+            self.answer(said);
+        }
+        for node in std::mem::take(&mut self.cluster.ended) {
+            self.node_died(node, Duration::from_millis(100));
+        }
+    }
+
+    /// The node is down: its connections end, and it comes back after a while, but not to a cluster that was
+    /// healed without it.
+    pub(super) fn node_died(&mut self, node: usize, down: Duration) {
+        self.hang_up(node);
+        let life = self.cluster.node(node).life;
+        if self.quorum[node] && !self.gone[node] {
+            self.cluster.plan(down, Own::Start { node, life });
+        }
+    }
+
+    pub(super) fn start(&mut self, node: usize) {
+        if self.gone[node] {
+            return;
+        }
+        if let Err(error) = self.cluster.start(node, self.workload.machine()) {
+            // What a full or failing disk keeps from starting tries again, as a supervisor would have it.
+            self.cluster.trace.note(self.cluster.now(), Some(node), || format!("does not start: {error}"));
+            let life = self.cluster.node(node).life;
+            self.cluster.plan(Duration::from_millis(500), Own::Start { node, life });
+        }
+    }
+
+    /// The second phase begins.
+    fn heal(&mut self) {
+        let committed = self.cluster.committed();
+        self.phase = Phase::Healed { committed };
+        self.heal_quorum();
+        let longest = self.cluster.settings.config.election_max;
+        self.cluster.plan(Duration::ZERO, Own::Probe);
+        self.cluster.plan(longest * TIMEOUTS, Own::Live);
+        self.cluster.plan(PATIENCE, Own::Over);
+        for client in 0..self.clients.len() {
+            self.step_client(client, ClientEvent::Drain);
+        }
+    }
+
+    /// The healed node that leads the newest term.
+    fn healed_leader(&self) -> Option<usize> {
+        let leaders = (0..self.plan.nodes).filter(|node| self.quorum[*node]).filter_map(|node| {
+            let raft = self.cluster.running(node)?.server().raft();
+            (raft.role() == RoleName::Leader).then_some((raft.term(), node))
+        });
+        leaders.max().map(|(_, node)| node)
+    }
+
+    /// Clients may have nothing more to ask. A session is what any state machine's cluster commits.
+    fn probe(&mut self) {
+        if self.is_live() {
+            return;
+        }
+        if let Some(leader) = self.healed_leader() {
+            // What is answered is looked at by nobody: that it commits is seen.
+            let _ = self.cluster.ask(leader, Ask::OpenSession);
+        }
+        self.cluster.plan(PROBES, Own::Probe);
+    }
+
+    fn check_live(&mut self) {
+        if self.phase == Phase::Ended || self.is_live() {
+            return;
+        }
+        let healed = (0..self.plan.nodes).filter(|node| self.quorum[*node]);
+        let states: Vec<String> = healed.map(|node| self.describe(node)).collect();
+        let text = format!("ten election timeouts after they were healed: {}", states.join("; "));
+        self.cluster.broken("a healed quorum commits", text);
+    }
+
+    pub(super) fn describe(&self, node: usize) -> String {
+        let Some(pump) = self.cluster.running(node) else { return format!("{node} is down") };
+        let raft = pump.server().raft();
+        format!(
+            "{node}: {:?} of term {}, leader {:?}, log to {}, commit {}, repair {:?}, room {:?}",
+            raft.role(),
+            raft.term(),
+            raft.leader(),
+            raft.last_log(),
+            raft.commit_index(),
+            raft.repair(),
+            raft.room()
+        )
+    }
+
+    fn check_over(&mut self) {
+        let late: Vec<usize> =
+            (0..self.clients.len()).filter(|client| !self.clients[*client].is_done()).collect();
+        if !late.is_empty() {
+            let text = format!("clients {late:?} have not ended after {PATIENCE:?} with a healed quorum");
+            self.cluster.broken("clients end", text);
+        }
+        self.phase = Phase::Ended;
+    }
+
+    pub(super) fn step_client(&mut self, client: usize, event: ClientEvent) {
+        let now = self.cluster.now();
+        self.clients[client].step(now, event, &mut self.record);
+        if let Err(what) = self.workload.check(&self.record) {
+            self.cluster.broken("what clients are told", what);
+        }
+        while let Some(action) = self.clients[client].poll() {
+            self.carry_out(client, action);
+        }
+        if let Some(at) = self.clients[client].deadline()
+            && self.woken[client].is_none_or(|woken| at < woken)
+        {
+            self.woken[client] = Some(at);
+            self.cluster.plan_at(at, Own::Wake { client });
+        }
+        if matches!(self.phase, Phase::Healed { .. }) && self.clients.iter().all(Client::is_done) {
+            self.converge();
+        }
+    }
+
+    /// All clients have ended: once the healed nodes have applied the same, their states must be equal.
+    fn converge(&mut self) {
+        let committed = self.cluster.committed();
+        let applied = |node: &usize| self.cluster.running(*node).map(|pump| pump.server().last_applied());
+        let all = (0..self.plan.nodes).filter(|node| self.quorum[*node]);
+        if all.clone().all(|node| applied(&node) == Some(committed)) && self.is_live() {
+            self.phase = Phase::Ended;
+            self.compare_states();
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Healed { committed } if self.cluster.committed() > committed)
+    }
+
+    fn compare_states(&mut self) {
+        let mut first: Option<(usize, Vec<u8>)> = None;
+        for node in (0..self.plan.nodes).filter(|node| self.quorum[*node]) {
+            let Some(pump) = self.cluster.running(node) else { continue };
+            let state = written(pump.server().machine());
+            match &first {
+                Some((other, known)) if *known != state => {
+                    let text = format!("nodes {other} and {node} have applied the same and differ");
+                    return self.cluster.broken("equal logs make equal states", text);
+                }
+                Some(_) => {}
+                None => first = Some((node, state)),
+            }
+        }
+    }
+}
+
+fn written(machine: &impl StateMachine) -> Vec<u8> {
+    use raft::state_machine::Snapshot;
+    let mut state = Vec::new();
+    // Into memory it has no way to fail.
+    let _ = machine.snapshot().write_to(&mut state);
+    state
+}

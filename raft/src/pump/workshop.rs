@@ -1,0 +1,150 @@
+//! What takes long about snapshots: a state machine that writes itself down, and one that is built from what was
+//! received.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::Bytes;
+
+use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
+use crate::consensus::types::ClusterId;
+use crate::server::{Frozen, Installed};
+use crate::session::Sessions;
+use crate::state_machine::StateMachine;
+use crate::storage::snapshot::body::{self, Reader};
+use crate::storage::{Disk, Storage};
+
+/// Names the reads that build a state in [`crate::storage::snapshot::Event::Piece`]; those for a peer have its id.
+pub(crate) const RESTORE: u64 = u64::MAX;
+/// Bytes read at once to build a state.
+pub(crate) const PIECE: u64 = 1 << 20;
+
+/// A state that was received, or why there is none.
+pub type Restored<M> = Result<Installed<M>, (SnapshotId, String)>;
+
+/// Where snapshots are written and read, at most one of each at a time.
+pub trait Workshop<M: StateMachine> {
+    /// Begins to write a frozen state down.
+    fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>);
+
+    /// Begins to build a state from a snapshot that was received.
+    fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta);
+
+    /// What a state is being built from.
+    fn restoring(&self) -> Option<SnapshotId>;
+
+    /// The next piece of the file that a state is built from; none where it cannot be read.
+    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>);
+
+    /// Carries what can be carried between here and the disk; true if something was.
+    fn carry<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool;
+
+    /// The state that was built, once it is.
+    fn restored(&mut self) -> Option<Restored<M>>;
+}
+
+/// Sessions and state machine from a snapshot's body.
+///
+/// # Errors
+/// Those of what is read, and of the state machine.
+pub(crate) fn build_from<M: StateMachine>(
+    reader: &mut Reader<impl FnMut() -> io::Result<Option<Bytes>>>,
+) -> io::Result<(Sessions, M)> {
+    let sessions = Sessions::decode(&reader.sessions()?).map_err(io::Error::other)?;
+    let machine = M::restore(reader)?;
+    reader.finish()?;
+    Ok((sessions, machine))
+}
+
+/// Does all of it on the spot, for states that are small and time that does not pass.
+#[derive(Clone, Debug, Default)]
+pub struct AtOnce {
+    taken: Option<Taken>,
+    restoring: Option<Restoring>,
+}
+
+#[derive(Clone, Debug)]
+struct Taken {
+    /// Written, and not with the disk yet.
+    blocks: VecDeque<Bytes>,
+    end: Result<(SnapshotId, SnapshotMeta), String>,
+}
+
+#[derive(Clone, Debug)]
+struct Restoring {
+    cluster: ClusterId,
+    id: SnapshotId,
+    meta: SnapshotMeta,
+    pieces: Vec<Bytes>,
+    /// There is no more to come.
+    complete: bool,
+    /// To be read next.
+    next: Option<u64>,
+}
+
+impl<M: StateMachine> Workshop<M> for AtOnce {
+    fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
+        let Frozen { meta, sessions, view } = frozen;
+        let mut blocks = VecDeque::new();
+        let written = body::write(storage.cluster(), meta.clone(), &sessions, &view, |block| {
+            blocks.push_back(block);
+            Ok(())
+        });
+        storage.begin_snapshot();
+        let end = written.map(|id| (id, meta)).map_err(|error| error.to_string());
+        self.taken = Some(Taken { blocks, end });
+    }
+
+    fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta) {
+        let cluster = storage.cluster().clone();
+        self.restoring =
+            Some(Restoring { cluster, id, meta, pieces: Vec::new(), complete: false, next: None });
+        storage.read_snapshot(RESTORE, id, 0, PIECE);
+    }
+
+    fn restoring(&self) -> Option<SnapshotId> {
+        self.restoring.as_ref().map(|restoring| restoring.id)
+    }
+
+    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
+        let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
+            return;
+        };
+        restoring.pieces.extend(data.clone());
+        let end: u64 = restoring.pieces.iter().map(|piece| piece.len() as u64).sum();
+        restoring.complete = data.is_none() || end >= snapshot.length;
+        restoring.next = (!restoring.complete).then_some(end);
+    }
+
+    fn carry<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool {
+        let mut carried = false;
+        while let Some(taken) = &mut self.taken
+            && storage.may_feed_snapshot()
+        {
+            carried = true;
+            if let Some(block) = taken.blocks.pop_front() {
+                storage.feed_snapshot(block);
+            } else if let Some(Taken { end, .. }) = self.taken.take() {
+                storage.end_snapshot(end);
+            }
+        }
+        if let Some(restoring) = &mut self.restoring
+            && let Some(offset) = restoring.next.take()
+        {
+            storage.read_snapshot(RESTORE, restoring.id, offset, PIECE);
+            carried = true;
+        }
+        carried
+    }
+
+    fn restored(&mut self) -> Option<Restored<M>> {
+        let Restoring { cluster, id, meta, pieces, .. } =
+            self.restoring.take_if(|restoring| restoring.complete)?;
+        let mut pieces = pieces.into_iter();
+        let mut reader = Reader::new(&cluster, || Ok(pieces.next()));
+        Some(match build_from(&mut reader) {
+            Ok((sessions, machine)) => Ok(Installed { id, meta, sessions, machine }),
+            Err(error) => Err((id, error.to_string())),
+        })
+    }
+}

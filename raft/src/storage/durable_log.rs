@@ -1,0 +1,361 @@
+//! For simulators: what of a node's log is on its disk, whatever the disk says. Every claim that leaves a node
+//! is compared with it.
+//!
+//! A second opinion: what is written is decoded as it becomes durable, and kept as terms and chains; nothing is
+//! asked of the log that wrote it.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+use super::Identity;
+use super::disk::{DiskError, Op};
+use super::memory::{Ran, SimDisk};
+use super::record::{
+    BATCH_HEADER, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before, header_of,
+    next_record, payload_in,
+};
+use super::recovery::{Source, scan};
+use super::snapshot;
+use super::spares::{self, file_of, segment_of};
+use crate::consensus::entry::{Chain, Entry};
+use crate::consensus::snapshot::{Base, Repair};
+use crate::consensus::types::{HardState, LogId, LogIndex, Membership, Term};
+
+/// The durable part of one node's log.
+///
+/// It follows the operations that run one at a time ([`DurableLog::ran`]), and begins anew
+/// ([`DurableLog::of`]) after whatever else changed the disk: the opening of a log, a flush, a crash, a fault that
+/// changed what was durable.
+///
+/// A batch counts once all its bytes are on the disk under a durable name, and every earlier one is too; or
+/// once it is known, by what a later durable one says, that the earlier one was lost: recovery's rule.
+#[derive(Clone, Debug)]
+pub struct DurableLog {
+    identity: Identity,
+    /// The end of the newest snapshot.
+    base: Base,
+    /// The ends of older ones, which a log that is to be replaced may follow.
+    older: Vec<Base>,
+    /// Behind which `entries` begin: they may be those of a log that the snapshot has not replaced yet.
+    anchor: Base,
+    entries: VecDeque<(Term, Chain)>,
+    standing: Standing,
+    view: Option<Membership>,
+    /// What the last batch says does not follow from what is there.
+    lost: bool,
+    /// Written and not durable, in the log's order.
+    pending: VecDeque<Written>,
+    /// Of the segment that was written last.
+    seed: (Segment, Seed),
+}
+
+/// A batch that may not be on the disk yet; at a segment's head with the segment's header before it.
+#[derive(Clone, Debug)]
+struct Written {
+    file: String,
+    place: Place,
+    offset: u64,
+    data: Bytes,
+    /// Where the log ended before its segment, at a segment's head.
+    ended: Option<Place>,
+    found: Found,
+    payload: Bytes,
+}
+
+impl DurableLog {
+    /// What a starting node would find were the power to fail now. Reads the whole disk.
+    #[must_use]
+    pub fn of(disk: &SimDisk, identity: &Identity) -> DurableLog {
+        let base = newest_snapshot(disk, identity);
+        let mut files = Files(disk);
+        let found = scan(&segments(disk), &mut files, identity, base).unwrap_or_default();
+        let mut log = DurableLog::empty(identity, base);
+        let Some(scan) = found else { return log };
+        let behind = scan.log.from(base.id.index.next());
+        log.entries = behind.scan(base.chain, |chain, entry| Some(link(chain, entry))).collect();
+        log.standing = scan.standing;
+        (log.view, log.lost) = (scan.view, scan.lost);
+        log
+    }
+
+    fn empty(identity: &Identity, base: Base) -> DurableLog {
+        DurableLog {
+            identity: identity.clone(),
+            base,
+            older: Vec::new(),
+            anchor: base,
+            entries: VecDeque::new(),
+            standing: Standing::default(),
+            view: None,
+            lost: false,
+            pending: VecDeque::new(),
+            seed: (Segment(0), Seed::new(identity, Segment(0))),
+        }
+    }
+
+    /// Term and vote.
+    #[must_use]
+    pub fn hard_state(&self) -> HardState {
+        self.standing.hard_state
+    }
+
+    /// The end of the newest durable snapshot.
+    #[must_use]
+    pub fn base(&self) -> Base {
+        self.base
+    }
+
+    /// The end of the log: of the snapshot where the log does not reach it or has another entry there.
+    #[must_use]
+    pub fn last(&self) -> LogId {
+        if self.follows_snapshot() { self.end().id } else { self.base.id }
+    }
+
+    /// The entry at an index and the chain up to it; none behind the end, and none before the base.
+    #[must_use]
+    pub fn holds(&self, index: LogIndex) -> Option<(Term, Chain)> {
+        if index == self.base.id.index {
+            return Some((self.base.id.term, self.base.chain));
+        }
+        let there = index > self.base.id.index && self.follows_snapshot();
+        self.at(index).filter(|_| there).map(|at| (at.id.term, at.chain))
+    }
+
+    /// What the log says, or shows, to have lost.
+    #[must_use]
+    pub fn repair(&self) -> Option<Repair> {
+        if self.lost { Some(self.standing.lost()) } else { self.standing.repair }
+    }
+
+    /// The membership that a blank node bound itself to; of a node that is not blank it means nothing.
+    #[must_use]
+    pub fn view(&self) -> Option<&Membership> {
+        self.view.as_ref()
+    }
+
+    /// Takes in an operation that has run on `disk`, in the order in which they ran.
+    pub fn ran(&mut self, ran: &Ran, disk: &SimDisk) {
+        match &ran.op {
+            Op::Write { file, offset, data } => self.wrote(file, *offset, data),
+            Op::WriteSync { file, offset, data } => {
+                self.wrote(file, *offset, data);
+                self.settle(disk);
+            }
+            Op::Sync { file } if segment_in(file).is_some() => self.settle(disk),
+            Op::SyncDir { dir } if dir == snapshot::DIRECTORY => self.snapshot(disk),
+            Op::SyncDir { .. } => self.settle(disk),
+            Op::Sync { .. }
+            | Op::Lock
+            | Op::List { .. }
+            | Op::Read { .. }
+            | Op::ReadBack { .. }
+            | Op::WriteOnce { .. }
+            | Op::Allocate { .. }
+            | Op::CreateDir { .. }
+            | Op::Rename { .. }
+            | Op::Remove { .. } => {}
+        }
+    }
+
+    /// Bytes that may be on the disk now or later. What fills a segment that is made ahead is no batch.
+    fn wrote(&mut self, file: &str, offset: u64, data: &Bytes) {
+        let Some(segment) = segment_in(file) else { return };
+        if self.seed.0 != segment {
+            self.seed = (segment, Seed::new(&self.identity, segment));
+        }
+        let ended =
+            Some(data).filter(|_| offset == 0).and_then(|head| ended_before(head, segment, self.seed.1));
+        let skipped = if ended.is_some() { SEGMENT_HEADER } else { 0 };
+        let place = Place { segment, offset: offset + skipped as u64 };
+        let batch = data.slice(skipped..);
+        let Some(found) = header_of(&batch, place.offset, self.seed.1) else { return };
+        let Some(payload) = payload_in(&batch, &found, self.seed.1) else { return };
+        let (file, data) = (file.to_owned(), data.clone());
+        self.pending.push_back(Written { file, place, offset, data, ended, found, payload });
+    }
+
+    /// Takes in what has become durable.
+    fn settle(&mut self, disk: &SimDisk) {
+        while let Some(first) = self.pending.pop_front() {
+            let shown = |shows: fn(&Written, &Written) -> bool| {
+                self.pending.iter().any(|later| shows(later, &first) && later.is_on(disk))
+            };
+            if first.is_on(disk) {
+                self.take(&first.found, first.payload);
+            } else if shown(Written::passes) {
+                self.lose(&first, disk);
+            } else if !shown(Written::cuts_off) {
+                self.pending.push_front(first);
+                break;
+            }
+        }
+        let newest = || self.pending.iter().rev().find(|written| written.header_is_on(disk));
+        if let Some(newest) = Some(self.lost).filter(|lost| *lost).and_then(|_| newest()) {
+            // Where entries are missing, the newest header says how the node stands.
+            self.standing = newest.found.header.standing;
+        }
+    }
+
+    /// A batch is known to be missing; its header may be there.
+    fn lose(&mut self, missing: &Written, disk: &SimDisk) {
+        if missing.header_is_on(disk) {
+            self.standing = missing.found.header.standing;
+            self.truncate_after(missing.found.header.kept);
+        }
+        self.lost = true;
+    }
+
+    fn take(&mut self, found: &Found, mut payload: Bytes) {
+        let (kept, last) = (found.header.kept, found.header.standing.last);
+        self.standing = found.header.standing;
+        let mut entries = Vec::new();
+        while payload.has_remaining() {
+            match next_record(&mut payload) {
+                Some(Record::Entry(entry)) => entries.push(entry),
+                Some(Record::View(view)) => self.view = Some(view),
+                Some(Record::Membership(_)) => {}
+                None => break,
+            }
+        }
+        self.lost = !self.extend(kept, &entries, last);
+    }
+
+    /// Puts entries behind those up to `kept`, of the log or of the snapshot, whichever then ends with `last`;
+    /// false where neither does.
+    fn extend(&mut self, kept: LogIndex, entries: &[Entry], last: Base) -> bool {
+        let snapshots = self.older.iter().chain([&self.base]).filter(|base| base.id.index == kept).copied();
+        let starts = self.at(kept).into_iter().chain(snapshots);
+        let Some(start) = { starts }.find(|start| ends(*start, entries) == Some(last)) else {
+            self.truncate_after(kept);
+            return false;
+        };
+        if self.at(kept) == Some(start) {
+            self.truncate_after(kept);
+        } else {
+            (self.anchor, self.entries) = (start, VecDeque::new());
+        }
+        let mut chain = start.chain;
+        self.entries.extend(entries.iter().map(|entry| link(&mut chain, entry)));
+        true
+    }
+
+    /// A snapshot may have become durable.
+    fn snapshot(&mut self, disk: &SimDisk) {
+        let base = newest_snapshot(disk, &self.identity);
+        if self.lost || base.id.index < self.base.id.index {
+            let pending = std::mem::take(&mut self.pending);
+            *self = DurableLog { pending, ..DurableLog::of(disk, &self.identity) };
+            return;
+        }
+        if self.base != base {
+            self.older.push(std::mem::replace(&mut self.base, base));
+        }
+        if self.follows_snapshot() {
+            self.older.clear();
+            let held = base.id.index.0 - self.anchor.id.index.0;
+            self.entries.drain(..usize::try_from(held).unwrap_or(usize::MAX).min(self.entries.len()));
+            self.anchor = base;
+        }
+    }
+
+    /// Whether the log has the snapshot's last entry.
+    fn follows_snapshot(&self) -> bool {
+        self.at(self.base.id.index) == Some(self.base)
+    }
+
+    fn end(&self) -> Base {
+        let end = LogIndex(self.anchor.id.index.0 + self.entries.len() as u64);
+        self.at(end).unwrap_or(self.anchor)
+    }
+
+    fn at(&self, index: LogIndex) -> Option<Base> {
+        let behind = usize::try_from(index.0.checked_sub(self.anchor.id.index.0)?).ok()?;
+        let Some(before) = behind.checked_sub(1) else { return Some(self.anchor) };
+        self.entries.get(before).map(|(term, chain)| Base { id: LogId { term: *term, index }, chain: *chain })
+    }
+
+    fn truncate_after(&mut self, last: LogIndex) {
+        let kept = last.0.saturating_sub(self.anchor.id.index.0);
+        self.entries.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+    }
+}
+
+impl Written {
+    fn header_is_on(&self, disk: &SimDisk) -> bool {
+        let batch = self.data.len() - self.payload.len() - BATCH_HEADER;
+        disk.has(&self.file, self.place.offset, &self.data[batch..][..BATCH_HEADER])
+    }
+
+    /// Whether this begins a segment, and says that the log ended before `other`: a mark that no sync covered.
+    fn cuts_off(&self, other: &Written) -> bool {
+        self.ended.is_some_and(|ended| ended <= other.place)
+    }
+
+    /// Whether this says that `other` was durable.
+    fn passes(&self, other: &Written) -> bool {
+        self.found.header.synced > other.place
+    }
+
+    fn is_on(&self, disk: &SimDisk) -> bool {
+        disk.has(&self.file, self.offset, &self.data)
+    }
+}
+
+/// An entry as it is kept; moves the chain on.
+fn link(chain: &mut Chain, entry: &Entry) -> (Term, Chain) {
+    *chain = chain.then(entry);
+    (entry.id.term, *chain)
+}
+
+/// The end of a log that ends with `start` and takes in entries; none if they do not fit.
+fn ends(start: Base, entries: &[Entry]) -> Option<Base> {
+    entries.iter().try_fold(start, |end, entry| {
+        let next = Base { id: entry.id, chain: end.chain.then(entry) };
+        (entry.id.index == end.id.index.next()).then_some(next)
+    })
+}
+
+fn segment_in(file: &str) -> Option<Segment> {
+    segment_of(file.strip_prefix(spares::DIRECTORY)?.strip_prefix('/')?)
+}
+
+fn segments(disk: &SimDisk) -> Vec<Segment> {
+    let mut segments: Vec<_> = disk.durable_files().filter_map(segment_in).collect();
+    segments.sort();
+    segments
+}
+
+/// The end of the newest snapshot that is durable and whole.
+fn newest_snapshot(disk: &SimDisk, identity: &Identity) -> Base {
+    let snapshots = disk
+        .durable_files()
+        .rev()
+        .filter(|file| file.strip_prefix(snapshot::DIRECTORY).is_some_and(|name| name.ends_with(".snap")));
+    let whole = |file: &str| {
+        let (id, meta) = snapshot::whole(&identity.cluster, disk.durable(file)?)?;
+        (snapshot::file_of(id.last) == file).then_some(meta.base)
+    };
+    { snapshots }.find_map(whole).unwrap_or_default()
+}
+
+/// What the disk has.
+struct Files<'a>(&'a SimDisk);
+
+impl Source for Files<'_> {
+    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        Ok(self.0.durable(&file_of(segment)).map(Bytes::copy_from_slice).unwrap_or_default())
+    }
+
+    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        let whole = self.0.durable(&file_of(segment)).unwrap_or_default();
+        Ok(Bytes::copy_from_slice(&whole[..whole.len().min(SEGMENT_HEADER)]))
+    }
+
+    fn unreadable(&self, _: Segment, _: u64, _: u64) -> Option<DiskError> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
