@@ -57,7 +57,13 @@ impl Case {
     /// Runs it. A panic is a violation like any other.
     #[must_use]
     pub fn run(&self) -> Outcome {
-        run(&mut self.world())
+        run(&mut self.world(), World::run)
+    }
+
+    /// The same, and more events than this are a violation, too.
+    #[must_use]
+    pub fn run_within(&self, events: u64) -> Outcome {
+        run(&mut self.world(), |world| world.run_within(events))
     }
 
     /// Runs it and keeps lines of what happened.
@@ -65,7 +71,7 @@ impl Case {
     pub fn run_with_lines(&self) -> (Outcome, Vec<Line>) {
         let mut world = self.world();
         world.keep_lines();
-        let outcome = run(&mut world);
+        let outcome = run(&mut world, World::run);
         (outcome, world.lines().to_vec())
     }
 
@@ -74,9 +80,9 @@ impl Case {
     }
 }
 
-fn run<W: Workload>(world: &mut World<W>) -> Outcome {
+fn run<W: Workload>(world: &mut World<W>, how: impl FnOnce(&mut World<W>) -> Outcome) -> Outcome {
     // After a panic only what is plain data in a world is looked at.
-    let run = panic::catch_unwind(AssertUnwindSafe(|| world.run()));
+    let run = panic::catch_unwind(AssertUnwindSafe(|| how(world)));
     run.unwrap_or_else(|payload| {
         let said = payload.downcast_ref::<String>().cloned();
         let said = said.or_else(|| payload.downcast_ref::<&str>().map(|said| (*said).to_owned()));
@@ -109,6 +115,15 @@ mod tests {
         assert!(first.violation.is_none() && lines.len() > 100);
         case.plan.seed += 1;
         assert_ne!(case.run().hash, first.hash);
+    }
+
+    #[test]
+    fn a_run_that_does_not_end_breaks_a_rule() {
+        let outcome = Case::drawn(4).run_within(1_000);
+        assert_eq!(
+            (outcome.events, outcome.violation.map(|violation| violation.rule)),
+            (1_000, Some("a run ends"))
+        );
     }
 
     #[test]

@@ -9,6 +9,9 @@ use lab::sim::shrink::{Shrunk, shrink};
 
 use crate::Error;
 
+/// A case may take so many times as many events as the one that it is shortened from.
+const LONGER: u64 = 2;
+
 /// Shortens a case that breaks a rule, and saves it: under `name` with the regressions if there is one, else out of
 /// the way.
 pub(crate) fn shorten(
@@ -18,7 +21,10 @@ pub(crate) fn shorten(
     name: Option<&str>,
     budget: u32,
 ) -> Result<(), Error> {
-    let breaks = |case: &Case| case.run().violation.is_some_and(|violation| violation.rule == rule);
+    // One that takes much longer is not smaller, and may take for ever.
+    let limit = LONGER * case.run().events + LONGER * case.plan.events;
+    let breaks =
+        |case: &Case| case.run_within(limit).violation.is_some_and(|violation| violation.rule == rule);
     let Shrunk { case: small, runs } = shrink(case, budget, breaks);
     let (outcome, lines) = small.run_with_lines();
     let Some(violation) = outcome.violation else {
