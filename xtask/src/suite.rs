@@ -59,6 +59,7 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         exhaustive_storage(),
         step("docs", Cmd::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
         step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
+        step("simulator", Cmd::xtask(["sim", "--seeds", "300", "--jobs", "2", "--twice", "20"])),
         step("release build", demo::build()),
         Step { name: "demo", command: demo, needs: Some("release build") },
         step("lab tests 4A", Cmd::xtask(["test-4a", "--jobs", LAB_JOBS])),

@@ -333,6 +333,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     fn carry_out(&mut self, node: usize, outbox: Outbox, result: Result<(), StopCause>) {
         let Outbox { messages, told, alarms } = outbox;
+        let now = self.now();
+        if let Some(pump) = self.nodes[node].running() {
+            self.trace.state(now, node, pump.server().raft());
+        }
         let checked = self.check(node, &messages);
         if let Err((rule, what)) = checked {
             self.broken(rule, what);

@@ -79,7 +79,7 @@ pub struct Net {
 }
 
 /// Frames that suffered something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disturbed {
     /// Lost at random.
     pub lost: u64,

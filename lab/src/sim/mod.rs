@@ -16,6 +16,12 @@
 //! | `connections` | between clients and nodes |
 //! | [`invariants`] | what must be true after every step |
 //! | [`trace`] | what happened, as a hash and as lines |
+//! | [`brief`] | a message in a few words |
+//! | [`diagram`] | the end of a run to look at |
+//! | [`case`] | all that a run follows from |
+//! | [`sweep`] | many seeds, on many threads or machines |
+//! | [`tally`] | what they came to |
+//! | [`shrink`] | the smallest case that breaks the same rule |
 //! | `queue` | what is to come |
 //! | [`client`] | what a world pumps: a client without I/O |
 //! | [`workload`] | what is replicated, who uses it, and how it is judged: yours, too |
@@ -28,9 +34,12 @@
 //! | [`history`] | what it was told, checked at once and judged at the end |
 //! | [`random`] | randomness by key |
 
+pub mod brief;
+pub mod case;
 pub mod client;
 pub mod cluster;
 mod connections;
+pub mod diagram;
 pub mod fault;
 pub mod history;
 pub mod invariants;
@@ -46,7 +55,10 @@ pub mod random;
 pub mod register_client;
 mod register_port;
 pub mod register_workload;
+pub mod shrink;
 pub mod swarm;
+pub mod sweep;
+pub mod tally;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

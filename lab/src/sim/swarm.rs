@@ -53,6 +53,24 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Those of a cluster that nobody configured.
+    #[must_use]
+    pub fn usual() -> Limits {
+        let config = Config::lan();
+        Limits {
+            // As long as a short run can fill.
+            segment_bytes: 64 << 10,
+            max_append_entries: config.max_append_entries,
+            max_append_bytes: config.max_append_bytes,
+            max_in_flight: config.max_in_flight,
+            max_uncommitted_bytes: config.max_uncommitted_bytes,
+            max_kept_log_bytes: config.max_kept_log_bytes,
+            snapshot_chunk_bytes: config.snapshot_chunk_bytes,
+            snapshot_window_bytes: config.snapshot_window_bytes,
+            snapshot_min_log_bytes: config.snapshot_min_log_bytes,
+        }
+    }
+
     /// The settings of a cluster with these limits.
     #[must_use]
     pub fn config(&self) -> Config {
