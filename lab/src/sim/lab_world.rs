@@ -188,7 +188,9 @@ impl State {
     fn step(&mut self) -> Option<Option<Own>> {
         let own = self.cluster.step()?;
         for said in std::mem::take(&mut self.cluster.said) {
-            let Some(answer @ None) = self.asked.get_mut(&(said.node, said.life, said.ticket)) else { continue };
+            let Some(answer @ None) = self.asked.get_mut(&(said.node, said.life, said.ticket)) else {
+                continue;
+            };
             *answer = Some(match said.told {
                 Told::Accepted(id) => Some(id),
                 Told::Reply(_) => None,
