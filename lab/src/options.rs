@@ -4,11 +4,12 @@
 /// What the arguments may be.
 pub const USAGE: &str = "\
 usage: [--part 4a|4b] [--repeat N] [--jobs J] [--seed S] [--compare] [--verbose] [--list] [NAME...]
-       --sim [--seeds N] [--jobs J] [--seed S] [--compare] [--verbose] [NAME...]
+       --sim [--seeds N] [--jobs J] [--seed S] [--compare] [--verbose] [--lines] [NAME...]
   NAME       run the tests whose names contain it (any of several)
   --part     only the tests of this part
   --sim      on virtual time, where a seed decides everything
   --seeds    so many seeds of each, from --seed on (or from 0)
+  --lines    print what happens on virtual time, event by event
   --repeat   run each so many times and print medians
   --jobs     run so many at once
   --seed     repeat a run: tests draw from this (the runtime's own timing still differs)
@@ -28,6 +29,8 @@ pub struct Options {
     pub sim: bool,
     /// Seeds of each test on virtual time.
     pub seeds: u64,
+    /// Print every event on virtual time.
+    pub lines: bool,
     /// Runs of each test.
     pub repeat: u64,
     /// Tests at once, if given.
@@ -50,6 +53,7 @@ impl Options {
             part: None,
             sim: false,
             seeds: 1,
+            lines: false,
             repeat: 1,
             jobs: None,
             seed: None,
@@ -73,6 +77,7 @@ impl Options {
                 "--part" => options.part = Some(part(&value("4a or 4b")?)?),
                 "--sim" => options.sim = true,
                 "--seeds" => options.seeds = number()?.max(1),
+                "--lines" => options.lines = true,
                 "--repeat" => options.repeat = number()?.max(1),
                 "--jobs" | "--test-threads" => options.jobs = Some(jobs(number()?)),
                 "--seed" => options.seed = Some(number()?),
@@ -89,6 +94,7 @@ impl Options {
             false if options.seeds > 1 => {
                 Err("--seeds is for --sim; in real time there is --repeat".to_owned())
             }
+            false if options.lines => Err("--lines is for --sim".to_owned()),
             true if options.repeat > 1 => {
                 Err("--repeat is for real time; with --sim there is --seeds".to_owned())
             }

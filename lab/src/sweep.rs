@@ -20,7 +20,13 @@ pub(crate) fn run_all(options: &Options, tests: &[&'static Test]) -> Vec<Outcome
     let mut all = Vec::new();
     for test in tests {
         println!("{}", report::heading(test));
-        let outcomes = sweep(test, first, options.seeds, jobs);
+        let outcomes = sweep(
+            test,
+            first,
+            options.seeds,
+            jobs,
+            if options.lines { lab_run::run_aloud } else { lab_run::run },
+        );
         println!("{}", report::seeds_row(test, &outcomes));
         if options.verbose {
             println!("{}", report::worst(&outcomes));
@@ -32,7 +38,13 @@ pub(crate) fn run_all(options: &Options, tests: &[&'static Test]) -> Vec<Outcome
 }
 
 /// The outcomes of these seeds, in their order.
-fn sweep(test: &'static Test, first: u64, seeds: u64, jobs: usize) -> Vec<Outcome> {
+fn sweep(
+    test: &'static Test,
+    first: u64,
+    seeds: u64,
+    jobs: usize,
+    run: fn(&'static Test, u64) -> Outcome,
+) -> Vec<Outcome> {
     let next = AtomicU64::new(0);
     let outcomes = Mutex::new(Vec::new());
     let work = || {
@@ -41,7 +53,7 @@ fn sweep(test: &'static Test, first: u64, seeds: u64, jobs: usize) -> Vec<Outcom
             if number >= seeds {
                 return;
             }
-            let outcome = lab_run::run(test, first.wrapping_add(number));
+            let outcome = run(test, first.wrapping_add(number));
             outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
         }
     };
@@ -70,7 +82,7 @@ mod tests {
 
     #[test]
     fn outcomes_come_in_the_order_of_their_seeds_however_many_run_at_once() {
-        let outcomes = sweep(&TESTS[2], 7, 6, 3);
+        let outcomes = sweep(&TESTS[2], 7, 6, 3, lab_run::run);
         assert_eq!(outcomes.iter().map(|outcome| outcome.seed).collect::<Vec<_>>(), [7, 8, 9, 10, 11, 12]);
         assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()), "{outcomes:?}");
     }

@@ -402,7 +402,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let encoded = Encoded { kind, header_len, payload: whole.slice(PREFIX..) };
         self.links.leaves(from, to, message, (kind, whole.len()));
         let (now, incarnation) = (self.now(), self.nodes[from].incarnation);
-        for (delay, pass) in self.links.send(now, from, to, kind) {
+        let copies = self.links.send(now, from, to, kind);
+        self.trace.sent(now, from, to, message, copies.first().map(|(delay, _)| *delay));
+        for (delay, pass) in copies {
             let frame = encoded.clone();
             self.queue.plan(now + delay, Event::Frame { from, to, incarnation, pass, frame });
         }

@@ -16,13 +16,32 @@ use crate::world::{Failure, Verdict, World};
 /// Runs a test under a seed.
 #[must_use]
 pub fn run(test: &'static Test, seed: u64) -> Outcome {
+    run_seen(test, seed, |_| (), |_| ())
+}
+
+/// The same, and prints what happens, event by event.
+#[must_use]
+pub fn run_aloud(test: &'static Test, seed: u64) -> Outcome {
+    run_seen(test, seed, SimWorld::keep_lines, |world| {
+        world.lines().iter().for_each(|line| println!("{line}"))
+    })
+}
+
+fn run_seen(
+    test: &'static Test,
+    seed: u64,
+    before: impl FnOnce(&SimWorld),
+    after: impl FnOnce(&SimWorld),
+) -> Outcome {
     let world = match SimWorld::start(test.peers, test.seed(seed), Config::lab()) {
         Ok(world) => world,
         Err(failure) => return Outcome { failure: Some(failure.0), ..Outcome::new(test, seed) },
     };
+    before(&world);
     let lab = Lab::new(world);
     let verdict = drive(&lab.world, test.run(&lab));
     let world = &lab.world;
+    after(world);
     let failure = verdict.err().map(|why| format!("{why}\n{}", world.diagnosis()));
     Outcome { test, seed, cost: Cost::of(world), margins: lab.margins(), kinds: world.kinds(), failure }
 }

@@ -119,6 +119,17 @@ impl SimWorld {
         }
     }
 
+    /// Keeps lines of what happens, for people.
+    pub fn keep_lines(&self) {
+        self.state.borrow_mut().cluster.trace.keep_lines();
+    }
+
+    /// What was kept.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.state.borrow().cluster.trace.lines().iter().map(ToString::to_string).collect()
+    }
+
     /// Two runs of one test and seed must have the same.
     #[must_use]
     pub fn hash(&self) -> u64 {

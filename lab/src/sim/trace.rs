@@ -1,5 +1,8 @@
 //! What happened, as a hash that two runs of one seed must share, and as lines for people if they are wanted.
 
+use std::fmt;
+use std::time::Duration;
+
 use raft::Timestamp;
 use raft::consensus::message::Message;
 use raft::storage::memory::Ran;
@@ -25,6 +28,19 @@ pub struct Line {
     pub what: String,
 }
 
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = Duration::from_nanos(self.at.as_nanos()).as_secs_f64();
+        write!(f, "{seconds:10.6} ")?;
+        match (self.from, self.to) {
+            (Some(from), Some(to)) => write!(f, "{from} -> {to}: ")?,
+            (Some(node), None) => write!(f, "{node}: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&self.what)
+    }
+}
+
 impl Trace {
     /// Keeps lines from now on.
     pub fn keep_lines(&mut self) {
@@ -47,6 +63,21 @@ impl Trace {
         self.mix(at.as_nanos());
         self.mix((from as u64) << 40 | (to as u64) << 32 | u64::from(kind as u8));
         self.bytes(payload);
+    }
+
+    /// A message was sent, and will be there after a while, or never. Only for people: what arrives counts.
+    pub(super) fn sent(
+        &mut self,
+        at: Timestamp,
+        from: usize,
+        to: usize,
+        message: &Message,
+        delay: Option<Duration>,
+    ) {
+        if self.lines.is_some() {
+            let fate = delay.map_or("is lost".to_owned(), |delay| format!("takes {delay:?}"));
+            self.line(at, Some(from), Some(to), format!("{fate}: {message:?}"));
+        }
     }
 
     /// A frame was let in, and says this.
