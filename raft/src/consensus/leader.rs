@@ -223,7 +223,7 @@ impl Raft {
         let entries =
             self.log.batch(peer.next_index, self.config.max_append_entries, self.config.max_append_bytes);
         let end = LogIndex(prev_log.index.0 + entries.len() as u64);
-        let id = peer.sent(now, end);
+        let id = peer.sent(now, end, entries.iter().map(Entry::weight).sum());
         // It stands in for a heartbeat where the peer answers in time and owes no read round: an
         // append is answered only when it is durable, and carries no round.
         if now < peer.last_heard + self.config.heartbeat && peer.round == round {
