@@ -63,3 +63,79 @@ fn drive(world: &SimWorld, future: impl Future<Output = Verdict>) -> Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::suite::TESTS;
+
+    fn world() -> SimWorld {
+        SimWorld::start(3, 1, Config::lab()).unwrap()
+    }
+
+    #[test]
+    fn every_test_passes_and_a_seed_decides_everything() {
+        for test in &TESTS {
+            let runs = [0; 2].map(|_| {
+                let mut hash = 0;
+                let outcome = run_seen(test, 3, |_| (), |world| hash = world.hash());
+                assert_eq!(outcome.failure, None, "{}", test.name);
+                (hash, outcome.cost)
+            });
+            assert_eq!(runs[0], runs[1], "{}", test.name);
+        }
+    }
+
+    #[test]
+    fn another_seed_is_another_run() {
+        let [one, other] = [1, 2].map(|seed| run(&TESTS[1], seed).cost);
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn time_moves_only_by_what_happens() {
+        let world = world();
+        let slept = async {
+            for millis in [0, 7, 250] {
+                let began = world.now();
+                world.sleep(Duration::from_millis(millis)).await;
+                assert_eq!(world.now() - began, Duration::from_millis(millis));
+            }
+            Ok(())
+        };
+        assert_eq!(drive(&world, slept), Ok(()));
+    }
+
+    #[test]
+    fn a_test_that_waits_for_ever_fails_at_the_time_limit() {
+        let verdict = drive(&world(), std::future::pending());
+        assert_eq!(verdict, Err(Failure("it took more than 120s".to_owned())));
+    }
+
+    #[test]
+    fn what_a_crash_leaves_is_what_was_durable() {
+        let lab = Lab::new(world());
+        let crashed = async {
+            lab.one(Bytes::from_static(b"kept"), 3, true).await?;
+            let leader = lab.check_one_leader().await?;
+            // Accepted, but in no disk yet.
+            let taken = lab.world.propose(leader, Bytes::from_static(b"lost")).await;
+            assert!(taken.is_some());
+            for node in 0..3 {
+                lab.world.crash(node).await;
+                assert!(!lab.world.is_up(node) && lab.world.propose(node, Bytes::new()).await.is_none());
+            }
+            lab.heal().await?;
+            lab.one(Bytes::from_static(b"next"), 3, true).await?;
+            let log: Vec<_> =
+                lab.world.observe(|ledger| (1..=ledger.len()).map(|n| ledger.command(n).cloned()).collect());
+            assert_eq!(log, [Some(Bytes::from_static(b"kept")), Some(Bytes::from_static(b"next"))]);
+            Ok(())
+        };
+        assert_eq!(drive(&lab.world, crashed), Ok(()));
+    }
+}

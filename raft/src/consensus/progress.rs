@@ -121,6 +121,11 @@ impl Progress {
     /// The peer answered something.
     pub fn heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
+        self.ask_again();
+    }
+
+    /// The peer is there, so what was lost is sent again.
+    fn ask_again(&mut self) {
         if self.mode == (Mode::Probe { silent: true }) {
             // A loss says nothing against what matched before: what follows it is sent again, and
             // what is new need not wait for the answer.
@@ -203,6 +208,8 @@ impl Progress {
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
         if self.lost_at(config).is_some_and(|at| at <= now) {
+            // A peer that said something since then is there, and need not be waited for.
+            let there = self.in_flight.front().is_some_and(|oldest| self.last_heard > oldest.sent);
             self.in_flight.clear();
             // A lost probe is asked again where it was; where nothing matched yet, the log's
             // beginning would be a bad guess.
@@ -211,6 +218,9 @@ impl Progress {
             }
             self.mode = Mode::Probe { silent: true };
             self.lost = (self.lost + 1).min(MAX_DOUBLINGS);
+            if there {
+                self.ask_again();
+            }
         }
     }
 
@@ -271,6 +281,18 @@ mod tests {
         assert_eq!((p.mode, p.next_index), (Mode::Probe { silent: true }, LogIndex(6)));
         assert!(!p.may_send(&config));
         p.heard(Timestamp::from_millis(101));
+        assert!(p.may_send(&config));
+    }
+
+    #[test]
+    fn a_peer_that_was_heard_meanwhile_is_asked_again_at_once() {
+        let config = Config::lan();
+        let mut p = Progress::new(Timestamp::default(), LogIndex(5));
+        p.sent(Timestamp::from_millis(10), LogIndex(5), 1);
+        p.heard(Timestamp::from_millis(20));
+        p.give_up_lost(Timestamp::from_millis(109), &config);
+        assert!(!p.may_send(&config));
+        p.give_up_lost(Timestamp::from_millis(110), &config);
         assert!(p.may_send(&config));
     }
 
