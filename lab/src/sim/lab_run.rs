@@ -23,7 +23,7 @@ pub fn run(test: &'static Test, seed: u64) -> Outcome {
 #[must_use]
 pub fn run_aloud(test: &'static Test, seed: u64) -> Outcome {
     run_seen(test, seed, SimWorld::keep_lines, |world| {
-        world.lines().iter().for_each(|line| println!("{line}"))
+        world.lines().iter().for_each(|line| println!("{line}"));
     })
 }
 
