@@ -37,10 +37,10 @@ enum Job {
     Demo(demo::DemoArgs),
     /// Everything that must hold before a change is merged
     Test(suite::TestArgs),
-    /// The lab tests of part 4A (leader election), over QUIC
+    /// The lab tests of part 4A (leader election), over QUIC or simulated
     #[command(name = "test-4a")]
     Test4a(lab_tests::LabTestArgs),
-    /// The lab tests of part 4B (log replication and persistence), over QUIC
+    /// The lab tests of part 4B (log replication and persistence), over QUIC or simulated
     #[command(name = "test-4b")]
     Test4b(lab_tests::LabTestArgs),
     /// Whole clusters on virtual time under faults, many seeds at once

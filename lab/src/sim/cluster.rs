@@ -8,7 +8,6 @@ use bytes::Bytes;
 use raft::consensus::io::{Misdeed, Ticket};
 use raft::consensus::message::Message;
 use raft::pump::{Ask, Outlet, StopCause, Told};
-use raft::server::Reply;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
 use raft::transport::Received;
@@ -71,7 +70,7 @@ pub(super) struct Said {
     pub(super) node: usize,
     pub(super) life: u64,
     pub(super) ticket: Ticket,
-    pub(super) reply: Reply,
+    pub(super) told: Told,
 }
 
 /// See the module.
@@ -273,6 +272,24 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// Somebody asks a node that is up; the answer will be in [`Cluster::said`] under its life and the ticket.
     pub(super) fn ask(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
+        let asked = self.hand_ask(node, ask);
+        self.act_soon(node);
+        asked
+    }
+
+    /// The same, but the node acts when all that happens at this moment has happened: it takes together what
+    /// is asked together.
+    pub(super) fn ask_together(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
+        let asked = self.hand_ask(node, ask);
+        let member = &mut self.nodes[node];
+        if asked.is_some() && !member.turn {
+            member.turn = true;
+            self.queue.plan(self.queue.now(), Event::Turn { node, life: member.life });
+        }
+        asked
+    }
+
+    fn hand_ask(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
         let (life, promise) = (self.nodes[node].life, self.invariants.asked(&ask));
         let mut ticket = None;
         self.hand(node, |pump, now, _| {
@@ -280,7 +297,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             Ok(())
         });
         self.promises[node].insert(ticket?, promise);
-        self.act_soon(node);
         Some((life, ticket?))
     }
 
@@ -355,6 +371,22 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
     }
 
+    /// A node's account of itself, for people.
+    pub(super) fn describe(&self, node: usize) -> String {
+        let Some(pump) = self.running(node) else { return format!("{node} is down") };
+        let raft = pump.server().raft();
+        format!(
+            "{node}: {:?} of term {}, leader {:?}, log to {}, commit {}, repair {:?}, room {:?}",
+            raft.role(),
+            raft.term(),
+            raft.leader(),
+            raft.last_log(),
+            raft.commit_index(),
+            raft.repair(),
+            raft.room()
+        )
+    }
+
     fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), (&'static str, String)> {
         let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
         self.invariants.stepped(&view)?;
@@ -372,23 +404,26 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             return self.broken("a frame is read as it was written", format!("{prefix:?} of {message:?}"));
         };
         let encoded = Encoded { kind, header_len, payload: whole.slice(PREFIX..) };
+        self.links.leaves(from, to, message, (kind, whole.len()));
         let (now, incarnation) = (self.now(), self.nodes[from].incarnation);
-        for (delay, pass) in self.links.send(now, from, to, kind) {
+        let copies = self.links.send(now, from, to, kind);
+        self.trace.sent(now, from, to, message, copies.first().map(|(delay, _)| *delay));
+        for (delay, pass) in copies {
             let frame = encoded.clone();
             self.queue.plan(now + delay, Event::Frame { from, to, incarnation, pass, frame });
         }
     }
 
     fn tell(&mut self, node: usize, ticket: Ticket, told: Told) {
-        let Told::Reply(reply) = told else { return };
         let life = self.nodes[node].life;
-        if let Some(promise) = self.promises[node].remove(&ticket)
+        if let Told::Reply(reply) = &told
+            && let Some(promise) = self.promises[node].remove(&ticket)
             && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
-            && let Err((rule, what)) = self.invariants.told(&view, promise, &reply)
+            && let Err((rule, what)) = self.invariants.told(&view, promise, reply)
         {
             self.broken(rule, what);
         }
-        self.said.push(Said { node, life, ticket, reply });
+        self.said.push(Said { node, life, ticket, told });
     }
 }
 

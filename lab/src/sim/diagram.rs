@@ -27,7 +27,12 @@ const LINES: usize = 60;
 #[must_use]
 pub fn draw(nodes: usize, lines: &[Line], violation: &Violation) -> String {
     let failing = named(&violation.what);
-    let wanted = |line: &&Line| line.about != About::Disk || line.from.is_some() && line.from == failing;
+    let wanted = |line: &&Line| match line.about {
+        About::Message | About::Note => true,
+        About::Disk => line.from.is_some() && line.from == failing,
+        // It is drawn where it arrives.
+        About::Sent => false,
+    };
     let mut last: Vec<&Line> = lines.iter().filter(wanted).rev().take(LINES).collect();
     last.reverse();
     let columns: String = (0..nodes).map(|node| format!("{node:<WIDTH$}")).collect();

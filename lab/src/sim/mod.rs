@@ -33,6 +33,9 @@
 //! | [`load`] | what it asks, drawn |
 //! | [`history`] | what it was told, checked at once and judged at the end |
 //! | [`random`] | randomness by key |
+//! | [`lab_world`] | the lab tests' world |
+//! | [`lab_run`] | one lab test in it, from the first event to the row |
+//! | `lab_links` | its links, with the rules of [`crate::faults::network`] |
 
 pub mod brief;
 pub mod case;
@@ -43,6 +46,9 @@ pub mod diagram;
 pub mod fault;
 pub mod history;
 pub mod invariants;
+mod lab_links;
+pub mod lab_run;
+pub mod lab_world;
 mod lent;
 mod lifecycle;
 pub mod links;

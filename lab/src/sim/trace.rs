@@ -1,13 +1,16 @@
 //! What happened, as a hash that two runs of one seed must share, and as lines for people if they are wanted.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
+use raft::Timestamp;
 use raft::consensus::Raft;
 use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 use raft::storage::memory::Ran;
 use raft::wire::Kind;
-use raft::{LogIndex, Term, Timestamp};
+use raft::{LogIndex, Term};
 
 use super::brief::{brief, op};
 
@@ -23,6 +26,8 @@ pub struct Trace {
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum About {
+    /// A message that leaves, and how long it takes.
+    Sent,
     /// A message that was let in.
     Message,
     /// What was done to the cluster or a node, and what became of a node.
@@ -44,6 +49,19 @@ pub struct Line {
     pub to: Option<usize>,
     /// What.
     pub what: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = Duration::from_nanos(self.at.as_nanos()).as_secs_f64();
+        write!(f, "{seconds:10.6} ")?;
+        match (self.from, self.to) {
+            (Some(from), Some(to)) => write!(f, "{from} -> {to}: ")?,
+            (Some(node), None) => write!(f, "{node}: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&self.what)
+    }
 }
 
 impl Trace {
@@ -68,6 +86,21 @@ impl Trace {
         self.mix(at.as_nanos());
         self.mix((from as u64) << 40 | (to as u64) << 32 | u64::from(kind as u8));
         self.bytes(payload);
+    }
+
+    /// A message was sent, and will be there after a while, or never. Only for people: what arrives counts.
+    pub(super) fn sent(
+        &mut self,
+        at: Timestamp,
+        from: usize,
+        to: usize,
+        message: &Message,
+        delay: Option<Duration>,
+    ) {
+        if self.lines.is_some() {
+            let fate = delay.map_or("is lost".to_owned(), |delay| format!("takes {delay:?}"));
+            self.line(About::Sent, at, (Some(from), Some(to)), format!("{fate}: {}", brief(message)));
+        }
     }
 
     /// A frame was let in, and says this.

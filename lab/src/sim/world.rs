@@ -313,24 +313,9 @@ impl<W: Workload> World<W> {
             return;
         }
         let healed = (0..self.plan.nodes).filter(|node| self.quorum[*node]);
-        let states: Vec<String> = healed.map(|node| self.describe(node)).collect();
+        let states: Vec<String> = healed.map(|node| self.cluster.describe(node)).collect();
         let text = format!("ten election timeouts after they were healed: {}", states.join("; "));
         self.cluster.broken("a healed quorum commits", text);
-    }
-
-    pub(super) fn describe(&self, node: usize) -> String {
-        let Some(pump) = self.cluster.running(node) else { return format!("{node} is down") };
-        let raft = pump.server().raft();
-        format!(
-            "{node}: {:?} of term {}, leader {:?}, log to {}, commit {}, repair {:?}, room {:?}",
-            raft.role(),
-            raft.term(),
-            raft.leader(),
-            raft.last_log(),
-            raft.commit_index(),
-            raft.repair(),
-            raft.room()
-        )
     }
 
     fn check_over(&mut self) {

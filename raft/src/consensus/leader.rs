@@ -5,12 +5,13 @@ use bytes::Bytes;
 
 use super::entry::{Entry, EntryKind};
 use super::io::{Misdeed, Output, Refusal, Ticket};
+use super::log::Log;
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::progress::Progress;
 use super::quorum::{majority, reached_by_majority};
 use super::role::{Leader, Role};
 use super::state::Raft;
-use super::types::{LogIndex, NodeId, Timestamp};
+use super::types::{LogIndex, NodeId, Term, Timestamp};
 
 /// A follower learns of a new commit index this fraction of a heartbeat later at the latest, unless
 /// an append tells it before: soon enough to apply, late enough to ride on the next append.
@@ -77,10 +78,7 @@ impl Raft {
                 self.tell_commit_soon(now);
             }
             AppendOutcome::Conflict { term, first } => {
-                // Where both logs have the term, they may agree up to its end here (§5.3).
-                let next = term
-                    .and_then(|term| self.log.last_of_term(term))
-                    .map_or(first, |ours| ours.next().max(first));
+                let next = next_probe(&self.log, term, first);
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
             // It is repeated as if it had been lost: later and later.
@@ -223,7 +221,7 @@ impl Raft {
         let entries =
             self.log.batch(peer.next_index, self.config.max_append_entries, self.config.max_append_bytes);
         let end = LogIndex(prev_log.index.0 + entries.len() as u64);
-        let id = peer.sent(now, end);
+        let id = peer.sent(now, end, entries.iter().map(Entry::weight).sum());
         // It stands in for a heartbeat where the peer answers in time and owes no read round: an
         // append is answered only when it is durable, and carries no round.
         if now < peer.last_heard + self.config.heartbeat && peer.round == round {
@@ -253,5 +251,16 @@ impl Raft {
     #[must_use]
     pub fn uncommitted_bytes(&self) -> usize {
         if let Role::Leader(leader) = &self.role { leader.uncommitted_bytes } else { 0 }
+    }
+}
+
+/// Where a log may agree that has entries of `term` from `first` on, and only of earlier ones before it.
+fn next_probe(log: &Log, term: Option<Term>, first: LogIndex) -> LogIndex {
+    let Some(term) = term else { return first };
+    match log.last_of_term(term) {
+        // Both logs have the term: they may agree up to its end here (§5.3).
+        Some(ours) => ours.next().max(first),
+        // Nothing of a later term here agrees with what stands before `first` there.
+        None => log.first_of_term(term).min(first),
     }
 }
