@@ -98,6 +98,8 @@ pub struct Outcome {
 const TIMEOUTS: u32 = 10;
 /// Meanwhile it is given something to commit this often.
 const PROBES: Duration = Duration::from_millis(50);
+/// A run has some tens of thousands of events. One that goes on for ever turns on the spot.
+const MOST_EVENTS: u64 = 2_000_000;
 /// And its clients end within this, whatever they had begun.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -185,6 +187,10 @@ impl<W: Workload> World<W> {
     pub fn step(&mut self) -> bool {
         if self.phase == Phase::Faults && self.cluster.events >= self.plan.events {
             self.heal();
+        }
+        if self.cluster.events > MOST_EVENTS {
+            self.cluster
+                .broken("the world ends", format!("{} events, and more to come", self.cluster.events));
         }
         let Some(event) = self.cluster.step() else { return false };
         if let Some(own) = event {

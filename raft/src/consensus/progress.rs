@@ -157,7 +157,8 @@ impl Progress {
         self.measure(now, id);
         self.lost = 0;
         self.in_flight.clear();
-        self.next_index = next;
+        self.next_index =
+            if crate::seeded_bug!("rejection-does-not-back-up") { self.next_index } else { next };
         self.mode = Mode::Probe { silent: false };
     }
 
@@ -197,7 +198,7 @@ impl Progress {
 
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
-        if self.lost_at(config).is_some_and(|at| at <= now) {
+        if self.lost_at(config).is_some_and(|at| at <= now) && !crate::seeded_bug!("window-never-freed") {
             self.in_flight.clear();
             // A lost probe is asked again where it was; where nothing matched yet, the log's
             // beginning would be a bad guess.
