@@ -369,7 +369,8 @@ impl<W: Workload> World<W> {
         let mut first: Option<(usize, Vec<u8>)> = None;
         for node in (0..self.plan.nodes).filter(|node| self.quorum[*node]) {
             let Some(pump) = self.cluster.running(node) else { continue };
-            let state = written(pump.server().machine());
+            let mut state = written(pump.server().machine());
+            state.extend_from_slice(&pump.server().sessions().encode());
             match &first {
                 Some((other, known)) if *known != state => {
                     let text = format!("nodes {other} and {node} have applied the same and differ");
