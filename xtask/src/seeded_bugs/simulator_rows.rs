@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "damaged-node-leads",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 250 seeds"),
+        known: Hole("not yet understood: not within 508 seeds"),
     },
     Row { name: "duplicate-applied-again", source: "PROTOCOL.md", known: After(1) },
     Row { name: "durable-kept-after-truncation", source: "STORAGE.md", known: After(1) },
@@ -56,11 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         source: "PROTOCOL.md",
         known: Hole("costs memory; clients stay within the window"),
     },
-    Row {
-        name: "floor-ignored",
-        source: "PROTOCOL.md",
-        known: Hole("not yet understood: not within 250 seeds"),
-    },
+    Row { name: "floor-ignored", source: "PROTOCOL.md", known: After(489) },
     Row {
         name: "foreign-snapshot-passed-over",
         source: "STORAGE.md",
@@ -81,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "last-segment-recycled",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 250 seeds"),
+        known: Hole("not yet understood: not within 508 seeds"),
     },
     Row { name: "late-completion-raises", source: "STORAGE.md", known: After(2) },
     Row { name: "leader-counts-itself-at-append", source: "PROTOCOL.md", known: After(1) },
@@ -109,17 +105,9 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "pre-vote-reply-term-ignored", source: "PROTOCOL.md", known: After(106) },
     Row { name: "prev-term-unchecked", source: "paper", known: After(1) },
     Row { name: "read-before-noop", source: "PROTOCOL.md", known: After(2) },
-    Row {
-        name: "read-does-not-wait-for-apply",
-        source: "PROTOCOL.md",
-        known: Hole("not yet understood: not within 56 seeds"),
-    },
-    Row {
-        name: "read-round-reused",
-        source: "PROTOCOL.md",
-        known: Hole("not yet understood: not within 56 seeds"),
-    },
-    Row { name: "read-without-quorum", source: "etcd, Consul (Jepsen, 2014)", known: After(79) },
+    Row { name: "read-does-not-wait-for-apply", source: "PROTOCOL.md", known: After(237) },
+    Row { name: "read-round-reused", source: "PROTOCOL.md", known: After(70) },
+    Row { name: "read-without-quorum", source: "etcd, Consul (Jepsen, 2014)", known: After(70) },
     Row { name: "rejection-does-not-back-up", source: "paper", known: After(1) },
     Row {
         name: "repair-kept-quiet",
@@ -129,12 +117,12 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "repair-match-kept",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "repairing-node-votes",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "replies-unbounded",
@@ -159,13 +147,13 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "snapshot-adopted-unsynced",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row { name: "snapshot-directory-not-synced", source: "STORAGE.md", known: After(1) },
     Row {
         name: "snapshot-index-behind-state",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "snapshot-named-over-another",
@@ -192,7 +180,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "stale-append-reply-counted",
         source: "PROTOCOL.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "stale-heartbeat-reply-counted",
@@ -202,7 +190,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "stale-vote-counted",
         source: "paper",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "step-down-forgotten",
@@ -217,7 +205,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "torn-tail-taken-for-damage",
         source: "STORAGE.md",
-        known: Hole("not yet understood: not within 56 seeds"),
+        known: Hole("not yet understood: not within 124 seeds"),
     },
     Row {
         name: "transfer-restarts-with-each-probe",
@@ -231,18 +219,10 @@ pub(super) const ROWS: &[Row] = &[
         source: "STORAGE.md",
         known: Hole("no fault makes a sector unreadable"),
     },
-    Row {
-        name: "up-to-date-index-first",
-        source: "PROTOCOL.md",
-        known: Hole("not yet understood: not within 56 seeds"),
-    },
+    Row { name: "up-to-date-index-first", source: "PROTOCOL.md", known: After(123) },
     Row { name: "vote-before-durable", source: "PROTOCOL.md", known: After(1) },
     Row { name: "vote-for-any-log", source: "paper", known: After(1) },
-    Row {
-        name: "vote-forgotten-at-restart",
-        source: "paper",
-        known: Hole("not yet understood: not within 56 seeds"),
-    },
+    Row { name: "vote-forgotten-at-restart", source: "paper", known: After(1) },
     Row { name: "vote-not-persisted", source: "paper", known: After(2) },
     Row { name: "vote-twice-in-a-term", source: "paper", known: After(1) },
     Row { name: "window-never-freed", source: "PROTOCOL.md", known: After(1) },
