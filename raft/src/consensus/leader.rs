@@ -121,9 +121,10 @@ impl Raft {
     /// Commits what a majority holds durably, if it is of this term (§5.4.2, Figure 8); what stands
     /// before it is committed with it. This node counts with what its own disk has.
     pub(super) fn advance_commit(&mut self) {
-        let alone = self.membership.voters.len() == 1;
-        let early = crate::seeded_bug!("leader-counts-itself-at-append")
-            || alone && crate::seeded_bug!("single-node-commits-at-append");
+        let early = match self.membership.voters.len() {
+            1 => crate::seeded_bug!("single-node-commits-at-append"),
+            _ => crate::seeded_bug!("leader-counts-itself-at-append"),
+        };
         let own = if early { self.log.last().index } else { self.durability.durable() };
         let Role::Leader(leader) = &self.role else { return };
         let mut matches: Vec<LogIndex> = leader.peers.values().map(|p| p.match_index).chain([own]).collect();
