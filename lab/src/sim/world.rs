@@ -98,6 +98,8 @@ pub struct Outcome {
 const TIMEOUTS: u32 = 10;
 /// Meanwhile it is given something to commit this often.
 const PROBES: Duration = Duration::from_millis(50);
+/// A run has some tens of thousands of events. One that goes on for ever turns on the spot.
+const MOST_EVENTS: u64 = 2_000_000;
 /// And its clients end within this, whatever they had begun.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// And all that takes no more events than this: nodes that answer each other without end may need no time.
@@ -204,6 +206,10 @@ impl<W: Workload> World<W> {
     pub fn step(&mut self) -> bool {
         if self.phase == Phase::Faults && self.cluster.events >= self.plan.events {
             self.heal();
+        }
+        if self.cluster.events > MOST_EVENTS {
+            self.cluster
+                .broken("the world ends", format!("{} events, and more to come", self.cluster.events));
         }
         let Some(event) = self.cluster.step() else { return false };
         if let Some(own) = event {
@@ -367,7 +373,8 @@ impl<W: Workload> World<W> {
         let mut first: Option<(usize, Vec<u8>)> = None;
         for node in (0..self.plan.nodes).filter(|node| self.quorum[*node]) {
             let Some(pump) = self.cluster.running(node) else { continue };
-            let state = written(pump.server().machine());
+            let mut state = written(pump.server().machine());
+            state.extend_from_slice(&pump.server().sessions().encode());
             match &first {
                 Some((other, known)) if *known != state => {
                     let text = format!("nodes {other} and {node} have applied the same and differ");

@@ -58,14 +58,15 @@ impl Raft {
         from: NodeId,
         m: AppendEntriesReply,
     ) {
-        if m.term > self.term() {
+        if m.term > self.term() && !crate::seeded_bug!("step-down-forgotten") {
             self.become_follower(now, m.term, None);
             return;
         }
         let last = self.log.last().index;
         let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        let current = m.term == term || crate::seeded_bug!("stale-append-reply-counted");
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| current) else { return };
         peer.heard(now);
         match m.outcome {
             AppendOutcome::Matched(index) if index > last => {
@@ -88,13 +89,14 @@ impl Raft {
     }
 
     pub(super) fn handle_heartbeat_reply(&mut self, now: Timestamp, from: NodeId, m: HeartbeatReply) {
-        if m.term > self.term() {
+        if m.term > self.term() && !crate::seeded_bug!("step-down-forgotten") {
             self.become_follower(now, m.term, None);
             return;
         }
         let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        let current = m.term == term || crate::seeded_bug!("stale-heartbeat-reply-counted");
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| current) else { return };
         peer.heard(now);
         peer.round = peer.round.max(m.round.min(leader.reads.newest()));
         if let Some(from) = m.lacks {
@@ -107,7 +109,9 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let own = leader.reads.newest();
         let mut rounds: Vec<u64> = leader.peers.values().map(|p| p.round).chain([own]).collect();
-        for (ticket, index) in leader.reads.confirmed(reached_by_majority(&mut rounds)) {
+        let reached =
+            if crate::seeded_bug!("read-without-quorum") { own } else { reached_by_majority(&mut rounds) };
+        for (ticket, index) in leader.reads.confirmed(reached) {
             self.outputs.push(Output::ReadGranted { ticket, index });
         }
     }
@@ -115,7 +119,11 @@ impl Raft {
     /// Commits what a majority holds durably, if it is of this term (§5.4.2, Figure 8); what stands
     /// before it is committed with it. This node counts with what its own disk has.
     pub(super) fn advance_commit(&mut self) {
-        let own = self.durability.durable();
+        let early = match self.membership.voters.len() {
+            1 => crate::seeded_bug!("single-node-commits-at-append"),
+            _ => crate::seeded_bug!("leader-counts-itself-at-append"),
+        };
+        let own = if early { self.log.last().index } else { self.durability.durable() };
         let Role::Leader(leader) = &self.role else { return };
         let mut matches: Vec<LogIndex> = leader.peers.values().map(|p| p.match_index).chain([own]).collect();
         let reached = reached_by_majority(&mut matches);
@@ -176,7 +184,7 @@ impl Raft {
         }
         leader.quorum_check_due = now + patience;
         let answering = leader.peers.values().filter(|p| now <= p.last_heard + patience).count();
-        answering + 1 >= majority(voters)
+        answering + 1 >= majority(voters) || crate::seeded_bug!("check-quorum-missing")
     }
 
     fn send_heartbeat(&mut self, now: Timestamp, to: NodeId) {
@@ -185,7 +193,8 @@ impl Raft {
         let round = leader.reads.newest();
         let Some(peer) = leader.peers.get_mut(&to) else { return };
         peer.heartbeat_due = now + interval;
-        peer.commit_told = commit.min(peer.match_index);
+        let unmatched = crate::seeded_bug!("heartbeat-commits-unmatched");
+        peer.commit_told = if unmatched { commit } else { commit.min(peer.match_index) };
         let message = Heartbeat { term, round, leader_commit: peer.commit_told };
         self.send(to, Message::Heartbeat(message));
     }
@@ -194,7 +203,7 @@ impl Raft {
     pub(super) fn replicate(&mut self, now: Timestamp) {
         let Role::Leader(leader) = &mut self.role else { return };
         let peers: Vec<NodeId> = leader.peers.keys().copied().collect();
-        let may_read = self.commit_index >= leader.term_start;
+        let may_read = self.commit_index >= leader.term_start || crate::seeded_bug!("read-before-noop");
         if may_read && leader.reads.start(self.commit_index) {
             for peer in &peers {
                 self.send_heartbeat(now, *peer);

@@ -167,7 +167,8 @@ impl Progress {
         self.measure(now, id);
         self.lost = 0;
         self.in_flight.clear();
-        self.next_index = next;
+        self.next_index =
+            if crate::seeded_bug!("rejection-does-not-back-up") { self.next_index } else { next };
         self.mode = Mode::Probe { silent: false };
     }
 
@@ -207,7 +208,7 @@ impl Progress {
 
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
-        if self.lost_at(config).is_some_and(|at| at <= now) {
+        if self.lost_at(config).is_some_and(|at| at <= now) && !crate::seeded_bug!("window-never-freed") {
             // A peer that said something since then is there, and need not be waited for.
             let there = self.in_flight.front().is_some_and(|oldest| self.last_heard > oldest.sent);
             self.in_flight.clear();
