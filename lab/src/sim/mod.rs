@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`world`] | a run from its first event to the verdict |
+//! | `healing` | its second phase |
 //! | [`swarm`] | what a seed means |
 //! | [`fault`] | what goes wrong, as a list that can be shortened |
 //! | `nemesis` | carries it out |
@@ -44,6 +45,7 @@ pub mod cluster;
 mod connections;
 pub mod diagram;
 pub mod fault;
+mod healing;
 pub mod history;
 pub mod invariants;
 mod lab_links;
