@@ -36,7 +36,7 @@ mod tests {
     fn history(keys: &[Option<&str>]) -> History {
         let mut history = History::default();
         for (line, key) in (1..).zip(keys) {
-            let invoked = history.advance(line, 0);
+            let invoked = crate::history::Mark { line, time: 0 };
             history.invoke(0, key.map(Key::from), Action::Read, invoked);
         }
         history

@@ -1,23 +1,13 @@
-//! From a history to a report: split by key, let the right engine decide, have every order judged.
+//! Checking by the models that come with the crate: what can be chosen, and which history is of which.
 
 use std::fmt;
 
-use rayon::prelude::*;
-
-use crate::by_key::by_key;
-use crate::degree::{self, Degree};
-use crate::engine::replay::replay;
-use crate::engine::search::{Budget, Search, linearize};
-use crate::engine::unique::{self, Decision};
-use crate::explain::Explainer;
+use crate::check_keys::check_keys;
+use crate::engine::search::{Budget, Searching};
 use crate::history::{Action, Answer, History, Operation, Outcome};
-use crate::model::Model;
-use crate::objects;
-use crate::register_history::RegisterHistory;
-use crate::report::{Counts, Engine, KeyReport, Report, Unexplained, Verdict};
-use crate::shrink;
-use crate::timeline::Timeline;
+use crate::report::{KeyReport, Report};
 use crate::value::{Key, Value};
+use crate::{objects, registers};
 
 /// Which service the history is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +40,14 @@ pub enum FailedCas {
 /// How to check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
-    /// What every register holds before the first write; `Null` unless set.
+    /// What every register holds before the first write; `Null` unless set. A counter begins at this integer, or at 0
+    /// if it is `Null`; sets and queues begin empty, and accept `Null` only.
     pub initial: Value,
     /// How to take a CAS that is recorded as `fail`.
     pub failed_cas: FailedCas,
-    /// What the search may cost, for each key. As many keys are searched at once as there are processors.
+    /// What the search may cost: configurations for each key, and bytes for all keys that are searched at once. Those
+    /// begin with equal shares, 16 at most; a key whose share does not suffice is searched again with all of
+    /// it, when the others are done.
     pub budget: Budget,
     /// Which engines may be used.
     pub method: Method,
@@ -68,7 +61,8 @@ pub enum Method {
     Auto,
     /// The search, always: to have a second opinion.
     SearchOnly,
-    /// Zones, and [`Verdict::Unknown`] where they are not exact: to be sure of the time that it takes.
+    /// Zones, and [`Verdict::Unknown`](crate::Verdict::Unknown) where they are not exact: to be sure of the time that
+    /// it takes.
     ZonesOnly,
 }
 
@@ -97,6 +91,16 @@ pub enum CheckError {
         /// The model.
         model: ModelKind,
     },
+    /// The object cannot hold this before the first operation.
+    #[error("the {model} model cannot begin with the initial value {initial}: {remedy}")]
+    WrongInitial {
+        /// What it was to begin with.
+        initial: Value,
+        /// The model.
+        model: ModelKind,
+        /// What to do.
+        remedy: &'static str,
+    },
 }
 
 /// Says whether one sequential order explains `history`, key by key.
@@ -106,11 +110,21 @@ pub enum CheckError {
 /// # Errors
 /// When the history has operations that the model does not have.
 pub fn check(history: &History, model: ModelKind, options: &Options) -> Result<Report, CheckError> {
-    check_with(history, model, options, &|_, _| ())
+    check_with(history, model, options, &|_| ())
 }
 
-/// [`check()`], and `decided` hears of each key as soon as its verdict stands, with the number of all keys: from
-/// several threads, in no particular order.
+/// What somebody hears who waits for a check.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// The history fits the model, and has so many keys. The first to be heard.
+    Keys(usize),
+    /// The search for an order of this key's operations goes on.
+    Searching(Option<&'a Key>, Searching),
+    /// The verdict on a key stands.
+    Decided(&'a KeyReport),
+}
+
+/// [`check()`], and `watch` hears how it goes: from several threads, keys in no particular order.
 ///
 /// # Errors
 /// When the history has operations that the model does not have.
@@ -118,21 +132,31 @@ pub fn check_with(
     history: &History,
     model: ModelKind,
     options: &Options,
-    decided: &(dyn Fn(&KeyReport, usize) + Sync),
+    watch: &(dyn Fn(Progress<'_>) + Sync),
 ) -> Result<Report, CheckError> {
+    begins(model, &options.initial)?;
     fits(history, model)?;
-    let groups = by_key(history);
-    let all = groups.len();
-    let decide = |(key, indices): (Option<&Key>, Vec<usize>)| {
-        let report = check_key(history, key, &indices, model, options);
-        decided(&report, all);
-        report
+    let decide = |indices: &[usize], options: &Options, watch: &(dyn Fn(Searching) + Sync)| match model {
+        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
+            registers::decide(history, indices, options, watch)
+        }
+        ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
+            objects::decide(history, indices, model, options, watch)
+        }
     };
-    let keys = match all {
-        1 => groups.into_iter().map(decide).collect(),
-        _ => groups.into_par_iter().map(decide).collect(),
+    let keys = check_keys(history, options, watch, &decide);
+    Ok(Report { model: Some(model), failed_cas: options.failed_cas, initial: options.initial.clone(), keys })
+}
+
+/// Whether an object of the model may hold `initial` at first.
+fn begins(model: ModelKind, initial: &Value) -> Result<(), CheckError> {
+    let remedy = match model {
+        _ if *initial == Value::Null => return Ok(()),
+        ModelKind::Counter if objects::integer(initial).is_none() => "give an integer",
+        ModelKind::Set | ModelKind::Queue => "it begins empty, so leave the value out",
+        _ => return Ok(()),
     };
-    Ok(Report { model, failed_cas: options.failed_cas, keys })
+    Err(CheckError::WrongInitial { initial: initial.clone(), model, remedy })
 }
 
 fn fits(history: &History, model: ModelKind) -> Result<(), CheckError> {
@@ -154,104 +178,6 @@ fn in_words(key: Option<&Key>) -> String {
     key.map_or_else(|| "no key".to_owned(), |key| format!("key `{key}`"))
 }
 
-fn check_key(
-    history: &History,
-    key: Option<&Key>,
-    indices: &[usize],
-    model: ModelKind,
-    options: &Options,
-) -> KeyReport {
-    let (engine, verdict, degree) = match model {
-        ModelKind::Counter | ModelKind::Set | ModelKind::Queue if options.method == Method::ZonesOnly => {
-            let (engine, verdict) = undecided("the model is not a register".to_owned());
-            (engine, verdict, None)
-        }
-        ModelKind::Register | ModelKind::CasRegister | ModelKind::Map => {
-            let register = RegisterHistory::new(history, indices, &options.initial, options.failed_cas);
-            let (engine, verdict) = decide(&register, options);
-            let degree = degree_of(&register, &verdict, options);
-            (engine, verdict, degree)
-        }
-        ModelKind::Counter | ModelKind::Set | ModelKind::Queue => {
-            let (engine, verdict) = objects::decide(history, indices, model, options);
-            (engine, verdict, None)
-        }
-    };
-    KeyReport { key: key.cloned(), verdict, engine, counts: count(history, indices), degree }
-}
-
-fn degree_of(register: &RegisterHistory<'_>, verdict: &Verdict, options: &Options) -> Option<Degree> {
-    let wrong = matches!(verdict, Verdict::NotLinearizable(_));
-    wrong.then(|| degree::measure(register, options.budget))
-}
-
-fn decide(register: &RegisterHistory<'_>, options: &Options) -> (Engine, Verdict) {
-    let explainer = Explainer::new(register);
-    let believe = |order| judged(&register.model, &register.timeline, |entry| register.source(entry), order);
-    let because = match options.method {
-        Method::SearchOnly => "as asked".to_owned(),
-        Method::Auto | Method::ZonesOnly => {
-            match unique::decide(&register.timeline, register.model.initial) {
-                Decision::Linearizable { order } => return (Engine::Zones, believe(order)),
-                Decision::NotLinearizable(clash) => {
-                    let found = shrink::Found::Clash(clash);
-                    return (Engine::Zones, shrink::register_verdict(register, &found, options));
-                }
-                Decision::NotApplicable(obstacle) => explainer.obstacle(obstacle),
-            }
-        }
-    };
-    if options.method == Method::ZonesOnly {
-        return undecided(because);
-    }
-    let search = linearize(&register.model, &register.timeline, options.budget);
-    let (verdict, configurations) = match search {
-        Search::Found { order, configurations } => (believe(order), configurations),
-        Search::Impossible { frontier, configurations } => {
-            let found = shrink::Found::DeadEnd(frontier, configurations);
-            (shrink::register_verdict(register, &found, options), configurations)
-        }
-        Search::GaveUp { frontier, configurations, difficulty } => {
-            (Verdict::Unknown(explainer.spent(&frontier, configurations, &difficulty)), configurations)
-        }
-    };
-    (Engine::Search { because, configurations }, verdict)
-}
-
-/// Zones are not exact, and the search must not be used.
-fn undecided(because: String) -> (Engine, Verdict) {
-    let sentence = format!("undecided, as only zones may be used and they are not exact here: {because}");
-    (
-        Engine::Search { because, configurations: 0 },
-        Verdict::Unknown(Unexplained { sentence, explained: 0, next: None }),
-    )
-}
-
-/// An order is believed only after its replay, and then told in the history's indices.
-pub(crate) fn judged<M: Model>(
-    model: &M,
-    timeline: &Timeline<M::Op>,
-    source: impl Fn(usize) -> usize,
-    order: Vec<usize>,
-) -> Verdict {
-    match replay(model, timeline, &order) {
-        Ok(()) => Verdict::Linearizable { order: order.into_iter().map(source).collect() },
-        Err(flaw) => Verdict::bug(&format!("the order that it found does not replay ({flaw})")),
-    }
-}
-
-fn count(history: &History, indices: &[usize]) -> Counts {
-    let mut counts = Counts::default();
-    for &index in indices {
-        match history.operations()[index].outcome {
-            Outcome::Ok { .. } => counts.completed += 1,
-            Outcome::NotApplied { .. } => counts.not_applied += 1,
-            Outcome::Unknown { .. } => counts.open += 1,
-        }
-    }
-    counts
-}
-
 impl ModelKind {
     fn has(self, operation: &Operation) -> bool {
         use ModelKind::{CasRegister, Counter, Map, Queue, Register, Set};
@@ -261,7 +187,9 @@ impl ModelKind {
             Action::Cas { .. } => matches!(self, CasRegister | Map),
             Action::Add(value) => self == Set || self == Counter && objects::integer(value).is_some(),
             Action::Remove(_) => self == Set,
-            Action::Enqueue(_) | Action::Dequeue => self == Queue,
+            // A dequeue that answers null says that nothing was there.
+            Action::Enqueue(value) => self == Queue && *value != Value::Null,
+            Action::Dequeue => self == Queue,
         };
         asked && self.answers(&operation.outcome)
     }

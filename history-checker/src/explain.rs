@@ -8,6 +8,9 @@ use crate::register_history::RegisterHistory;
 use crate::report::{Unexplained, Violation};
 use crate::shrink::{Core, OtherWriters};
 
+/// Of a circle, so many operations are told.
+const TOLD: usize = 20;
+
 /// Puts what an engine found about one register into words.
 pub(crate) struct Explainer<'a> {
     register: &'a RegisterHistory<'a>,
@@ -68,7 +71,11 @@ impl<'a> Explainer<'a> {
                 self.violation(sentence, &[Some(*one), Some(*other), *writer], core)
             }
             Clash::Circle { swaps } => {
-                let all: Vec<String> = swaps.iter().map(|&swap| self.operation(swap).to_string()).collect();
+                let mut all: Vec<String> =
+                    swaps.iter().take(TOLD).map(|&swap| self.operation(swap).to_string()).collect();
+                if swaps.len() > TOLD {
+                    all.push(format!("… and {} more", swaps.len() - TOLD));
+                }
                 let sentence = format!(
                     "Each of these expects a value that only the others lead to: {}.",
                     all.join("; ")

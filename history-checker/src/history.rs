@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use crate::value::{Key, Value};
+use crate::value::{Key, Short, Value};
 
 /// A recorded run. Real time is the order of its lines; times are carried along for people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
     operations: Vec<Operation>,
     faults: Vec<Fault>,
-    /// Of the last line, or 0.
-    last_line: usize,
 }
 
 /// One client operation, from its invocation to whatever is known of its end.
@@ -58,6 +56,25 @@ pub enum Action {
     /// Put an element at a queue's end.
     Enqueue(Value),
     /// Take the element at a queue's front.
+    Dequeue,
+}
+
+/// What an [`Action`] is, without its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpKind {
+    /// [`Action::Read`]
+    Read,
+    /// [`Action::Write`]
+    Write,
+    /// [`Action::Cas`]
+    Cas,
+    /// [`Action::Add`]
+    Add,
+    /// [`Action::Remove`]
+    Remove,
+    /// [`Action::Enqueue`]
+    Enqueue,
+    /// [`Action::Dequeue`]
     Dequeue,
 }
 
@@ -136,22 +153,15 @@ impl History {
         &self.faults
     }
 
-    /// Gives the next event its place. `line` must grow.
-    pub(crate) fn advance(&mut self, line: usize, time: u64) -> Mark {
-        debug_assert!(line > self.last_line, "lines are given in order");
-        self.last_line = line;
-        Mark { line, time }
-    }
-
-    /// The line that the next recorded event will have.
-    pub(crate) fn next_line(&self) -> usize {
-        self.last_line + 1
-    }
-
     /// Adds an operation that has just been invoked and returns its index.
     pub(crate) fn invoke(&mut self, process: u64, key: Option<Key>, action: Action, invoked: Mark) -> usize {
         let outcome = Outcome::Unknown { gave_up: None };
-        self.operations.push(Operation { process, key, action, invoked, outcome });
+        self.push(Operation { process, key, action, invoked, outcome })
+    }
+
+    /// Adds an operation and returns its index. Operations come by invocation.
+    pub(crate) fn push(&mut self, operation: Operation) -> usize {
+        self.operations.push(operation);
         self.operations.len() - 1
     }
 
@@ -192,18 +202,69 @@ impl fmt::Display for Operation {
 }
 
 impl Action {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Action::Read => OpKind::Read,
+            Action::Write(_) => OpKind::Write,
+            Action::Cas { .. } => OpKind::Cas,
+            Action::Add(_) => OpKind::Add,
+            Action::Remove(_) => OpKind::Remove,
+            Action::Enqueue(_) => OpKind::Enqueue,
+            Action::Dequeue => OpKind::Dequeue,
+        }
+    }
+
     /// What the formats call it.
     #[must_use]
     pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+}
+
+impl OpKind {
+    /// All of them.
+    pub const ALL: [OpKind; 7] = [
+        OpKind::Read,
+        OpKind::Write,
+        OpKind::Cas,
+        OpKind::Add,
+        OpKind::Remove,
+        OpKind::Enqueue,
+        OpKind::Dequeue,
+    ];
+
+    /// What the formats call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
-            Action::Read => "read",
-            Action::Write(_) => "write",
-            Action::Cas { .. } => "cas",
-            Action::Add(_) => "add",
-            Action::Remove(_) => "remove",
-            Action::Enqueue(_) => "enqueue",
-            Action::Dequeue => "dequeue",
+            OpKind::Read => "read",
+            OpKind::Write => "write",
+            OpKind::Cas => "cas",
+            OpKind::Add => "add",
+            OpKind::Remove => "remove",
+            OpKind::Enqueue => "enqueue",
+            OpKind::Dequeue => "dequeue",
         }
+    }
+
+    /// The one that the formats call so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<OpKind> {
+        OpKind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The names of all, for a sentence.
+    pub(crate) fn listed() -> String {
+        let [first @ .., last] = OpKind::ALL.map(OpKind::name);
+        format!("{} or {last}", first.join(", "))
+    }
+}
+
+impl fmt::Display for OpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -211,11 +272,11 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Action::Read => f.write_str("read"),
-            Action::Write(value) => write!(f, "write of {value}"),
-            Action::Cas { from, to } => write!(f, "cas {from}→{to}"),
-            Action::Add(value) => write!(f, "add of {value}"),
-            Action::Remove(value) => write!(f, "removal of {value}"),
-            Action::Enqueue(value) => write!(f, "enqueue of {value}"),
+            Action::Write(value) => write!(f, "write of {}", Short(value)),
+            Action::Cas { from, to } => write!(f, "cas {}→{}", Short(from), Short(to)),
+            Action::Add(value) => write!(f, "add of {}", Short(value)),
+            Action::Remove(value) => write!(f, "removal of {}", Short(value)),
+            Action::Enqueue(value) => write!(f, "enqueue of {}", Short(value)),
             Action::Dequeue => f.write_str("dequeue"),
         }
     }
@@ -225,13 +286,15 @@ impl fmt::Display for Action {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Read(value) => write!(f, " that saw {value}"),
+            Answer::Read(value) => write!(f, " that saw {}", Short(value)),
             Answer::Elements(values) => {
-                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                let values: Vec<String> = values.iter().map(|value| Short(value).to_string()).collect();
                 write!(f, " that saw {{{}}}", values.join(", "))
             }
             Answer::Done | Answer::Swapped => Ok(()),
-            Answer::NotSwapped { seen: Some(value) } => write!(f, " that did not swap and saw {value}"),
+            Answer::NotSwapped { seen: Some(value) } => {
+                write!(f, " that did not swap and saw {}", Short(value))
+            }
             Answer::NotSwapped { seen: None } => f.write_str(" that did not swap"),
         }
     }

@@ -75,8 +75,9 @@ pub trait Model {
         0
     }
 
-    /// Which independent part of the state `op` belongs to; `None` if it may touch all of it. Parts are checked one
-    /// by one when every operation has one, as linearizability is local.
+    /// Which independent part of the state `op` belongs to; `None` if it may touch all of it. Parts may be checked one
+    /// by one when every operation has one, as linearizability is local; [`linearize`](crate::linearize) does not: split the
+    /// timeline first, with [`split`](crate::engine::split).
     fn partition(&self, _op: &Self::Op) -> Option<usize> {
         None
     }

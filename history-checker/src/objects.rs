@@ -1,14 +1,19 @@
 //! Objects other than registers: counters, sets and queues, each decided by the search.
 
-use crate::check::{ModelKind, Options, judged};
-use crate::engine::search::{Budget, Difficulty, Frontier, Search, linearize};
+use std::collections::BTreeSet;
+
+use crate::check::{Method, ModelKind, Options};
+use crate::check_keys::{Decided, judged, undecided};
+use crate::engine::search::{
+    Budget, Difficulty, Frontier, Search, SearchOptions, Searching, linearize, linearize_watched,
+};
 use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::model::Model;
 use crate::models::{Counter, CounterOp, Queue, QueueOp, Set, SetOp, ValueId};
 use crate::report::{Engine, Unexplained, Verdict, Violation};
 use crate::shrink::{self, AnyModel, Core, Part, QueueRules, Rules};
 use crate::timeline::{Entry, Moment, Timeline};
-use crate::value::{Interner, Value};
+use crate::value::{Interner, Short, Value};
 
 /// Decides the operations of one object.
 pub(crate) fn decide(
@@ -16,26 +21,40 @@ pub(crate) fn decide(
     indices: &[usize],
     kind: ModelKind,
     options: &Options,
-) -> (Engine, Verdict) {
+    watch: &(dyn Fn(Searching) + Sync),
+) -> Decided {
     match kind {
         ModelKind::Queue => {
-            let object = Object::new(history, indices, queue_op);
-            object
-                .decide(&Queue, &QueueRules, options, |state, values| list(state.iter(), values, ["<", ">"]))
+            let object = Object::of_values(history, indices, queue_op);
+            object.decide(&Queue, &QueueRules, options, watch, |state, values| {
+                list(state.iter(), values, ["<", ">"])
+            })
         }
         ModelKind::Set => {
-            let object = Object::new(history, indices, set_op);
-            object.decide(&Set, &AnyModel(&Set), options, |state, values| {
+            let object = Object::of_values(history, indices, set_op);
+            object.decide(&Set, &AnyModel(&Set), options, watch, |state, values| {
                 list(state.iter(), values, ["{", "}"])
             })
         }
         _ => {
-            let object = Object::new(history, indices, counter_op);
+            // `check` refuses what is neither an integer nor null.
             let initial = integer(&options.initial).unwrap_or(0);
-            let model = Counter { initial };
-            object.decide(&model, &AnyModel(&model), options, |state, _| state.to_string())
+            decide_by(history, indices, &Counter { initial }, &counter_op, options, watch)
         }
     }
+}
+
+/// Decides the operations of one object by any model; `op` is as in [`check_model`](crate::check_model).
+pub(crate) fn decide_by<M: Model>(
+    history: &History,
+    indices: &[usize],
+    model: &M,
+    op: &impl Fn(&Operation) -> Option<M::Op>,
+    options: &Options,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> Decided {
+    let object = Object::new(history, indices, op);
+    object.decide(model, &AnyModel(model), options, watch, |state, _| format!("{state:?}"))
 }
 
 /// The number that a counter holds or is given; `Null` is none.
@@ -58,23 +77,33 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     fn new(
         history: &'a History,
         indices: &[usize],
-        op: impl Fn(&'a Action, Option<&'a Answer>, &mut Interner<'a>) -> Option<Op>,
-    ) -> Self {
-        let mut interner = Interner::new(indices.len());
+        mut op: impl FnMut(&'a Operation) -> Option<Op>,
+    ) -> Object<'a, Op> {
         let (mut entries, mut sources) = (Vec::new(), Vec::new());
         for &index in indices {
             let operation = &history.operations()[index];
-            let (answer, returned) = match &operation.outcome {
-                Outcome::Ok { returned, answer, .. } => (Some(answer), Some(returned.line as Moment)),
+            let returned = match &operation.outcome {
+                Outcome::Ok { returned, .. } => Some(returned.line as Moment),
                 Outcome::NotApplied { .. } => continue,
-                Outcome::Unknown { .. } => (None, None),
+                Outcome::Unknown { .. } => None,
             };
-            if let Some(op) = op(&operation.action, answer, &mut interner) {
+            if let Some(op) = op(operation) {
                 entries.push(Entry { op, invoked: operation.invoked.line as Moment, returned });
                 sources.push(index);
             }
         }
-        Object { history, timeline: Timeline::new(entries), sources, values: interner.into_values() }
+        Object { history, timeline: Timeline::new(entries), sources, values: Vec::new() }
+    }
+
+    /// With values that are told by their numbers.
+    fn of_values(
+        history: &'a History,
+        indices: &[usize],
+        op: impl Fn(&'a Operation, &mut Interner<'a>) -> Option<Op>,
+    ) -> Object<'a, Op> {
+        let mut interner = Interner::new(indices.len());
+        let object = Object::new(history, indices, |operation| op(operation, &mut interner));
+        Object { values: interner.into_values(), ..object }
     }
 
     fn decide<M: Model<Op = Op>>(
@@ -82,9 +111,16 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
         model: &M,
         rules: &impl Rules<Op>,
         options: &Options,
+        watch: &(dyn Fn(Searching) + Sync),
         show: impl Fn(&M::State, &[&Value]) -> String,
-    ) -> (Engine, Verdict) {
-        let (verdict, configurations) = match linearize(model, &self.timeline, options.budget) {
+    ) -> Decided {
+        let because = "the model is not a register".to_owned();
+        if options.method == Method::ZonesOnly {
+            let (engine, verdict) = undecided(because);
+            return Decided { engine, verdict, degree: None };
+        }
+        let search = SearchOptions { budget: options.budget, ..SearchOptions::default() };
+        let (verdict, configurations) = match linearize_watched(model, &self.timeline, &search, watch) {
             Search::Found { order, configurations } => {
                 let source = |entry: usize| self.sources[entry];
                 (judged(model, &self.timeline, source, order), configurations)
@@ -96,7 +132,7 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
                 (Verdict::Unknown(self.spent(&frontier, configurations, &difficulty)), configurations)
             }
         };
-        (Engine::Search { because: "the model is not a register".to_owned(), configurations }, verdict)
+        Decided { engine: Engine::Search { because, configurations }, verdict, degree: None }
     }
 
     /// The violation with its core, told on the core.
@@ -169,41 +205,54 @@ impl<'a, Op: Clone + Eq + std::hash::Hash> Object<'a, Op> {
     }
 }
 
+/// Values of a state that a sentence names.
+const LISTED_VALUES: usize = 20;
+
 fn list<'a>(state: impl Iterator<Item = &'a ValueId>, values: &[&Value], [open, close]: [&str; 2]) -> String {
-    let values: Vec<String> = state.map(|&id| values[id].to_string()).collect();
+    let all: Vec<usize> = state.copied().collect();
+    let mut values: Vec<String> =
+        all.iter().take(LISTED_VALUES).map(|&id| Short(values[id]).to_string()).collect();
+    if all.len() > LISTED_VALUES {
+        values.push(format!("… {} in all", all.len()));
+    }
     format!("{open}{}{close}", values.join(", "))
 }
 
 /// What an operation says about a counter; `None` if nothing.
-fn counter_op(action: &Action, answer: Option<&Answer>, _: &mut Interner<'_>) -> Option<CounterOp> {
-    match (action, answer) {
+fn counter_op(operation: &Operation) -> Option<CounterOp> {
+    match (&operation.action, answer(operation)) {
         (Action::Add(amount), _) => integer(amount).map(CounterOp::Add),
         (_, Some(Answer::Read(value))) => integer(value).map(CounterOp::Observe),
         _ => None,
     }
 }
 
-fn set_op<'a>(action: &'a Action, answer: Option<&'a Answer>, values: &mut Interner<'a>) -> Option<SetOp> {
-    match (action, answer) {
+fn set_op<'a>(operation: &'a Operation, values: &mut Interner<'a>) -> Option<SetOp> {
+    match (&operation.action, answer(operation)) {
         (Action::Add(value), _) => Some(SetOp::Add(values.id(value))),
         (Action::Remove(value), _) => Some(SetOp::Remove(values.id(value))),
         (_, Some(Answer::Elements(elements))) => {
-            Some(SetOp::Observe(elements.iter().map(|value| values.id(value)).collect()))
+            let distinct: BTreeSet<ValueId> = elements.iter().map(|value| values.id(value)).collect();
+            let absurd = distinct.len() < elements.len();
+            Some(if absurd { SetOp::Absurd } else { SetOp::Observe(distinct) })
         }
         (_, Some(Answer::Read(Value::Null))) => Some(SetOp::Observe(Default::default())),
         _ => None,
     }
 }
 
-fn queue_op<'a>(
-    action: &'a Action,
-    answer: Option<&'a Answer>,
-    values: &mut Interner<'a>,
-) -> Option<QueueOp> {
-    Some(match (action, answer) {
+fn queue_op<'a>(operation: &'a Operation, values: &mut Interner<'a>) -> Option<QueueOp> {
+    Some(match (&operation.action, answer(operation)) {
         (Action::Enqueue(value), _) => QueueOp::Enqueue(values.id(value)),
         (_, Some(Answer::Read(Value::Null))) => QueueOp::FoundEmpty,
         (_, Some(Answer::Read(value))) => QueueOp::Took(values.id(value)),
         _ => QueueOp::TookUnseen,
     })
+}
+
+fn answer(operation: &Operation) -> Option<&Answer> {
+    match &operation.outcome {
+        Outcome::Ok { answer, .. } => Some(answer),
+        Outcome::NotApplied { .. } | Outcome::Unknown { .. } => None,
+    }
 }

@@ -5,7 +5,7 @@ use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::models::{CasRegister, RegisterOp, ValueId};
 use crate::shrink::Part;
 use crate::timeline::{Entry, Moment, Timeline};
-use crate::value::{Interner, Value};
+use crate::value::{Interner, Short, Value};
 
 /// A timeline of one register, and the way back to the history.
 pub(crate) struct RegisterHistory<'a> {
@@ -60,8 +60,9 @@ impl<'a> RegisterHistory<'a> {
         &self.history.operations()[self.sources[entry]]
     }
 
-    pub(crate) fn value(&self, id: ValueId) -> &'a Value {
-        self.values[id]
+    /// For sentences.
+    pub(crate) fn value(&self, id: ValueId) -> Short<'a> {
+        Short(self.values[id])
     }
 }
 

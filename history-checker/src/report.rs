@@ -4,16 +4,19 @@ use std::fmt;
 
 use crate::check::{FailedCas, ModelKind};
 use crate::degree::Degree;
+use crate::history::Outcome;
 use crate::shrink::Core;
-use crate::value::Key;
+use crate::value::{Key, Short, Value};
 
 /// The outcome of a check, key by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The model that was assumed.
-    pub model: ModelKind,
+    /// The model that was assumed; none if it was the caller's own.
+    pub model: Option<ModelKind>,
     /// How a CAS that is recorded as `fail` was taken.
     pub failed_cas: FailedCas,
+    /// What every object held at first, where its model has a choice.
+    pub initial: Value,
     /// One report per key, by key; the operations without a key come first.
     pub keys: Vec<KeyReport>,
 }
@@ -84,6 +87,11 @@ pub enum Engine {
         /// How many configurations were tried.
         configurations: u64,
     },
+    /// Nobody: zones are not exact, and no other engine was allowed.
+    ZonesOnly {
+        /// Why they are not exact.
+        because: String,
+    },
 }
 
 /// How many operations ended how.
@@ -115,6 +123,12 @@ impl Report {
         self.keys.iter().map(|key| key.verdict.summary()).max().unwrap_or(Summary::Linearizable)
     }
 
+    /// The model in words.
+    #[must_use]
+    pub fn model_name(&self) -> String {
+        self.model.map_or_else(|| "of its own".to_owned(), |model| model.to_string())
+    }
+
     /// Whether every key is linearizable.
     #[must_use]
     pub fn is_linearizable(&self) -> bool {
@@ -140,6 +154,17 @@ impl Report {
     }
 }
 
+impl Counts {
+    /// One more operation, that ended so.
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Ok { .. } => self.completed += 1,
+            Outcome::NotApplied { .. } => self.not_applied += 1,
+            Outcome::Unknown { .. } => self.open += 1,
+        }
+    }
+}
+
 impl Verdict {
     /// What is told instead of a verdict that did not stand up to its check.
     pub(crate) fn bug(what: &str) -> Verdict {
@@ -161,21 +186,56 @@ impl Verdict {
 /// More linearizable keys than this are summed up in one line.
 const LISTED_KEYS: usize = 10;
 
+/// Keys that are not linearizable, or not decided, are written out up to this many; the others are counted.
+const LISTED_BAD_KEYS: usize = 50;
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { model, failed_cas, keys } = self;
-        write!(f, "{}: {}, model {model}, failed cas: {failed_cas}", self.summary(), self.counts())?;
-        let good = |key: &&KeyReport| key.verdict.summary() == Summary::Linearizable;
-        for key in keys.iter().filter(|key| keys.len() <= LISTED_KEYS || !good(key)) {
+        write!(f, "{}: {}, model {}", self.summary(), self.counts(), self.model_name())?;
+        if matches!(self.model, Some(ModelKind::CasRegister | ModelKind::Map)) {
+            write!(f, ", failed cas: {}", self.failed_cas)?;
+        }
+        if self.initial != Value::Null {
+            write!(f, ", initial value {}", Short(&self.initial))?;
+        }
+        if let [key] = &self.keys[..] {
+            // Verdict and counts would be those of the line above.
+            let name = key.key.as_ref().map_or_else(String::new, |key| format!("key {key}, "));
+            return write!(f, "\n  {name}by {}{}", key.engine, Evidence(key));
+        }
+        self.write_keys(f)
+    }
+}
+
+impl Report {
+    /// The worst first.
+    fn write_keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summary = |key: &&KeyReport| key.verdict.summary();
+        let (good, mut bad): (Vec<_>, Vec<_>) =
+            self.keys.iter().partition(|key| summary(key) == Summary::Linearizable);
+        if self.keys.len() <= LISTED_KEYS {
+            return self.keys.iter().try_for_each(|key| write!(f, "\n  {key}"));
+        }
+        bad.sort_by_key(|key| std::cmp::Reverse(summary(key)));
+        for key in bad.iter().take(LISTED_BAD_KEYS) {
             write!(f, "\n  {key}")?;
         }
-        if keys.len() > LISTED_KEYS {
-            let all = keys.iter().filter(good).count();
-            let zones = keys.iter().filter(good).filter(|key| key.engine == Engine::Zones).count();
-            write!(f, "\n  {all} keys linearizable, {zones} by zones, {} by search", all - zones)?;
+        for (what, word) in [(Summary::NotLinearizable, "NOT linearizable"), (Summary::Unknown, "unknown")] {
+            let more = bad.iter().skip(LISTED_BAD_KEYS).filter(|key| summary(key) == what).count();
+            if more > 0 {
+                let noun = if more == 1 { "key" } else { "keys" };
+                write!(f, "\n  … and {more} more {noun} {word}")?;
+            }
         }
-        Ok(())
+        let zones = good.iter().filter(|key| key.engine == Engine::Zones).count();
+        let (all, search) = (counted(good.len(), "key", "keys"), good.len() - zones);
+        write!(f, "\n  {all} linearizable, {zones} by zones, {search} by search")
     }
+}
+
+/// A number of things, in words.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl fmt::Display for KeyReport {
@@ -183,16 +243,24 @@ impl fmt::Display for KeyReport {
         if let Some(key) = &self.key {
             write!(f, "key {key}: ")?;
         }
-        write!(f, "{}, {}, by {}", self.verdict.summary(), self.counts, self.engine)?;
-        match &self.verdict {
+        write!(f, "{}, {}, by {}{}", self.verdict.summary(), self.counts, self.engine, Evidence(self))
+    }
+}
+
+/// The lines below a key's verdict.
+struct Evidence<'a>(&'a KeyReport);
+
+impl fmt::Display for Evidence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.verdict {
             Verdict::Linearizable { .. } => Ok(()),
             Verdict::NotLinearizable(Violation { sentence, core, .. }) => {
-                let (few, certified) = (core.operations.len(), core.certified);
-                write!(f, "\n    {sentence}\n    {few} operations prove it, {certified}")
+                let few = counted(core.operations.len(), "operation proves", "operations prove");
+                write!(f, "\n    {sentence}\n    {few} it, {}", core.certified)
             }
             Verdict::Unknown(Unexplained { sentence, .. }) => write!(f, "\n    {sentence}"),
         }?;
-        self.degree.iter().try_for_each(|degree| write!(f, "\n    degree: {degree}"))
+        self.0.degree.iter().try_for_each(|degree| write!(f, "\n    degree: {degree}"))
     }
 }
 
@@ -209,7 +277,8 @@ impl fmt::Display for Summary {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { completed, open, not_applied } = self;
-        write!(f, "{} operations ({open} open, {not_applied} failed)", completed + open + not_applied)
+        let all = counted(completed + open + not_applied, "operation", "operations");
+        write!(f, "{all} ({open} open, {not_applied} failed)")
     }
 }
 
@@ -218,8 +287,11 @@ impl fmt::Display for Engine {
         match self {
             Engine::Zones => f.write_str("zones (every observed value has one writer)"),
             Engine::Search { because, configurations } => {
-                write!(f, "search of {configurations} configurations ({because})")
+                let noun = if *configurations == 1 { "configuration" } else { "configurations" };
+                write!(f, "search of {configurations} {noun} ({because})")
             }
+            // The verdict's sentence says why.
+            Engine::ZonesOnly { .. } => f.write_str("zones alone"),
         }
     }
 }

@@ -3,8 +3,6 @@
 //! that finds each.
 
 /// Whether the seeded bug `$name` is on. In an ordinary build: the constant `false`.
-#[macro_export]
-#[doc(hidden)]
 macro_rules! seeded_bug {
     ($name:literal) => {{
         #[cfg(seeded_bugs)]
@@ -15,10 +13,11 @@ macro_rules! seeded_bug {
     }};
 }
 
+pub(crate) use seeded_bug;
+
 /// Whether `name` is the bug that this run was started with.
 #[cfg(seeded_bugs)]
-#[must_use]
-pub fn is_on(name: &str) -> bool {
+pub(crate) fn is_on(name: &str) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
     CHOSEN.get_or_init(|| std::env::var("SEEDED_BUG").ok()).as_deref() == Some(name)
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Number;
 
 /// A value of a register: any JSON scalar. `Null` is the absence of a value, so a delete is a write of `Null`.
 ///
@@ -19,31 +18,87 @@ pub enum Value {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// An integer or a finite float.
+    /// An integer, or a finite float.
     Number(Number),
     /// A string.
     Text(Arc<str>),
 }
+
+/// An integer of 64 bits, or a finite float. Made by `Value::from`, or read by [`Value::from_json`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Number(serde_json::Number);
+
+/// A text that is no JSON scalar.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoScalar(String);
 
 impl Value {
     /// Reads a scalar from its JSON text, as given on a command line.
     ///
     /// # Errors
     /// When the text is not JSON, or is an array or an object.
-    pub fn from_json(text: &str) -> Result<Value, serde_json::Error> {
-        serde_json::from_str(text)
+    pub fn from_json(text: &str) -> Result<Value, NoScalar> {
+        serde_json::from_str(text).map_err(|error| NoScalar(error.to_string()))
+    }
+}
+
+impl Number {
+    /// As an integer, if it is one that fits.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        self.0.as_i64()
+    }
+
+    /// As an integer, if it is one that fits.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        self.0.as_u64()
+    }
+
+    pub(crate) fn of_json(number: serde_json::Number) -> Number {
+        Number(number)
+    }
+
+    fn from_f64(number: f64) -> Option<Number> {
+        serde_json::Number::from_f64(number).map(Number)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Bool(value)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(number: i32) -> Value {
+        Value::from(i64::from(number))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Value {
+        Value::from(u64::from(number))
     }
 }
 
 impl From<i64> for Value {
     fn from(number: i64) -> Value {
-        Value::Number(number.into())
+        Value::Number(Number(number.into()))
     }
 }
 
 impl From<u64> for Value {
     fn from(number: u64) -> Value {
-        Value::Number(number.into())
+        Value::Number(Number(number.into()))
     }
 }
 
@@ -122,9 +177,13 @@ impl Visitor<'_> for ScalarVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        // What is read as a float though it is whole was too long for an integer, and rounded.
+        // What is read as a float though it is whole was too long for an integer, and rounded; or written as a float.
         if value.fract() == 0.0 && value.abs() >= 9_007_199_254_740_992.0 {
-            return Err(E::custom("an integer beyond 64 bits: write it as a string"));
+            let fits = value > -9_223_372_036_854_775_808.0 && value < 18_446_744_073_709_551_616.0;
+            return Err(E::custom(match fits {
+                true => "a whole number beyond 53 bits as a float: write it as an integer, or as a string",
+                false => "an integer beyond 64 bits: write it as a string",
+            }));
         }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number must be finite"))
     }
@@ -159,14 +218,48 @@ impl From<String> for Key {
     }
 }
 
+/// For people: control characters escaped, and cut off where it is long. [`Key::as_str`] is the name itself.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown(&self.0))
     }
 }
 
 fn as_str<S: Serializer>(name: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(name)
+}
+
+/// Characters of a key or a value that are shown to people.
+const SHOWN: usize = 80;
+
+/// Foreign text as it may stand in a sentence on a terminal: on one line, without control characters, not too long.
+pub(crate) fn shown(text: &str) -> String {
+    shortened(&text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"))
+}
+
+/// Cut off where people have seen enough.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            format!("{}… ({} characters)", text.get(..end).unwrap_or_default(), text.chars().count())
+        }
+    }
+}
+
+/// A value as sentences name it: as JSON, cut off where it is long.
+pub(crate) struct Short<'a>(pub(crate) &'a Value);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Value::Text(text) if text.len() > SHOWN || text.contains(char::is_control) => {
+                // JSON leaves the controls beyond ASCII as they are.
+                write!(f, "\"{}\"", shortened(&text.escape_debug().to_string().replace("\\'", "'")))
+            }
+            value => write!(f, "{value}"),
+        }
+    }
 }
 
 /// Numbers for values, so that an engine compares numbers.

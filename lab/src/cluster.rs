@@ -189,13 +189,8 @@ impl<C: Carrier, M: StateMachine + Default> Cluster<C, M> {
     fn set_links(&self, node: usize, connected: bool) {
         let mut members = self.members.borrow_mut();
         members[node].connected = connected;
-        for (other, member) in members.iter().enumerate() {
-            if other != node {
-                let up = connected && member.connected;
-                self.network.set_link(node, other, up);
-                self.network.set_link(other, node, up);
-            }
-        }
+        let connected: Vec<bool> = members.iter().map(|member| member.connected).collect();
+        self.network.set_links(node, &connected);
     }
 
     fn draw(&self) -> u64 {

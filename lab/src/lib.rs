@@ -15,6 +15,7 @@
 //! | [`witness`] | reads what leaves a node |
 //! | [`recorder`] | the state machine under test |
 //! | [`runner`] | runs tests by name, several at once, prints rows |
+//! | [`sweep`] | runs them on virtual time under many seeds |
 //! | [`options`] | the arguments of a test target |
 //! | [`report`] | rows, medians, the comparison with the reference |
 //!
@@ -34,5 +35,6 @@ pub mod report;
 pub mod runner;
 pub mod sim;
 pub mod suite;
+pub mod sweep;
 pub mod witness;
 pub mod world;

@@ -3,19 +3,34 @@
 
 /// What the arguments may be.
 pub const USAGE: &str = "\
-usage: [--repeat N] [--jobs J] [--seed S] [--compare] [--verbose] [--list] [NAME...]
+usage: [--part 4a|4b] [--repeat N] [--jobs J] [--seed S] [--compare] [--verbose] [--list] [NAME...]
+       --sim [--seeds N] [--jobs J] [--seed S] [--compare] [--verbose] [--lines] [NAME...]
   NAME       run the tests whose names contain it (any of several)
+  --part     only the tests of this part
+  --sim      on virtual time, where a seed decides everything
+  --seeds    so many seeds of each, from --seed on (or from 0)
+  --lines    print what happens on virtual time, event by event
   --repeat   run each so many times and print medians
   --jobs     run so many at once
   --seed     repeat a run: tests draw from this (the runtime's own timing still differs)
   --compare  print medians beside the reference
   --verbose  print how near each limit came";
 
+use crate::suite::{Part, Test};
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Parts of names; all tests if empty.
     pub names: Vec<String>,
+    /// Only the tests of this part, if given.
+    pub part: Option<Part>,
+    /// On virtual time.
+    pub sim: bool,
+    /// Seeds of each test on virtual time.
+    pub seeds: u64,
+    /// Print every event on virtual time.
+    pub lines: bool,
     /// Runs of each test.
     pub repeat: u64,
     /// Tests at once, if given.
@@ -35,6 +50,10 @@ impl Options {
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         let mut options = Options {
             names: Vec::new(),
+            part: None,
+            sim: false,
+            seeds: 1,
+            lines: false,
             repeat: 1,
             jobs: None,
             seed: None,
@@ -47,12 +66,18 @@ impl Options {
                 Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
                 _ => (argument.as_str(), None),
             };
+            let mut value = |what| {
+                inline.clone().or_else(|| arguments.next()).ok_or_else(|| format!("{name} wants {what}"))
+            };
             let mut number = || {
-                let value = inline.clone().or_else(|| arguments.next());
-                let value = value.ok_or_else(|| format!("{name} wants a number"))?;
+                let value = value("a number")?;
                 value.parse::<u64>().map_err(|_| format!("{name} wants a number, not {value:?}"))
             };
             match name {
+                "--part" => options.part = Some(part(&value("4a or 4b")?)?),
+                "--sim" => options.sim = true,
+                "--seeds" => options.seeds = number()?.max(1),
+                "--lines" => options.lines = true,
                 "--repeat" => options.repeat = number()?.max(1),
                 "--jobs" | "--test-threads" => options.jobs = Some(jobs(number()?)),
                 "--seed" => options.seed = Some(number()?),
@@ -65,13 +90,31 @@ impl Options {
                 _ => options.names.push(argument),
             }
         }
-        Ok(options)
+        match options.sim {
+            false if options.seeds > 1 => {
+                Err("--seeds is for --sim; in real time there is --repeat".to_owned())
+            }
+            false if options.lines => Err("--lines is for --sim".to_owned()),
+            true if options.repeat > 1 => {
+                Err("--repeat is for real time; with --sim there is --seeds".to_owned())
+            }
+            _ => Ok(options),
+        }
     }
 
-    /// Whether a test of this name is to run.
+    /// Whether a test is to run.
     #[must_use]
-    pub fn selects(&self, test: &str) -> bool {
-        self.names.is_empty() || self.names.iter().any(|name| test.contains(name.as_str()))
+    pub fn selects(&self, test: &Test) -> bool {
+        let named = self.names.is_empty() || self.names.iter().any(|name| test.name.contains(name.as_str()));
+        named && self.part.is_none_or(|part| part == test.part)
+    }
+}
+
+fn part(name: &str) -> Result<Part, String> {
+    match name.to_ascii_lowercase().as_str() {
+        "4a" => Ok(Part::A),
+        "4b" => Ok(Part::B),
+        _ => Err(format!("there is no part {name:?}")),
     }
 }
 
@@ -82,6 +125,7 @@ fn jobs(number: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suite::TESTS;
 
     fn parse(arguments: &str) -> Result<Options, String> {
         Options::parse(arguments.split_whitespace().map(str::to_owned))
@@ -92,8 +136,15 @@ mod tests {
         let options = parse("--repeat 5 --jobs=3 --seed 9 --compare Figure churn --nocapture").unwrap();
         assert_eq!((options.repeat, options.jobs, options.seed), (5, Some(3), Some(9)));
         assert!(options.compare && !options.verbose);
-        assert!(options.selects("unreliable churn") && !options.selects("rejoin"));
-        assert!(parse("").unwrap().selects("rejoin"));
+        assert_eq!(selected(&options), ["Figure 8", "Figure 8 (unreliable)", "churn", "unreliable churn"]);
+        assert_eq!(selected(&parse("").unwrap()).len(), 18);
+        let options = parse("--sim --seeds 1000 --part 4a").unwrap();
+        assert_eq!((options.sim, options.seeds), (true, 1000));
+        assert_eq!(selected(&options), ["initial election", "election after network failure"]);
+    }
+
+    fn selected(options: &Options) -> Vec<&'static str> {
+        TESTS.iter().filter(|test| options.selects(test)).map(|test| test.name).collect()
     }
 
     #[test]
@@ -101,5 +152,7 @@ mod tests {
         assert_eq!(parse("--repeat many").unwrap_err(), "--repeat wants a number, not \"many\"");
         assert_eq!(parse("--seed").unwrap_err(), "--seed wants a number");
         assert_eq!(parse("--fast").unwrap_err(), "unknown argument --fast");
+        assert_eq!(parse("--part 4c").unwrap_err(), "there is no part \"4c\"");
+        assert!(parse("--seeds 5").is_err() && parse("--sim --repeat 5").is_err());
     }
 }

@@ -45,15 +45,49 @@ pub fn heading(test: &Test) -> String {
 pub fn row(outcome: &Outcome, command: &str) -> String {
     let Outcome { test, seed, cost, .. } = outcome;
     match &outcome.failure {
-        None => format!(
-            "  ... Passed --  {:4.1}  {} {:4} {:7} {:4}",
-            cost.seconds, test.peers, cost.rpcs, cost.bytes, cost.commits
-        ),
+        None => format!("  ... Passed --  {}", columns(test, cost)),
         Some(why) => format!(
             "  ... FAILED after {:.1} s, seed {seed}: {why}\n  repeat with: {command} --seed {seed} '{}'",
             cost.seconds, test.name
         ),
     }
+}
+
+fn columns(test: &Test, cost: &Cost) -> String {
+    let Cost { seconds, rpcs, bytes, commits } = cost;
+    format!("{seconds:4.1}  {} {rpcs:4} {bytes:7} {commits:4}", test.peers)
+}
+
+/// The line that ends a test that was run under many seeds: medians of those that passed, and how many
+/// did not.
+#[must_use]
+pub fn seeds_row(test: &Test, outcomes: &[Outcome]) -> String {
+    let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
+    let verdict = if failed == 0 { "Passed --" } else { "FAILED --" };
+    let figures = median(test, outcomes).map(|cost| columns(test, &cost)).unwrap_or_default();
+    let seeds = match outcomes.len() {
+        1 => "1 seed".to_owned(),
+        several => format!("{several} seeds"),
+    };
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
+    format!("  ... {verdict}  {figures}   {seeds}{failed}")
+}
+
+/// How near the runs of a test came to its limits: the worst of all, and under which seed.
+#[must_use]
+pub fn worst(outcomes: &[Outcome]) -> String {
+    let mut worst: Vec<(u64, Margin)> = Vec::new();
+    for outcome in outcomes {
+        for margin in &outcome.margins {
+            match worst.iter_mut().find(|(_, known)| known.what == margin.what) {
+                Some((_, known)) if known.seen >= margin.seen => {}
+                Some(known) => *known = (outcome.seed, margin.clone()),
+                None => worst.push((outcome.seed, margin.clone())),
+            }
+        }
+    }
+    let each = worst.iter().map(|(seed, m)| format!("{} {} of {} (seed {seed})", m.what, m.seen, m.limit));
+    format!("      {}", each.collect::<Vec<_>>().join(", "))
 }
 
 /// The seed, how near the run came to its limits, and what it sent.
@@ -216,6 +250,27 @@ mod tests {
         let median = median(&TESTS[0], &outcomes).unwrap();
         assert_eq!((median.seconds, median.rpcs), (2.0, 20));
         assert_eq!(super::median(&TESTS[1], &outcomes), None);
+    }
+
+    #[test]
+    fn a_row_of_seeds_counts_those_that_failed() {
+        let mut outcomes = vec![outcome(TESTS[0].reference); 3];
+        let row = seeds_row(&TESTS[0], &outcomes);
+        assert_eq!(row, "  ... Passed --   4.0  3   32    9170    0   3 seeds");
+        outcomes[1].failure = Some("no leader".to_owned());
+        outcomes[1].cost.rpcs = 999;
+        let row = seeds_row(&TESTS[0], &outcomes);
+        assert_eq!(row, "  ... FAILED --   4.0  3   32    9170    0   3 seeds, 1 failed");
+    }
+
+    #[test]
+    fn the_worst_of_all_seeds_is_shown_with_its_seed() {
+        let with = |seed, seen| Outcome {
+            seed,
+            margins: vec![Margin { what: "ms", seen, limit: 10 }],
+            ..outcome(Cost::default())
+        };
+        assert_eq!(worst(&[with(1, 5), with(2, 7), with(3, 7)]), "      ms 7 of 10 (seed 2)");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Runs the lab tests by name over one kind of transport: the `main` of a test target.
+//! Runs the lab tests by name, over one kind of transport or on virtual time: the `main` of a test target.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use crate::options::{Options, USAGE};
 use crate::recorder::Stateless;
 use crate::report::{self, Outcome};
 use crate::suite::{Cost, Part, TESTS, TIME_LIMIT, Test};
-use crate::world::World;
+use crate::sweep;
 
 /// What a test target runs.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +45,15 @@ pub fn main<C: Carrier>(target: &Target) -> ExitCode {
         }
     };
     let tests: Vec<&'static Test> =
-        TESTS.iter().filter(|test| target.parts.contains(&test.part) && options.selects(test.name)).collect();
+        TESTS.iter().filter(|test| target.parts.contains(&test.part) && options.selects(test)).collect();
     if options.list {
         tests.iter().for_each(|test| println!("{}: test", test.name));
         return ExitCode::SUCCESS;
     }
 
     let began = Instant::now();
-    let outcomes = run_all::<C>(target, &options, &tests);
+    let outcomes =
+        if options.sim { sweep::run_all(&options, &tests) } else { run_all::<C>(target, &options, &tests) };
     if options.repeat > 1 && !options.compare {
         print!("{}", report::medians(&tests, &outcomes));
     }
@@ -118,7 +119,7 @@ fn run<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
 }
 
 async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
-    let cluster = match Cluster::<C, Stateless>::start(test.peers, seed_of(test, seed), Config::lab()).await {
+    let cluster = match Cluster::<C, Stateless>::start(test.peers, test.seed(seed), Config::lab()).await {
         Ok(cluster) => cluster,
         Err(failure) => return Outcome { failure: Some(failure.0), ..Outcome::new(test, seed) },
     };
@@ -131,13 +132,7 @@ async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
         },
         () = lab.world.watch() => Some("the watch ended".to_owned()),
     };
-    let traffic = lab.world.traffic();
-    let cost = Cost {
-        seconds: lab.world.now().as_secs_f64(),
-        rpcs: traffic.requests,
-        bytes: traffic.bytes,
-        commits: lab.world.observe(|ledger| ledger.len() as u64),
-    };
+    let cost = Cost::of(&lab.world);
     let failure = match verdict {
         Some(why) => Some(format!("{why}\n{}", lab.world.diagnosis().await)),
         None => None,
@@ -150,13 +145,6 @@ async fn run_in_cluster<C: Carrier>(test: &'static Test, seed: u64) -> Outcome {
 #[allow(clippy::disallowed_methods, reason = "the one draw from which all others follow")]
 pub fn any_seed() -> u64 {
     fastrand::u64(..1 << 32)
-}
-
-/// Each test draws from a seed of its own, whichever others run with it (FNV-1a over its name).
-fn seed_of(test: &Test, run_seed: u64) -> u64 {
-    test.name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ run_seed, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -7,7 +7,7 @@ use raft::transport::Transport;
 use raft::wire::{self, Frame, Kind, PREFIX};
 
 use crate::carrier::seat_of;
-use crate::ledger::SharedLedger;
+use crate::ledger::{Ledger, SharedLedger};
 
 /// See the module.
 #[derive(Debug)]
@@ -24,18 +24,23 @@ impl<T: Transport> Witness<T> {
     }
 
     fn read(&self, to: NodeId, frame: &Frame) {
-        match claim(frame) {
-            Some(Message::RequestVoteReply(RequestVoteReply { term, granted: true })) => {
-                self.ledger.lock().voted(self.me, term, seat_of(to));
-            }
-            Some(Message::AppendEntriesReply(AppendEntriesReply {
-                term,
-                outcome: AppendOutcome::Matched(index),
-                ..
-            })) => self.ledger.lock().acknowledged(self.me, term, index),
-            Some(Message::Heartbeat(Heartbeat { term, .. })) => self.ledger.lock().leads(self.me, term),
-            _ => {}
+        if let Some(message) = claim(frame) {
+            hear(&mut self.ledger.lock(), self.me, seat_of(to), &message);
         }
+    }
+}
+
+/// Tells the ledger what a node claims in a message to another.
+pub(crate) fn hear(ledger: &mut Ledger, me: usize, to: usize, message: &Message) {
+    match message {
+        Message::RequestVoteReply(RequestVoteReply { term, granted: true }) => ledger.voted(me, *term, to),
+        Message::AppendEntriesReply(AppendEntriesReply {
+            term,
+            outcome: AppendOutcome::Matched(index),
+            ..
+        }) => ledger.acknowledged(me, *term, *index),
+        Message::Heartbeat(Heartbeat { term, .. }) => ledger.leads(me, *term),
+        _ => {}
     }
 }
 

@@ -1,5 +1,5 @@
 //! The lab tests 4A and 4B over the in-process transport. `cargo xtask test-4a|test-4b` runs the same
-//! over QUIC.
+//! over QUIC, and with `--sim` this target on virtual time.
 
 use std::process::ExitCode;
 

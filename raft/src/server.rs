@@ -187,7 +187,15 @@ impl<M: StateMachine> Server<M> {
     /// The leadership is lost: what is not committed may yet commit, or never.
     fn give_up_uncommitted(&mut self) {
         let uncommitted = self.waiting.split_off(&self.raft.commit_index().next());
+        if crate::seeded_bug!("resolved-by-index-alone") {
+            self.waiting.extend(uncommitted);
+            return;
+        }
         for (_, ticket) in uncommitted.into_values() {
+            if crate::seeded_bug!("unknown-told-as-refused") {
+                self.reply(ticket, Reply::Refused(Refusal::NotLeader { leader: None }));
+                continue;
+            }
             self.reply(ticket, Reply::Unknown);
         }
     }
@@ -195,7 +203,7 @@ impl<M: StateMachine> Server<M> {
     fn answer_reads(&mut self) {
         while let Some(read) = self.granted.first_entry() {
             let (index, ticket) = *read.key();
-            if index > self.last_applied {
+            if index > self.last_applied && !crate::seeded_bug!("read-does-not-wait-for-apply") {
                 break;
             }
             let query = read.remove();

@@ -162,17 +162,21 @@ impl Sessions {
         let Some(session) = self.live.get_mut(&tag.session) else { return Verdict::Expired };
         session.last_used = index;
         if tag.floor > session.floor {
-            session.floor = tag.floor;
+            session.floor = if crate::seeded_bug!("floor-forgotten") { session.floor } else { tag.floor };
             self.reply_bytes -= session.replies.bytes();
             session.replies.release(tag.floor);
             self.reply_bytes += session.replies.bytes();
         }
-        match session.replies.get(tag.serial) {
+        match session.replies.get(tag.serial).filter(|_| !crate::seeded_bug!("duplicate-applied-again")) {
             Some((at, Some(response))) => return Verdict::Repeat(*at, response.clone()),
             Some((_, None)) => return Verdict::Forgotten,
             None => {}
         }
-        if tag.serial <= session.floor || tag.serial - session.floor > MAX_OUTSTANDING {
+        let below = tag.serial <= session.floor;
+        if below && crate::seeded_bug!("floor-ignored") {
+            return Verdict::Fresh;
+        }
+        if below || tag.serial - session.floor > MAX_OUTSTANDING {
             return Verdict::OutOfWindow;
         }
         Verdict::Fresh

@@ -1,4 +1,5 @@
-//! `cargo xtask test-4a` and `test-4b`: the lab tests over QUIC, in release, by default one at a time.
+//! `cargo xtask test-4a` and `test-4b`: the lab tests in release, over QUIC and by default one at a time, or with
+//! `--sim` on virtual time under many seeds.
 
 use std::process::Command;
 
@@ -9,13 +10,19 @@ use anyhow::{Context, bail};
 pub struct LabTestArgs {
     /// Run the tests whose names contain this (any of several); all by default
     names: Vec<String>,
+    /// On virtual time, where a seed decides everything
+    #[arg(long)]
+    sim: bool,
+    /// Run each test under so many seeds and print medians
+    #[arg(long, default_value_t = 1, requires = "sim")]
+    seeds: u64,
     /// Run each test so many times and print medians
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, conflicts_with = "sim")]
     repeat: u64,
-    /// Run so many tests at once
-    #[arg(long, default_value_t = 1)]
-    jobs: u64,
-    /// Draw from this seed, as a failure printed it
+    /// Run so many tests at once; one by default, and with --sim as many as there are cores
+    #[arg(long)]
+    jobs: Option<u64>,
+    /// Draw from this seed, as a failure printed it; with --sim the first of them
     #[arg(long)]
     seed: Option<u64>,
     /// Print medians beside the reference
@@ -29,8 +36,11 @@ pub struct LabTestArgs {
 /// Builds and runs the tests of one part, `4a` or `4b`.
 pub fn run(part: &str, args: &LabTestArgs) -> anyhow::Result<()> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--release", "--quiet", "--package", "transport-quic", "--test"]);
-    cargo.arg(format!("lab_{part}")).arg("--").args(target_arguments(args));
+    cargo
+        .args(["test", "--release", "--quiet"])
+        .args(target(part, args))
+        .arg("--")
+        .args(target_arguments(part, args));
     let status = cargo.status().context("cannot run cargo")?;
     if !status.success() {
         bail!("the lab tests {part} failed");
@@ -38,8 +48,23 @@ pub fn run(part: &str, args: &LabTestArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn target_arguments(args: &LabTestArgs) -> Vec<String> {
-    let mut all = vec![format!("--repeat={}", args.repeat), format!("--jobs={}", args.jobs)];
+/// The simulation needs no QUIC, and does not build it.
+fn target(part: &str, args: &LabTestArgs) -> Vec<String> {
+    let (package, test) = match args.sim {
+        true => ("lab", "lab_tests".to_owned()),
+        false => ("transport-quic", format!("lab_{part}")),
+    };
+    vec!["--package".to_owned(), package.to_owned(), "--test".to_owned(), test]
+}
+
+fn target_arguments(part: &str, args: &LabTestArgs) -> Vec<String> {
+    let mut all = match args.sim {
+        true => vec!["--sim".to_owned(), format!("--part={part}"), format!("--seeds={}", args.seeds)],
+        false => vec![format!("--repeat={}", args.repeat)],
+    };
+    // Without a word of it the simulation takes all cores.
+    let jobs = args.jobs.or((!args.sim).then_some(1));
+    all.extend(jobs.map(|jobs| format!("--jobs={jobs}")));
     all.extend(args.seed.map(|seed| format!("--seed={seed}")));
     all.extend(args.compare.then(|| "--compare".to_owned()));
     all.extend(args.verbose.then(|| "--verbose".to_owned()));
@@ -51,17 +76,31 @@ fn target_arguments(args: &LabTestArgs) -> Vec<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn arguments_reach_the_test_target() {
-        let args = LabTestArgs {
+    fn args() -> LabTestArgs {
+        LabTestArgs {
             names: vec!["Figure 8".to_owned()],
+            sim: false,
+            seeds: 1,
             repeat: 5,
-            jobs: 2,
+            jobs: Some(2),
             seed: Some(7),
             compare: true,
             verbose: false,
-        };
+        }
+    }
+
+    #[test]
+    fn arguments_reach_the_test_target() {
         let expected = ["--repeat=5", "--jobs=2", "--seed=7", "--compare", "Figure 8"];
-        assert_eq!(target_arguments(&args), expected);
+        assert_eq!(target_arguments("4b", &args()), expected);
+        assert_eq!(target("4b", &args()), ["--package", "transport-quic", "--test", "lab_4b"]);
+    }
+
+    #[test]
+    fn a_simulation_runs_without_quic_and_with_all_cores() {
+        let args = LabTestArgs { sim: true, seeds: 1000, jobs: None, seed: None, ..args() };
+        let expected = ["--sim", "--part=4b", "--seeds=1000", "--compare", "Figure 8"];
+        assert_eq!(target_arguments("4b", &args), expected);
+        assert_eq!(target("4b", &args), ["--package", "lab", "--test", "lab_tests"]);
     }
 }

@@ -9,6 +9,7 @@ mod fuzz;
 #[allow(unreachable_pub, reason = "a module with an interface of its own, whatever it is compiled into")]
 mod lab_tests;
 mod seeded_bugs;
+mod sim;
 mod step;
 mod suite;
 mod tidy;
@@ -36,12 +37,16 @@ enum Job {
     Demo(demo::DemoArgs),
     /// Everything that must hold before a change is merged
     Test(suite::TestArgs),
-    /// The lab tests of part 4A (leader election), over QUIC
+    /// The lab tests of part 4A (leader election), over QUIC or simulated
     #[command(name = "test-4a")]
     Test4a(lab_tests::LabTestArgs),
-    /// The lab tests of part 4B (log replication and persistence), over QUIC
+    /// The lab tests of part 4B (log replication and persistence), over QUIC or simulated
     #[command(name = "test-4b")]
     Test4b(lab_tests::LabTestArgs),
+    /// Whole clusters on virtual time under faults, many seeds at once
+    Sim(sim::SimArgs),
+    /// Every order of the events of small scopes
+    Explore(sim::SimArgs),
     /// What .ci/run runs: the same as `test`
     Ci,
     /// The project's own rules: who may know whom, what pure code must not name, no dead files
@@ -71,6 +76,8 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Test(args) => suite::run(&workspace, &args),
         Job::Test4a(args) => lab_tests::run("4a", &args).map(|()| ExitCode::SUCCESS),
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),
+        Job::Sim(args) => sim::run(&workspace, "sim", &args),
+        Job::Explore(args) => sim::run(&workspace, "explore", &args),
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
         Job::Fuzz(args) => fuzz::run(&workspace, &args),

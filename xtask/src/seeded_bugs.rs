@@ -2,9 +2,14 @@
 //! build with `--cfg seeded_bugs`, switched on one at a time. The test that is named for a bug must
 //! pass without it and fail with it.
 
+mod simulator;
+mod simulator_rows;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+
+use simulator::Sim;
 
 use crate::command::Cmd;
 use crate::step::test_counts;
@@ -264,6 +269,9 @@ const BUGS: &[SeededBug] = &[
     },
 ];
 
+/// For a bug that is named: none may need more.
+const ALL_SEEDS: u64 = 1000;
+
 /// Which bugs to try.
 #[derive(clap::Args)]
 pub(crate) struct SeededBugsArgs {
@@ -272,6 +280,9 @@ pub(crate) struct SeededBugsArgs {
     /// Show the tests' output
     #[arg(long)]
     show: bool,
+    /// So many seeds of the simulator for each bug, also for those that need many
+    #[arg(long)]
+    seeds: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -288,8 +299,10 @@ enum Verdict {
 pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCode> {
     let wanted = |bug: &&SeededBug| args.name.as_ref().is_none_or(|name| bug.name == name);
     let bugs: Vec<&SeededBug> = BUGS.iter().filter(wanted).collect();
-    if bugs.is_empty() {
-        let names: Vec<&str> = BUGS.iter().map(|bug| bug.name).collect();
+    let rows = simulator::rows(args.name.as_deref());
+    if bugs.is_empty() && rows.is_empty() {
+        let unit = BUGS.iter().map(|bug| bug.name);
+        let names: Vec<&str> = unit.chain(simulator::rows(None).iter().map(|row| row.name)).collect();
         bail!(
             "no seeded bug is called `{}`; there are {}",
             args.name.as_deref().unwrap_or(""),
@@ -303,9 +316,25 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
         println!("    {}", verdict.word());
         results.push((bug, verdict));
     }
-    print!("\n{}", table(&results));
-    let all_found = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
-    Ok(if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let simulated = simulate(workspace, &rows, args)?;
+    print!("\n{}\n{}\n{}", simulator::table(&simulated), table(&results), count(&results, &simulated));
+    let by_tests = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
+    let by_seeds = simulated.iter().all(|(_, sim)| !matches!(sim, Sim::Missed { .. }));
+    Ok(if by_tests && by_seeds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn simulate<'a>(
+    workspace: &Workspace,
+    rows: &[&'a simulator::Row],
+    args: &SeededBugsArgs,
+) -> Result<Vec<(&'a simulator::Row, Sim)>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    simulator::build(workspace, args.show)?;
+    let seeds = args.seeds.or_else(|| args.name.is_some().then_some(ALL_SEEDS));
+    let hunt = |row: &&'a simulator::Row| Ok((*row, simulator::hunt(workspace, row, seeds)?));
+    rows.iter().map(hunt).collect()
 }
 
 fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict> {
@@ -342,8 +371,19 @@ fn table(results: &[(&SeededBug, Verdict)]) -> String {
         let found = if *verdict == Verdict::Found { "yes" } else { "NO" };
         text += &format!("{:name$}  {found:7}  {}: {}\n", bug.name, bug.package, bug.test);
     }
-    let found = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
-    text + &format!("\n{found} of {} seeded bugs found\n", results.len())
+    text
+}
+
+/// One line, the last: a bug counts once for its test and once for its seeds, where those were tried.
+fn count(results: &[(&SeededBug, Verdict)], simulated: &[(&simulator::Row, Sim)]) -> String {
+    let tests = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
+    let tried: Vec<_> = simulated.iter().filter(|(_, sim)| *sim != Sim::Skipped).collect();
+    let seeds = tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. })).count();
+    format!(
+        "by tests {tests} of {}, by the simulator {seeds} of {} seeded bugs found\n",
+        results.len(),
+        tried.len()
+    )
 }
 
 impl Verdict {
@@ -370,9 +410,10 @@ mod tests {
             text,
             "bug    found    by\n\
              bug-a  yes      raft: finds_a\n\
-             b      NO       raft: finds_b\n\
-             \n1 of 2 seeded bugs found\n"
+             b      NO       raft: finds_b\n"
         );
+        let counted = count(&[(&bug, Verdict::Found), (&other, Verdict::NoTest)], &[]);
+        assert_eq!(counted, "by tests 1 of 2, by the simulator 0 of 0 seeded bugs found\n");
     }
 
     #[test]

@@ -36,6 +36,9 @@ enum Part {
 /// Lab tests at the same time: they mostly wait, so four on two cores do not disturb each other.
 const LAB_JOBS: &str = "4";
 
+/// Seeds of each lab test on virtual time: a few seconds.
+const LAB_SEEDS: &str = "100";
+
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
     let steps = match args.part {
         None => steps(workspace, args),
@@ -58,7 +61,10 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         step("tests", Cmd::cargo(["test", "--workspace", "--no-fail-fast"])),
         exhaustive_storage(),
         step("docs", Cmd::cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
+        lab_tests_simulated("test-4a"),
+        lab_tests_simulated("test-4b"),
         step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
+        step("simulator", Cmd::xtask(["sim", "--seeds", "300", "--jobs", "2", "--twice", "20"])),
         step("release build", demo::build()),
         Step { name: "demo", command: demo, needs: Some("release build") },
         step("lab tests 4A", Cmd::xtask(["test-4a", "--jobs", LAB_JOBS])),
@@ -94,6 +100,12 @@ const REFEREED: &[(&str, &str)] = &[
     ("CHECKER_PLANTED", "12000"),
     ("CHECKER_PLANTS", "10000"),
 ];
+
+/// A hundred times each in less time than once in real time.
+fn lab_tests_simulated(part: &'static str) -> Step {
+    let name = if part == "test-4a" { "lab tests 4A, simulated" } else { "lab tests 4B, simulated" };
+    step(name, Cmd::xtask([part, "--sim", "--seeds", LAB_SEEDS]))
+}
 
 /// In release, where the searches of its tests belong.
 fn checker(full: bool) -> Step {

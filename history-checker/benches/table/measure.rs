@@ -70,6 +70,7 @@ pub(crate) fn child(arguments: &[String]) -> ExitCode {
             match &key.engine {
                 Engine::Zones => zones += 1,
                 Engine::Search { configurations, .. } => tried += configurations,
+                Engine::ZonesOnly { .. } => {}
             }
         }
     }

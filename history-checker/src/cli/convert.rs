@@ -1,21 +1,24 @@
 //! `convert`: a history in another format, event by event.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
 
 use anyhow::Context;
-use history_checker::format::{Format, ReadError, RewriteError, Rewriter, edn, jsonl};
+use history_checker::format::{Events, Format, RewriteError, Rewriter};
 
 use super::Exit;
-use super::input::{FormatArg, Input};
+use super::input::{FormatArg, Input, Source};
+use super::interrupt::nothing_when_interrupted;
+use super::out::refuse;
+use super::target::{Target, is_standard};
 
 /// Arguments of `convert`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The history; `-` is standard input.
     input: PathBuf,
-    /// Where it goes, and in which format by its name; `-` is standard output. A file that is there is replaced.
+    /// Where it goes, and in which format by its name; `-` is standard output. A file that is there is replaced when
+    /// all of it is written.
     output: PathBuf,
     #[command(flatten)]
     from: Input,
@@ -28,52 +31,28 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Exit {
     match convert(args) {
         Ok(()) => Exit::Linearizable,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::BadFile
-        }
+        Err(error) => refuse(&error),
     }
 }
 
 fn convert(args: &Args) -> anyhow::Result<()> {
-    let input: Box<dyn BufRead> = match is_standard(&args.input) {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(BufReader::new(File::open(&args.input).with_context(|| name(&args.input))?)),
-    };
-    let from = args.from.format_of(&args.input);
-    let to = match args.to {
+    nothing_when_interrupted();
+    let target = Target::open(&args.output, &[&args.input])?;
+    let source = Source::open(&args.input, &args.from)?;
+    let format = match args.to {
         Some(to) => to.into(),
-        None if is_standard(&args.output) => other(from),
+        None if is_standard(&args.output) => other(source.format),
         None => Format::of(&args.output),
     };
-    let output: Box<dyn Write> = match is_standard(&args.output) {
-        true => Box::new(BufWriter::new(io::stdout().lock())),
-        false => {
-            anyhow::ensure!(!same_file(&args.input, &args.output), "{}: is the input", name(&args.output));
-            Box::new(BufWriter::new(File::create(&args.output).with_context(|| name(&args.output))?))
-        }
-    };
-    let mut rewriter = Rewriter::new(output, to);
-    let copied = match from {
-        Format::Jsonl => copy_lines(jsonl::events(input), &mut rewriter),
-        Format::Edn => copy_forms(edn::events(input, args.from.edn()), &mut rewriter),
-    };
-    copied.with_context(|| name(&args.input))?;
-    rewriter.finish().with_context(|| name(&args.output))
+    target.write(|to| {
+        let name = source.name.clone();
+        let mut rewriter = Rewriter::new(to, format);
+        copy(source.events(), &mut rewriter).context(name)?;
+        Ok(rewriter.finish()?)
+    })
 }
 
-fn copy_lines<R: BufRead>(events: jsonl::Events<R>, to: &mut Rewriter<impl Write>) -> anyhow::Result<()> {
-    for event in events {
-        let (line, event) = event?;
-        match to.accept(line, event) {
-            Err(RewriteError::Event(reason)) => return Err(ReadError::Line { line, reason }.into()),
-            accepted => accepted?,
-        }
-    }
-    Ok(())
-}
-
-fn copy_forms<R: BufRead>(mut events: edn::Events<R>, to: &mut Rewriter<impl Write>) -> anyhow::Result<()> {
+fn copy<R: BufRead>(mut events: Events<R>, to: &mut Rewriter<impl Write>) -> anyhow::Result<()> {
     while let Some(event) = events.next() {
         let (line, event) = event?;
         match to.accept(line, event) {
@@ -89,20 +68,4 @@ fn other(format: Format) -> Format {
         Format::Jsonl => Format::Edn,
         Format::Edn => Format::Jsonl,
     }
-}
-
-fn is_standard(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-/// Creating the output would empty the input.
-fn same_file(input: &Path, output: &Path) -> bool {
-    match (input.canonicalize(), output.canonicalize()) {
-        (Ok(input), Ok(output)) => input == output,
-        _ => false,
-    }
-}
-
-fn name(path: &Path) -> String {
-    path.display().to_string()
 }

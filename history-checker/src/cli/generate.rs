@@ -1,22 +1,28 @@
 //! `generate`: histories by shape and seed.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::ValueEnum;
-use history_checker::generate::{FailedAnswer, GenerateError, Lines, Plant, Rng, Shape, stream};
+use history_checker::format::Format;
+use history_checker::generate::{FailedAnswer, Plant, Rng, Shape, Written, stream};
 use history_checker::{Key, Value};
 
-use super::{Exit, ModelArg};
+use super::Exit;
+use super::checking::{ModelArg, scalar};
+use super::input::FormatArg;
+use super::interrupt::nothing_when_interrupted;
+use super::out::refuse;
+use super::target::{Target, format_of};
 
 /// Arguments of `generate`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Where to write; standard output unless given.
-    #[arg(short, long)]
-    output: Option<PathBuf>,
+    /// Where to write; standard output unless given. A file named `.edn` is written in EDN, any other in JSON lines.
+    #[arg(short, long, default_value = "-", hide_default_value = true)]
+    output: PathBuf,
+    /// The format to write.
+    #[arg(long, value_enum)]
+    to: Option<FormatArg>,
     /// The same seed and the same shape give the same history.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -39,7 +45,7 @@ pub(super) struct Args {
     #[arg(long)]
     values: Option<i64>,
     /// What a register holds at first: a JSON scalar, strings in quotes.
-    #[arg(long, default_value = "null", value_parser = Value::from_json)]
+    #[arg(long, default_value = "null", value_parser = scalar)]
     initial: Value,
     /// Percent that change the object: write, add or remove, enqueue.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(..=100))]
@@ -61,7 +67,7 @@ pub(super) struct Args {
     corrupted: u32,
     /// What a client learns of a cas that did not swap.
     #[arg(long, value_enum, default_value = "seen")]
-    failed_cas: AnswerArg,
+    cas_answer: AnswerArg,
     /// A violation that no order explains; may be given several times.
     #[arg(long, value_enum)]
     plant: Vec<PlantArg>,
@@ -95,32 +101,18 @@ enum PlantArg {
 pub(super) fn run(args: &Args) -> Exit {
     match write(args) {
         Ok(()) => Exit::Linearizable,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            Exit::BadFile
-        }
+        Err(error) => refuse(&error),
     }
 }
 
 fn write(args: &Args) -> anyhow::Result<()> {
-    let (shape, mut rng) = (args.shape(), Rng::with_seed(args.seed));
-    match &args.output {
-        Some(path) => {
-            let name = || path.display().to_string();
-            let mut lines = Lines(BufWriter::new(File::create(path).with_context(name)?));
-            stream(&shape, &mut rng, &mut lines)?;
-            lines.0.flush().with_context(name)
-        }
-        None => {
-            let mut lines = Lines(BufWriter::new(io::stdout().lock()));
-            let written = stream(&shape, &mut rng, &mut lines);
-            match written.and_then(|()| Ok(lines.0.flush()?)) {
-                // Whoever reads has seen enough.
-                Err(GenerateError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                other => Ok(other?),
-            }
-        }
-    }
+    nothing_when_interrupted();
+    let format = format_of(&args.output, args.to.map(Format::from));
+    let target = Target::open::<PathBuf>(&args.output, &[])?;
+    target.write(|to| {
+        let mut written = Written { to, format };
+        Ok(stream(&args.shape(), &mut Rng::with_seed(args.seed), &mut written)?)
+    })
 }
 
 impl Args {
@@ -137,7 +129,7 @@ impl Args {
             lost: self.lost,
             refused: self.refused,
             corrupted: self.corrupted,
-            failed_cas: match self.failed_cas {
+            failed_cas: match self.cas_answer {
                 AnswerArg::Seen => FailedAnswer::Seen,
                 AnswerArg::NotSeen => FailedAnswer::NotSeen,
                 AnswerArg::Fail => FailedAnswer::Fail,

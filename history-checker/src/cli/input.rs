@@ -1,16 +1,20 @@
-//! Which format a file is read or written in.
+//! Where a history is read from, and in which format.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use history_checker::History;
-use history_checker::format::{Format, edn, jsonl};
+use history_checker::format::{Events, Format, edn};
+
+use super::target::is_standard;
 
 /// How to read the histories.
 #[derive(clap::Args)]
 pub(super) struct Input {
-    /// The format of the histories; by default a file named `.edn` is EDN, any other JSON lines.
+    /// The format of the histories; by default a file named `.edn` is EDN, any other (and `-`) JSON lines.
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
     /// In EDN every value is a pair of a key and the key's value, as jepsen.independent writes it.
@@ -27,22 +31,48 @@ pub(super) enum FormatArg {
     Edn,
 }
 
-impl Input {
-    /// Reads a whole history.
-    pub(super) fn read(&self, file: &Path) -> anyhow::Result<History> {
-        let history = match self.format_of(file) {
-            Format::Edn => edn::read_file(file, self.edn()),
-            Format::Jsonl => jsonl::read_file(file),
+/// A history that is about to be read.
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) format: Format,
+    input: Box<dyn BufRead>,
+    edn: edn::Options,
+}
+
+impl Source {
+    /// Of a file; `-` is standard input.
+    pub(super) fn open(path: &Path, how: &Input) -> anyhow::Result<Source> {
+        let name = name(path);
+        let format = how.format.map_or_else(|| Format::of(path), Format::from);
+        anyhow::ensure!(
+            !how.keyed || format == Format::Edn,
+            "{name}: --keyed is for EDN, and this is read as JSON lines, which name the key beside the value"
+        );
+        let input: Box<dyn BufRead> = match is_standard(path) {
+            true => Box::new(io::stdin().lock()),
+            false => {
+                Box::new(BufReader::new(File::open(path).with_context(|| format!("{name}: cannot read"))?))
+            }
         };
-        history.with_context(|| file.display().to_string())
+        Ok(Source { name, format, input, edn: edn::Options { keyed: how.keyed } })
     }
 
-    pub(super) fn format_of(&self, file: &Path) -> Format {
-        self.format.map_or_else(|| Format::of(file), Format::from)
+    /// All of it.
+    pub(super) fn history(self) -> anyhow::Result<History> {
+        self.format.read(self.input, self.edn).context(self.name)
     }
 
-    pub(super) fn edn(&self) -> edn::Options {
-        edn::Options { keyed: self.keyed }
+    /// One event after the other.
+    pub(super) fn events(self) -> Events<Box<dyn BufRead>> {
+        self.format.events(self.input, self.edn)
+    }
+}
+
+/// How messages call a file that is read.
+pub(super) fn name(path: &Path) -> String {
+    match is_standard(path) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
     }
 }
 

@@ -32,6 +32,11 @@ impl Progress {
         }
     }
 
+    /// A search that takes long has come so far.
+    pub(super) fn searching(&mut self, file: usize, how_far: &str) {
+        self.show(file, how_far);
+    }
+
     /// Makes room for what is printed.
     pub(super) fn clear(&mut self) {
         self.write("\r\x1b[K");

@@ -150,7 +150,7 @@ impl fmt::Display for Staleness {
         let reads = if self.stale == 1 { "read" } else { "reads" };
         write!(f, "{} stale {reads}", self.stale)?;
         if self.stale > 0 {
-            write!(f, ", worst {} and {}", versions(self.most_versions), Duration(self.longest_ns))?;
+            write!(f, ", worst {}{}", versions(self.most_versions), Age(" and ", self.longest_ns))?;
         }
         if self.from_the_future > 0 {
             write!(f, ", {} from the future", self.from_the_future)?;
@@ -165,7 +165,17 @@ impl fmt::Display for Staleness {
 impl fmt::Display for StaleRead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, last] = self.lines;
-        write!(f, "lines {first}–{last}: {}, {}", versions(self.versions), Duration(self.age_ns))
+        write!(f, "lines {first}–{last}: {}{}", versions(self.versions), Age(", ", self.age_ns))
+    }
+}
+
+/// How long ago, behind a word; nothing where the history has no clock.
+struct Age(&'static str, u64);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Age(word, ns) = *self;
+        if ns == 0 { Ok(()) } else { write!(f, "{word}{}", Duration(ns)) }
     }
 }
 

@@ -1,9 +1,8 @@
 //! What a line of any format says, and how completions are joined to their invocations.
 
-use std::collections::HashMap;
-
 use super::LineError;
-use crate::history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
+use super::open::InFlight;
+use crate::history::{Action, Answer, FaultEdge, History, Mark, OpKind, Operation, Outcome};
 use crate::value::Key;
 
 /// One line.
@@ -38,8 +37,8 @@ pub enum Event {
 pub struct Completion {
     /// Whose.
     pub process: u64,
-    /// Its [name](Action::name), which must be the invocation's.
-    pub op: &'static str,
+    /// What it completes, which must be the invocation's.
+    pub op: OpKind,
     /// If given, it must be the invocation's.
     pub key: Option<Key>,
     /// How it ended.
@@ -71,7 +70,7 @@ pub enum End {
 pub struct Joiner {
     history: History,
     /// The operation that each process has under way.
-    open: Open,
+    open: InFlight<usize>,
 }
 
 impl Joiner {
@@ -82,15 +81,13 @@ impl Joiner {
     pub fn accept(&mut self, line: usize, event: Event) -> Result<(), LineError> {
         match event {
             Event::Fault { name, edge, time } => {
-                let at = self.history.advance(line, time);
+                let at = Mark { line, time };
                 self.history.add_fault(name, edge, at);
             }
             Event::Invoke { process, key, action, time } => {
-                if let Some(earlier) = self.open.get(process) {
-                    let line = self.history.operations()[earlier].invoked.line;
-                    return Err(LineError::AlreadyOpen { process, line });
-                }
-                let invoked = self.history.advance(line, time);
+                let operations = self.history.operations();
+                self.open.begin(process, |&earlier| operations[earlier].invoked.line)?;
+                let invoked = Mark { line, time };
                 self.open.insert(process, self.history.invoke(process, key, action, invoked));
             }
             Event::Complete(completion) => self.complete(line, completion)?,
@@ -105,61 +102,32 @@ impl Joiner {
     }
 
     fn complete(&mut self, line: usize, completion: Completion) -> Result<(), LineError> {
-        let process = completion.process;
-        let index = self.open.get(process).ok_or(LineError::NotInvoked { process })?;
-        completion.fits(&self.history.operations()[index])?;
-        self.open.remove(process);
-        let mark = self.history.advance(line, completion.time);
+        let operations = self.history.operations();
+        let index = self.open.end(completion.process, |&index| completion.fits(&operations[index]))?;
+        let mark = Mark { line, time: completion.time };
         self.history.complete(index, completion.end.outcome(mark));
         Ok(())
     }
 }
 
-/// An operation for each process. Few histories have a process beyond the first thousands, and those need no hashing.
-#[derive(Debug, Default)]
-struct Open {
-    near: Vec<Option<usize>>,
-    far: HashMap<u64, usize>,
-}
-
-impl Open {
-    const NEAR: u64 = 4096;
-
-    fn near(process: u64) -> Option<usize> {
-        usize::try_from(process).ok().filter(|_| process < Open::NEAR)
+impl Event {
+    /// That an operation was invoked.
+    pub(crate) fn invocation(operation: &Operation) -> Event {
+        let Operation { process, key, action, invoked, .. } = operation;
+        Event::Invoke { process: *process, key: key.clone(), action: action.clone(), time: invoked.time }
     }
 
-    fn get(&self, process: u64) -> Option<usize> {
-        match Open::near(process) {
-            Some(slot) => self.near.get(slot).copied().flatten(),
-            None => self.far.get(&process).copied(),
-        }
-    }
-
-    fn insert(&mut self, process: u64, operation: usize) {
-        let Some(slot) = Open::near(process) else {
-            self.far.insert(process, operation);
-            return;
+    /// That it ended there.
+    pub(crate) fn completion(operation: &Operation, mark: Mark) -> Event {
+        let end = match &operation.outcome {
+            Outcome::Ok { answer, version, .. } => {
+                End::Ok { answer: answer.clone(), repeated: None, version: *version }
+            }
+            Outcome::NotApplied { .. } => End::Fail,
+            Outcome::Unknown { .. } => End::Info,
         };
-        if slot >= self.near.len() {
-            self.near.resize(slot + 1, None);
-        }
-        if let Some(open) = self.near.get_mut(slot) {
-            *open = Some(operation);
-        }
-    }
-
-    fn remove(&mut self, process: u64) {
-        match Open::near(process) {
-            Some(slot) => {
-                if let Some(open) = self.near.get_mut(slot) {
-                    *open = None;
-                }
-            }
-            None => {
-                self.far.remove(&process);
-            }
-        }
+        let (process, op) = (operation.process, operation.action.kind());
+        Event::Complete(Completion { process, op, key: operation.key.clone(), end, time: mark.time })
     }
 }
 
@@ -170,7 +138,7 @@ impl Completion {
     /// It is of another one.
     pub(crate) fn fits(&self, operation: &Operation) -> Result<(), LineError> {
         let differs = |what| Err(LineError::Differs { what, line: operation.invoked.line });
-        if self.op != operation.action.name() {
+        if self.op != operation.action.kind() {
             return differs("op");
         }
         if self.key.is_some() && self.key != operation.key {

@@ -13,6 +13,7 @@
 //! A process may go on after an `info`; its earlier operation stays open all the same.
 
 mod blocks;
+mod faults;
 mod line;
 mod quick;
 mod writer;
@@ -24,7 +25,7 @@ use std::path::Path;
 pub use line::parse;
 pub use writer::{write_completion, write_fault, write_history, write_invocation};
 
-use super::{Event, ReadError};
+use super::{Event, LineError, ReadError};
 use crate::history::History;
 
 /// Reads a history from a file.
@@ -59,6 +60,11 @@ pub struct Events<R> {
 }
 
 impl<R: BufRead> Events<R> {
+    /// The error of the last event's line.
+    pub fn wrong(&self, reason: LineError) -> ReadError {
+        ReadError::Line { line: self.line, reason }
+    }
+
     fn event(&mut self) -> Result<Option<(usize, Event)>, ReadError> {
         loop {
             self.text.clear();

@@ -1,24 +1,30 @@
 //! How histories are stored: one module per format.
 
 pub mod edn;
+mod encoding;
 mod event;
-mod events_of;
 mod file;
 pub mod jsonl;
+mod open;
 mod paired;
 
 use std::io;
 
+use crate::history::OpKind;
+
 pub use event::{Completion, End, Event, Joiner};
-pub use file::{Format, open};
+pub use file::{Events, Format, open};
 pub use paired::{RewriteError, Rewriter};
+
+use crate::value::shown;
+pub(crate) use open::InFlight;
 
 /// Why a history could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The file could not be read.
+    /// The file could not be read. The cause stands in the message, so it is no [source](std::error::Error::source).
     #[error("cannot read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
     /// A line is wrong.
     #[error("line {line}: {reason}")]
     Line {
@@ -39,10 +45,19 @@ pub enum ReadError {
     },
 }
 
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> ReadError {
+        ReadError::Io(error)
+    }
+}
+
 /// What can be wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// Not an object of the format, or a field has the wrong type.
+    /// The file is not UTF-8 text at all.
+    #[error("this is {0}")]
+    Encoding(&'static str),
+    /// Not an object of the format.
     #[error("malformed JSON: {0}")]
     Malformed(String),
     /// Not a form of the format.
@@ -60,7 +75,7 @@ pub enum LineError {
     #[error("`{0}` is missing")]
     Missing(&'static str),
     /// `kind` is not one of the format's.
-    #[error("unknown kind `{kind}` (expected {expected})")]
+    #[error("unknown kind `{}` (expected {expected})", shown(kind))]
     UnknownKind {
         /// As it stands in the line.
         kind: String,
@@ -68,7 +83,7 @@ pub enum LineError {
         expected: &'static str,
     },
     /// `op` is not one of the format's.
-    #[error("unknown op `{0}` (expected read, write, cas, add, remove, enqueue or dequeue)")]
+    #[error("unknown op `{}` (expected {})", shown(.0), OpKind::listed())]
     UnknownOp(String),
     /// The value does not fit the operation.
     #[error("`value` of a {op} must be {expected}")]
@@ -106,4 +121,9 @@ pub enum LineError {
         /// Of the invocation.
         line: usize,
     },
+}
+
+/// The operation of this name.
+pub(crate) fn kind_of(name: &str) -> Result<OpKind, LineError> {
+    OpKind::named(name).ok_or_else(|| LineError::UnknownOp(name.to_owned()))
 }

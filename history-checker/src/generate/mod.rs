@@ -28,7 +28,7 @@ pub use fastrand::Rng;
 
 pub use plant::Plant;
 pub use shape::{FailedAnswer, Shape, ShapeError};
-pub use sink::{Lines, Sink};
+pub use sink::{Lines, Sink, Written};
 
 use crate::history::History;
 use sink::InMemory;
@@ -62,5 +62,11 @@ pub enum GenerateError {
     Shape(#[from] ShapeError),
     /// The sink failed.
     #[error("cannot write: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+}
+
+impl From<io::Error> for GenerateError {
+    fn from(error: io::Error) -> GenerateError {
+        GenerateError::Io(error)
+    }
 }

@@ -15,7 +15,7 @@ pub struct Shape {
     pub clients: usize,
     /// What the clients ask in all. [`Shape::open`] and [`Shape::plants`] come on top.
     pub operations: usize,
-    /// How many objects there are, drawn evenly. Up to one: the object has the key [`Shape::key`]; else `k0`, `k1`, ….
+    /// How many objects there are, drawn evenly; at least one. Of one: the object has the key [`Shape::key`]; else `k0`, `k1`, ….
     pub keys: usize,
     /// The key of a single object.
     pub key: Option<Key>,
@@ -59,6 +59,23 @@ pub enum ShapeError {
     /// Nobody asks, or nothing can be written.
     #[error("there must be at least one {0}")]
     None(&'static str),
+    /// So many cannot be kept at a time.
+    #[error("there may be at most {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        most: usize,
+    },
+    /// The chances of what is asked are more than a hundred percent.
+    #[error("writes and cas are {0} percent together: there are only 100")]
+    MoreThanAll(u32),
+    /// The model is one object.
+    #[error("the {0} model is one register and has no {1} keys: use map")]
+    SeveralKeys(ModelKind, usize),
+    /// Several objects have keys of their own.
+    #[error("one key cannot name {0} objects: they are called k0, k1, …")]
+    OneName(usize),
     /// The model has no CAS.
     #[error("the {0} model has no cas")]
     NoCas(ModelKind),
@@ -95,10 +112,12 @@ impl Shape {
     pub fn random(rng: &mut Rng) -> Shape {
         let chance = |rng: &mut Rng, most: u32| if rng.bool() { 0 } else { rng.u32(..=most) };
         let (clients, operations) = (rng.usize(2..=5), rng.usize(3..=9));
+        let values = rng.bool().then(|| rng.i64(1..=4));
+        let writes = rng.u32(20..=70);
         Shape {
-            values: rng.bool().then(|| rng.i64(1..=4)),
-            writes: rng.u32(20..=70),
-            cas: chance(rng, 50),
+            values,
+            writes,
+            cas: chance(rng, 50).min(100 - writes),
             lost: chance(rng, 40),
             refused: chance(rng, 20),
             corrupted: [0, 30, 60, 100][rng.usize(..4)],
@@ -112,8 +131,13 @@ impl Shape {
         if self.clients == 0 {
             return Err(ShapeError::None("client"));
         }
+        self.validate_sizes()?;
         if self.values.is_some_and(|values| values < 1) {
             return Err(ShapeError::None("value"));
+        }
+        let asked = self.writes.saturating_add(self.cas);
+        if asked > 100 {
+            return Err(ShapeError::MoreThanAll(asked));
         }
         let has_cas = matches!(self.model, ModelKind::CasRegister | ModelKind::Map);
         if self.cas > 0 && !has_cas {
@@ -129,4 +153,26 @@ impl Shape {
         }
         Ok(())
     }
+
+    fn validate_sizes(&self) -> Result<(), ShapeError> {
+        for (what, count, most) in [("clients", self.clients, MOST_CLIENTS), ("keys", self.keys, MOST_KEYS)] {
+            if count > most {
+                return Err(ShapeError::TooMany { what, most });
+            }
+        }
+        if self.keys == 0 {
+            return Err(ShapeError::None("key"));
+        }
+        if self.keys > 1 && self.key.is_some() {
+            return Err(ShapeError::OneName(self.keys));
+        }
+        if self.keys > 1 && matches!(self.model, ModelKind::Register | ModelKind::CasRegister) {
+            return Err(ShapeError::SeveralKeys(self.model, self.keys));
+        }
+        Ok(())
+    }
 }
+
+/// What is in flight is kept in memory, and so is every object.
+const MOST_CLIENTS: usize = 1_000_000;
+const MOST_KEYS: usize = 10_000_000;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::jsonl;
+use crate::format::{Format, jsonl};
 use crate::history::{History, Operation};
 
 /// Takes what the clients of a [`Shape`](super::Shape) see, in the order of real time. An operation's number is its
@@ -35,6 +35,25 @@ impl<W: Write> Sink for Lines<W> {
     }
 }
 
+/// Writes any [format](Format). Give it a buffer.
+#[derive(Debug)]
+pub struct Written<W> {
+    /// Where.
+    pub to: W,
+    /// How.
+    pub format: Format,
+}
+
+impl<W: Write> Sink for Written<W> {
+    fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        self.format.write_invocation(&mut self.to, operation)
+    }
+
+    fn completed(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
+        self.format.write_completion(&mut self.to, operation)
+    }
+}
+
 /// A history in memory.
 #[derive(Default)]
 pub(super) struct InMemory {
@@ -43,15 +62,11 @@ pub(super) struct InMemory {
 
 impl Sink for InMemory {
     fn invoked(&mut self, _: usize, operation: &Operation) -> io::Result<()> {
-        let at = self.history.advance(operation.invoked.line, operation.invoked.time);
-        self.history.invoke(operation.process, operation.key.clone(), operation.action.clone(), at);
+        self.history.push(operation.clone());
         Ok(())
     }
 
     fn completed(&mut self, number: usize, operation: &Operation) -> io::Result<()> {
-        if let Some(mark) = operation.completed_at() {
-            self.history.advance(mark.line, mark.time);
-        }
         self.history.complete(number, operation.outcome.clone());
         Ok(())
     }

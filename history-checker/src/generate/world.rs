@@ -108,14 +108,14 @@ impl<'a, S: Sink> World<'a, S> {
             let object = number % self.objects.len();
             let (process, action) = (self.process(), self.change(object));
             if number % 2 == 0 {
-                let at = (number + 1) * operations / (open + 1);
+                let at = share(operations, number + 1, open + 1);
                 planned.push((at, Planned::Effect(object, action.clone())));
             }
             self.invoke(process, object, action)?;
         }
-        for (number, &plant) in (0..).zip(&self.shape.plants) {
-            let at = (number + 1) * operations / (plants + 1);
-            planned.push((at, Planned::Plant(number as i64, plant)));
+        for (planted, (number, &plant)) in (0_i64..).zip(&self.shape.plants).enumerate() {
+            let at = share(operations, planted + 1, plants + 1);
+            planned.push((at, Planned::Plant(number, plant)));
         }
         planned.sort_by_key(|&(at, _)| at);
         self.planned = planned.into();
@@ -322,4 +322,9 @@ impl<'a, S: Sink> World<'a, S> {
         self.line += 1;
         Mark { line: self.line, time: self.time }
     }
+}
+
+/// So much of the whole, without overflow on the way.
+fn share(whole: usize, part: usize, parts: usize) -> usize {
+    usize::try_from(whole as u128 * part as u128 / parts.max(1) as u128).unwrap_or(whole)
 }

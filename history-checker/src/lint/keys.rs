@@ -1,11 +1,9 @@
 //! Key by key: what overlapped, and how often each was used.
 
-use std::collections::HashMap;
-
 use super::rules::{Findings, Rule};
 use super::{values, versions};
 use crate::history::{Action, Answer, History, Operation, Outcome};
-use crate::value::{Key, Value};
+use crate::value::Value;
 
 /// The operations of one key, by index.
 pub(super) struct Operations<'a> {
@@ -37,20 +35,6 @@ pub(super) struct Keys {
     /// Operations that change and may have taken effect.
     pub(super) writes: usize,
     pub(super) values: values::Sums,
-}
-
-/// The indices of each key's operations, keys in the order of their first operation.
-pub(super) fn by_key(history: &History) -> Vec<Vec<usize>> {
-    let mut numbers: HashMap<Option<&Key>, usize> = HashMap::new();
-    let mut keys: Vec<Vec<usize>> = Vec::new();
-    for (index, operation) in history.operations().iter().enumerate() {
-        let number = *numbers.entry(operation.key.as_ref()).or_insert(keys.len());
-        match keys.get_mut(number) {
-            Some(indices) => indices.push(index),
-            None => keys.push(vec![index]),
-        }
-    }
-    keys
 }
 
 impl<'a> Operations<'a> {
@@ -130,7 +114,10 @@ impl Keys {
 pub(super) fn observes(operation: &Operation) -> bool {
     matches!(
         &operation.outcome,
-        Outcome::Ok { answer: Answer::Read(_) | Answer::Elements(_) | Answer::NotSwapped { .. }, .. }
+        Outcome::Ok {
+            answer: Answer::Read(_) | Answer::Elements(_) | Answer::Swapped | Answer::NotSwapped { .. },
+            ..
+        }
     )
 }
 

@@ -6,6 +6,7 @@ use super::keys::{Keys, observes};
 use super::rules::{Findings, Rule};
 use super::walk::Walk;
 use crate::history::{History, Outcome};
+use crate::report::counted;
 
 /// How hard the store was tried.
 ///
@@ -55,19 +56,8 @@ pub struct Power {
     pub reads_near_faults: usize,
 }
 
-/// How strong one side of a test is.
-///
-/// | side | fair from | strong from | because |
-/// |---|---|---|---|
-/// | operations in flight | 2 | 4 | below two, most operations run alone; from four on there are many orders to choose from |
-/// | operations that overlap another on their key | 5 % | 20 % | real time dictates the order of the rest: only plain staleness shows in it |
-/// | reads that overlap a write of their key | 30 | 300 | none bad of n chances means no more than 3 in n, with 95 % confidence |
-/// | acknowledged writes that were seen | 20 % | 40 % | a write that nobody saw may be lost without a trace; of half reads and half writes about half is seen |
-/// | different values per key | 5 | 20 | of d values drawn at random, a wrong one looks right once in d times |
-/// | known outcomes | 80 % | 95 % | each unknown outcome may explain what is wrong |
-/// | operations per key, in the middle | 10 | 100 | each key is judged by its own operations alone |
-/// | reads near faults | 30 | 300 | as above; without faults a test is fair at most |
-/// | answers under faults | 10 % | 50 % | a store that only waits for the end of a fault cannot be caught in it |
+/// How strong one side of a test is. From which figure on a side is fair or strong, and why, says the table under
+/// *Power* in `docs/checker.md`.
 ///
 /// The numbers of chances follow the rule of three (Hanley and Lippman-Hand, JAMA 249, 1983): 30 exclude errors that
 /// are more frequent than 1 in 10, 300 those more frequent than 1 in 100. What is rarer takes more tests.
@@ -217,16 +207,20 @@ impl Power {
         side(
             "known outcomes",
             by_figure(1.0 - share(self.unknown, self.operations), 0.8, 0.95),
-            format!("{} of the outcomes are unknown", percent(share(self.unknown, self.operations))),
-            "fair up to 20 %, strong up to 5 %: each unknown outcome may explain what is wrong",
+            format!("{} of the outcomes are known", percent(1.0 - share(self.unknown, self.operations))),
+            "fair from 80 %, strong from 95 %: each unknown outcome may explain what is wrong",
         );
         side(
             "operations per key",
             by_figure(self.keys.median as f64, 10.0, 100.0),
-            format!(
-                "{} keys, {} to {} operations each, {} in the middle",
-                self.keys.keys, self.keys.least, self.keys.most, self.keys.median
-            ),
+            match &self.keys {
+                KeySpread { keys: 1, most, .. } => {
+                    format!("1 key, {}", counted(*most, "operation", "operations"))
+                }
+                KeySpread { keys, least, most, median, .. } => {
+                    format!("{keys} keys, {least} to {most} operations each, {median} in the middle")
+                }
+            },
             "fair from 10 in the middle, strong from 100: each key is judged by its own operations alone",
         );
         self.judge_faults(&mut side);

@@ -173,12 +173,20 @@ impl Findings {
     pub(super) fn add(&mut self, rule: Rule, at: &[usize], words: impl FnOnce() -> String) {
         let (count, lines, _) = self.by_rule.entry(rule).or_insert_with(|| (0, Vec::new(), words()));
         *count += 1;
-        lines.extend(at.iter().take(Finding::LINES.saturating_sub(lines.len())));
+        for line in at {
+            if lines.len() < Finding::LINES && lines.last() != Some(line) {
+                lines.push(*line);
+            }
+        }
+    }
+
+    /// There is nothing to be found of this kind.
+    pub(super) fn forget(&mut self, rule: Rule) {
+        self.by_rule.remove(&rule);
     }
 
     pub(super) fn finish(self) -> Vec<Finding> {
-        let finding = |(rule, (count, mut lines, example)): (Rule, (usize, Vec<usize>, String))| {
-            lines.dedup();
+        let finding = |(rule, (count, lines, example)): (Rule, (usize, Vec<usize>, String))| {
             let (severity, meaning, advice) = (rule.severity(), rule.meaning(), rule.advice());
             Finding { rule, severity, count, lines, example, meaning, advice }
         };

@@ -4,6 +4,8 @@ use std::fmt;
 
 use super::{FaultBand, Finding, Grade, Lint, Power, Severity};
 use crate::degree::Duration;
+use crate::report::counted;
+use crate::value::shown;
 
 /// More faults than this are summed up in one line.
 const LISTED_FAULTS: usize = 12;
@@ -26,7 +28,7 @@ impl fmt::Display for Finding {
         write!(f, "{severity}: {meaning} ({count}×: {example}).")?;
         if *count > 1 && !lines.is_empty() {
             let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-            let more = if lines.len() >= Finding::LINES { ", …" } else { "" };
+            let more = if lines.len() >= Finding::LINES || *count > lines.len() { ", …" } else { "" };
             write!(f, " Lines {}{more}.", lines.join(", "))?;
         }
         write!(f, "\n    → {advice}")
@@ -36,10 +38,15 @@ impl fmt::Display for Finding {
 impl fmt::Display for Power {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Power { grade, operations, completed, unknown, failed, processes, duration_ns, .. } = self;
+        let took = match duration_ns {
+            0 => String::new(),
+            ns => format!(" in {}", Duration(*ns)),
+        };
         writeln!(
             f,
-            "power: {grade}. {operations} operations ({completed} answered, {unknown} unknown, {failed} failed) of {processes} processes in {}, {:.1} reads per write",
-            Duration(*duration_ns),
+            "power: {grade}. {} ({completed} answered, {unknown} unknown, {failed} failed) of {}{took}, {:.1} reads per write",
+            counted(*operations, "operation", "operations"),
+            counted(*processes, "process", "processes"),
             self.reads_per_write,
         )?;
         let width = self.verdicts.iter().map(|side| side.side.len()).max().unwrap_or(0);
@@ -61,10 +68,16 @@ impl fmt::Display for FaultBand {
         let FaultBand {
             name, lines: [first, last], times: [began, ended], operations, answered, reads, ..
         } = self;
+        let lasted = match ended.saturating_sub(*began) {
+            0 => String::new(),
+            ns => format!(", {}", Duration(ns)),
+        };
         write!(
             f,
-            "{name} (lines {first}–{last}, {}): {operations} operations, {answered} answered meanwhile, {reads} reads during or after it",
-            Duration(ended.saturating_sub(*began)),
+            "{} (lines {first}–{last}{lasted}): {}, {answered} answered meanwhile, {} during or after it",
+            shown(name),
+            counted(*operations, "operation", "operations"),
+            counted(*reads, "read", "reads"),
         )
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::keys::{Kind, Operations};
 use super::rules::{Findings, Rule};
 use crate::history::{Action, Answer, Operation, Outcome};
-use crate::value::Value;
+use crate::value::{Short, Value};
 
 /// Sums over all keys that are not counters.
 #[derive(Debug, Default)]
@@ -134,13 +134,14 @@ fn look_at_cas(operation: &Operation, answer: &Answer, findings: &mut Findings) 
 }
 
 fn judge(value: &Value, facts: &Facts, is_initial: bool, findings: &mut Findings) {
+    let shown = Short(value);
     let &Facts { writes, lines: [first, second], failed, .. } = facts;
     if let (1, Some((version, line)), Some(other)) = (writes, facts.version, facts.other_version)
         && !is_initial
         && *value != Value::Null
     {
         findings.add(Rule::ValueOfTwoVersions, &[line, other], || {
-            format!("{value}, with version {version} at line {line} and with another at line {other}")
+            format!("{shown}, with version {version} at line {line} and with another at line {other}")
         });
     }
     let Some([seen, answered]) = facts.seen else { return };
@@ -148,16 +149,16 @@ fn judge(value: &Value, facts: &Facts, is_initial: bool, findings: &mut Findings
         0 if is_initial => {}
         0 => match failed.filter(|&failed| failed < answered) {
             Some(failed) => findings.add(Rule::FailedWriteSeen, &[failed, seen], || {
-                format!("{value}, whose write at line {failed} failed, was seen at line {seen}")
+                format!("{shown}, whose write at line {failed} failed, was seen at line {seen}")
             }),
-            None => findings.add(Rule::NeverWritten, &[seen], || format!("{value}, seen at line {seen}")),
+            None => findings.add(Rule::NeverWritten, &[seen], || format!("{shown}, seen at line {seen}")),
         },
         _ if is_initial => findings.add(Rule::InitialWrittenAgain, &[first, seen], || {
-            format!("{value}, written at line {first} and seen at line {seen}")
+            format!("{shown}, written at line {first} and seen at line {seen}")
         }),
         1 => {}
         _ => findings.add(Rule::AmbiguousValue, &[first, second], || {
-            format!("{value}, written at lines {first} and {second} and seen at line {seen}")
+            format!("{shown}, written at lines {first} and {second} and seen at line {seen}")
         }),
     }
 }

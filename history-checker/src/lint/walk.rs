@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::power::FaultBand;
 use super::rules::{Findings, Rule};
 use crate::history::{FaultEdge, History, Operation, Outcome};
+use crate::lines::{Line, lines};
 
 /// What the walk counts.
 #[derive(Debug, Default)]
@@ -18,20 +19,13 @@ pub(super) struct Walk {
     pub(super) bands: Vec<FaultBand>,
 }
 
-/// What stands in a line.
-#[derive(Clone, Copy)]
-enum Line {
-    Nothing,
-    Invocation(usize),
-    Completion(usize),
-    Fault(usize),
-}
-
 #[derive(Default)]
-struct Walker {
+struct Walker<'a> {
     walk: Walk,
     /// The last operation of each process.
-    last_of: HashMap<u64, usize>,
+    last_of: HashMap<u64, &'a Operation>,
+    /// By the line of a fault's end: that of its begin.
+    begun: HashMap<usize, usize>,
     invoked: usize,
     ended: usize,
     answered: usize,
@@ -46,23 +40,21 @@ struct Walker {
 }
 
 pub(super) fn walk(history: &History, findings: &mut Findings) -> Walk {
-    let operations = history.operations();
-    let mut walker = Walker::default();
-    for (line, what) in lines(history).into_iter().enumerate() {
+    let bands = history.fault_bands();
+    let begun = bands.iter().filter_map(|band| Some((band.end?.line, band.begin?.line)));
+    let mut walker = Walker { begun: begun.collect(), ..Walker::default() };
+    for (line, what) in lines(history) {
         match what {
-            Line::Nothing => {}
-            Line::Invocation(index) => {
-                walker.tick(line, operations[index].invoked.time, findings);
-                walker.invoke(operations, index, findings);
+            Line::Invocation(operation) => {
+                walker.tick(line, operation.invoked.time, findings);
+                walker.invoke(operation, findings);
             }
-            Line::Completion(index) => {
-                let time = operations[index].completed_at().map_or(0, |mark| mark.time);
-                walker.tick(line, time, findings);
+            Line::Completion(operation, mark) => {
+                walker.tick(line, mark.time, findings);
                 walker.ended += 1;
-                walker.answered += usize::from(matches!(operations[index].outcome, Outcome::Ok { .. }));
+                walker.answered += usize::from(matches!(operation.outcome, Outcome::Ok { .. }));
             }
-            Line::Fault(number) => {
-                let fault = &history.faults()[number];
+            Line::Fault(fault) => {
                 walker.tick(line, fault.at.time, findings);
                 match fault.edge {
                     FaultEdge::Begin => walker.begin(&fault.name, line, fault.at.time),
@@ -74,25 +66,7 @@ pub(super) fn walk(history: &History, findings: &mut Findings) -> Walk {
     walker.finish(findings)
 }
 
-/// By line number: a file has at least as many bytes as lines, so this is no more than what was read.
-fn lines(history: &History) -> Vec<Line> {
-    let ends =
-        history.operations().iter().map(|operation| operation.completed_at().unwrap_or(operation.invoked));
-    let last = ends.chain(history.faults().iter().map(|fault| fault.at)).map(|mark| mark.line).max();
-    let mut lines = vec![Line::Nothing; last.map_or(0, |last| last + 1)];
-    for (index, operation) in history.operations().iter().enumerate() {
-        lines[operation.invoked.line] = Line::Invocation(index);
-        if let Some(mark) = operation.completed_at() {
-            lines[mark.line] = Line::Completion(index);
-        }
-    }
-    for (number, fault) in history.faults().iter().enumerate() {
-        lines[fault.at.line] = Line::Fault(number);
-    }
-    lines
-}
-
-impl Walker {
+impl<'a> Walker<'a> {
     fn tick(&mut self, line: usize, time: u64, findings: &mut Findings) {
         if let Some((before, earlier)) = self.before {
             if time < earlier {
@@ -118,14 +92,12 @@ impl Walker {
         });
     }
 
-    fn invoke(&mut self, operations: &[Operation], index: usize, findings: &mut Findings) {
-        let operation = &operations[index];
-        if let Some(before) = self.last_of.insert(operation.process, index) {
-            let before = &operations[before];
-            if matches!(before.outcome, Outcome::Unknown { .. }) {
-                let lines = [before.invoked.line, operation.invoked.line];
-                findings.add(Rule::ProcessReused, &lines, || format!("{before}, then {}", operation.action));
-            }
+    fn invoke(&mut self, operation: &'a Operation, findings: &mut Findings) {
+        if let Some(before) = self.last_of.insert(operation.process, operation)
+            && matches!(before.outcome, Outcome::Unknown { .. })
+        {
+            let lines = [before.invoked.line, operation.invoked.line];
+            findings.add(Rule::ProcessReused, &lines, || format!("{before}, then {}", operation.action));
         }
         // What has no completion is in flight at its own invocation only: nobody knows for how long.
         let silent = operation.completed_at().is_none();
@@ -154,7 +126,9 @@ impl Walker {
     }
 
     fn end(&mut self, name: &str, line: usize, time: u64, findings: &mut Findings) {
-        let place = self.in_force.iter().position(|&(band, ..)| self.walk.bands[band].name == name);
+        let began = self.begun.get(&line).copied();
+        let place =
+            self.in_force.iter().position(|&(band, ..)| Some(self.walk.bands[band].lines[0]) == began);
         let Some(place) = place else {
             findings
                 .add(Rule::FaultUnpaired, &[line], || format!("{name} ends at line {line} and never began"));

@@ -2,7 +2,8 @@
 
 use crate::model::Model;
 
-/// A value's number in one check. The engines compare values and nothing else.
+/// A value's number in one check. The search only compares them; zones keep a table with a place for each number up to
+/// the highest, so they should be dense.
 pub type ValueId = usize;
 
 /// What an operation on a register amounts to, given its answer.

@@ -14,6 +14,8 @@ pub enum SetOp {
     Remove(ValueId),
     /// It held exactly these.
     Observe(BTreeSet<ValueId>),
+    /// An answer that no set gives: one element several times.
+    Absurd,
 }
 
 /// A set that is empty at first.
@@ -34,13 +36,13 @@ impl Model for Set {
             SetOp::Add(value) => drop(next.insert(*value)),
             SetOp::Remove(value) => drop(next.remove(value)),
             SetOp::Observe(values) if values == state => {}
-            SetOp::Observe(_) => return None,
+            SetOp::Observe(_) | SetOp::Absurd => return None,
         }
         Some(next)
     }
 
     fn only_observes(&self, op: &SetOp) -> bool {
-        matches!(op, SetOp::Observe(_))
+        matches!(op, SetOp::Observe(_) | SetOp::Absurd)
     }
 
     fn heap_bytes(&self, state: &BTreeSet<ValueId>) -> usize {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::columns::Column;
 use super::lanes;
-use crate::history::{Action, Answer, FaultEdge, History, Mark, Operation, Outcome};
+use crate::faults::FaultSpan;
+use crate::history::{Action, Answer, History, Mark, Operation, Outcome};
 use crate::report::{KeyReport, Report, Summary, Unexplained, Verdict, Violation};
 use crate::value::Value;
 
@@ -204,25 +205,13 @@ fn findings(report: &Report, texts: &mut Texts) -> Vec<Finding> {
     findings
 }
 
-/// An end belongs to the latest begin of its name that has none yet.
 fn bands(history: &History, clock: &Clock) -> Vec<Band> {
-    let mut bands: Vec<Band> = Vec::new();
-    let mut open: HashMap<&str, Vec<usize>> = HashMap::new();
-    for fault in history.faults() {
-        let at = clock.point(fault.at);
-        let same = open.entry(&fault.name).or_default();
-        match fault.edge {
-            FaultEdge::Begin => {
-                same.push(bands.len());
-                bands.push(Band { name: shortened(&fault.name), from: at, to: None });
-            }
-            FaultEdge::End => match same.pop().and_then(|index| bands.get_mut(index)) {
-                Some(band) => band.to = Some(at),
-                None => bands.push(Band { name: shortened(&fault.name), from: clock.start(), to: Some(at) }),
-            },
-        }
-    }
-    bands
+    let band = |FaultSpan { name, begin, end }: FaultSpan<'_>| Band {
+        name: shortened(name),
+        from: begin.map_or(clock.start(), |mark| clock.point(mark)),
+        to: end.map(|mark| clock.point(mark)),
+    };
+    history.fault_bands().into_iter().map(band).collect()
 }
 
 /// Times as the page shows them: from the first event on, and never back. The order of lines is what counts; a clock

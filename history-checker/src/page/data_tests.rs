@@ -6,6 +6,7 @@ use super::super::columns::tests::numbers;
 use super::*;
 use crate::check::{ModelKind, Options, check};
 use crate::format::jsonl;
+use crate::history::FaultEdge;
 use crate::recorder::Recorder;
 use crate::value::Key;
 

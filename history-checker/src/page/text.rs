@@ -43,7 +43,7 @@ pub(super) fn summary(report: &Report) -> String {
         "<span class=\"verdict {class}\"><span aria-hidden=\"true\">{mark}</span> {}</span> \
          <span>{all} operations ({open} open, {failed} failed){keys}, model {}, failed cas: {}</span>",
         report.summary(),
-        report.model,
+        escape(&report.model_name()),
         report.failed_cas,
     )
 }
@@ -86,6 +86,20 @@ fn finding(text: &mut String, history: &History, report: &KeyReport) {
             ("unknown", sentence, next.iter().copied().collect())
         }
     };
+    let proof = match &report.verdict {
+        Verdict::NotLinearizable(Violation { core, .. }) => {
+            let few = core.operations.len();
+            let prove = if few == 1 { "operation proves" } else { "operations prove" };
+            format!("<p>{} {prove} it, {}</p>", grouped(few), core.certified)
+        }
+        Verdict::Linearizable { .. } | Verdict::Unknown(_) => String::new(),
+    };
+    let degree = report.degree.as_ref().map(|degree| {
+        let words = format!("degree: {degree}");
+        let mut lines = words.lines().map(|line| escape(line.trim()));
+        let first = lines.next().unwrap_or_default();
+        format!("<p>{first}{}</p>", lines.map(|line| format!("<br>{line}")).collect::<String>())
+    });
     let key = report.key.as_ref().map(|key| format!("key {}: ", escape(key.as_str())));
     let operations: Vec<String> = operations
         .iter()
@@ -94,10 +108,11 @@ fn finding(text: &mut String, history: &History, report: &KeyReport) {
         .collect();
     let _infallible = write!(
         text,
-        "<article class=\"finding {class}\"><h3>{}{}</h3><p class=\"sentence\">{}</p><ol>{}</ol></article>",
+        "<article class=\"finding {class}\"><h3>{}{}</h3><p class=\"sentence\">{}</p>{proof}{}<ol>{}</ol></article>",
         key.unwrap_or_default(),
         report.verdict.summary(),
         escape(sentence),
+        degree.unwrap_or_default(),
         operations.concat(),
     );
 }

@@ -17,10 +17,15 @@ mod rules;
 use std::fmt;
 
 pub use certify::Doubt;
+#[doc(hidden)]
 pub use part::{Kept, Part};
 pub use picture::picture;
+// For the tests of each rule.
+#[doc(hidden)]
 pub use queue_rules::QueueRules;
+#[doc(hidden)]
 pub use register_rules::RegisterRules;
+#[doc(hidden)]
 pub use rules::{AnyModel, Rules};
 
 pub(crate) use reduce::timeline;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Core;
-use crate::history::{Action, Answer, FaultEdge, History, Operation, Outcome};
+use crate::faults::FaultSpan;
+use crate::history::{Action, Answer, History, Operation, Outcome};
 use crate::report::Violation;
+use crate::value::Short;
 
-/// More operations than this are not drawn: the last ones, and those that the sentence is about, are.
+/// More operations than this are not drawn: those that the sentence is about go first, then the last ones.
 const LANES: usize = 40;
 
 /// Draws the core of a violation. Events stand in their order, at even distances; lines and times are written beside
@@ -16,13 +18,15 @@ const LANES: usize = 40;
 pub fn picture(whole: &History, violation: &Violation) -> String {
     let Violation { core, operations: named, .. } = violation;
     let all = &core.operations;
+    let about_all = named.len() >= all.len();
+    let named = &named[named.len().saturating_sub(LANES)..];
     let late = all.len().saturating_sub(LANES.saturating_sub(named.len()));
     let drawn = all.iter().enumerate().filter(|(place, index)| *place >= late || named.contains(index));
     let drawn: Vec<usize> = drawn.map(|(_, &index)| index).collect();
     let scale = Scale::new(whole, core, &drawn);
     let mut lanes: Vec<Lane> = scale.faults(whole);
     for &index in &drawn {
-        let marked = named.len() < all.len() && named.contains(&index);
+        let marked = !about_all && named.contains(&index);
         lanes.push(scale.lane(whole, core, index, marked));
     }
     let mut text = table(&lanes);
@@ -100,24 +104,13 @@ impl Scale {
 
     /// Faults that were in force while any of the operations was under way.
     fn faults(&self, whole: &History) -> Vec<Lane> {
-        let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
-        let mut lanes = Vec::new();
-        for fault in whole.faults() {
-            match fault.edge {
-                FaultEdge::Begin => drop(begun.entry(&fault.name).or_insert(fault.at.line)),
-                FaultEdge::End => {
-                    let begin = begun.remove(fault.name.as_str()).unwrap_or(0);
-                    lanes.extend(self.fault(&fault.name, begin, Some(fault.at.line)));
-                }
-            }
-        }
-        lanes.extend(begun.into_iter().filter_map(|(name, begin)| self.fault(name, begin, None)));
-        lanes
+        whole.fault_bands().into_iter().filter_map(|band| self.fault(band)).collect()
     }
 
-    fn fault(&self, name: &str, begin: usize, end: Option<usize>) -> Option<Lane> {
+    fn fault(&self, band: FaultSpan<'_>) -> Option<Lane> {
         let last = *self.columns.keys().next_back()?;
         let first = *self.columns.keys().next()?;
+        let (begin, end) = (band.begin.map_or(0, |mark| mark.line), band.end.map(|mark| mark.line));
         if begin > last || end.is_some_and(|end| end < first) {
             return None;
         }
@@ -125,10 +118,11 @@ impl Scale {
             (self.column(begin), end.map_or(self.width, |end| self.column(end).min(self.width)));
         let mut bar: Vec<char> = vec![' '; self.width + 2];
         bar[left..=right.max(left)].fill('▒');
-        let (who, what) = ("fault".to_owned(), name.to_owned());
-        let lines = match end {
-            Some(end) => format!("lines {begin}–{end}"),
-            None => format!("from line {begin}"),
+        let (who, what) = ("fault".to_owned(), band.name.to_owned());
+        let lines = match (band.begin, end) {
+            (None, end) => format!("until line {}", end.unwrap_or(last)),
+            (_, Some(end)) => format!("lines {begin}–{end}"),
+            (_, None) => format!("from line {begin}"),
         };
         Some(Lane { who, what, bar: bar.into_iter().collect(), lines, times: String::new() })
     }
@@ -160,9 +154,9 @@ fn answered(core: &Core, index: usize, operation: &Operation) -> Option<crate::h
 fn in_short(operation: &Operation, answered: bool) -> String {
     let asked = match &operation.action {
         Action::Read | Action::Dequeue => operation.action.name().to_owned(),
-        Action::Cas { from, to } => format!("cas {from}→{to}"),
+        Action::Cas { from, to } => format!("cas {}→{}", Short(from), Short(to)),
         Action::Write(value) | Action::Add(value) | Action::Remove(value) | Action::Enqueue(value) => {
-            format!("{} {value}", operation.action.name())
+            format!("{} {}", operation.action.name(), Short(value))
         }
     };
     match &operation.outcome {
@@ -171,12 +165,12 @@ fn in_short(operation: &Operation, answered: bool) -> String {
         Outcome::NotApplied { .. } => format!("{asked} failed"),
         Outcome::Ok { answer, .. } => match answer {
             Answer::Done | Answer::Swapped => asked,
-            Answer::Read(value) => format!("{asked} = {value}"),
+            Answer::Read(value) => format!("{asked} = {}", Short(value)),
             Answer::Elements(values) => {
-                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let values: Vec<String> = values.iter().map(|value| Short(value).to_string()).collect();
                 format!("{asked} = {{{}}}", values.join(", "))
             }
-            Answer::NotSwapped { seen: Some(value) } => format!("{asked} refused, saw {value}"),
+            Answer::NotSwapped { seen: Some(value) } => format!("{asked} refused, saw {}", Short(value)),
             Answer::NotSwapped { seen: None } => format!("{asked} refused"),
         },
     }

@@ -140,10 +140,9 @@ impl<Op: Clone, R: Rules<Op>, D: FnMut(&Timeline<Op>, u64) -> Tried> Reducer<'_,
             size = size.min(left.len()).div_ceil(2);
             let mut needed = Vec::new();
             for chunk in left.chunks(size) {
-                // Without effort left nothing is tried, and even looking for what to try would be too much.
-                if self.effort <= part.len() as u64 {
-                    return;
-                }
+                // Looking for what to try goes through the part, whatever comes of it.
+                let Some(rest) = self.effort.checked_sub(part.len() as u64) else { return };
+                self.effort = rest;
                 let candidate = without(self.rules, self.whole, part, chunk);
                 // Where nothing is left to delete, an earlier chunk took it along.
                 let gone = candidate.len() == part.len();
@@ -190,4 +189,61 @@ pub(crate) fn timeline<Op: Clone, R: Rules<Op>>(
 fn without_entries<Op, R>(_: &R, _: &Timeline<Op>, part: &Part, gone: &[usize]) -> Part {
     // Chunks are in the order of the entries, as the observers were.
     part.retain(|kept| gone.binary_search(&kept.entry).is_err())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::RegisterRules;
+    use super::*;
+    use crate::models::RegisterOp;
+
+    /// The rules of registers, and how many entries were gone through to leave values out.
+    struct Counting(Cell<u64>);
+
+    impl Rules<RegisterOp> for Counting {
+        fn observers(&self, whole: &Timeline<RegisterOp>, part: &Part) -> Vec<usize> {
+            RegisterRules.observers(whole, part)
+        }
+
+        fn values(&self, whole: &Timeline<RegisterOp>, part: &Part) -> Vec<usize> {
+            RegisterRules.values(whole, part)
+        }
+
+        fn without_values(&self, whole: &Timeline<RegisterOp>, part: &Part, values: &[usize]) -> Part {
+            self.0.set(self.0.get() + part.len() as u64);
+            RegisterRules.without_values(whole, part, values)
+        }
+
+        fn forgotten(&self, op: &RegisterOp) -> RegisterOp {
+            RegisterRules.forgotten(op)
+        }
+
+        fn is_complete(&self, whole: &Timeline<RegisterOp>, part: &Part) -> bool {
+            RegisterRules.is_complete(whole, part)
+        }
+    }
+
+    /// Whatever is left out of a ring of CAS takes all of it along. Each such candidate is quickly decided, but not
+    /// quickly built.
+    #[test]
+    fn looking_for_what_to_leave_out_costs_effort_whatever_is_left() {
+        let size: usize = 500;
+        let swap = |from: usize| Entry {
+            op: RegisterOp::Swap { from: from + 1, to: (from + 1) % size + 1 },
+            invoked: from as u64 + 1,
+            returned: Some((size + from) as u64 + 1),
+        };
+        let whole = Timeline::new((0..size).map(swap).collect());
+        let (rules, effort) = (Counting(Cell::new(0)), 20_000);
+        let decide = |part: &Timeline<RegisterOp>, _| Tried {
+            bad: part.entries().len() == size,
+            configurations: 0,
+            named: Vec::new(),
+        };
+        let mut reducer = Reducer { whole: &whole, rules: &rules, decide, effort, named: Vec::new() };
+        assert_eq!(reducer.run(None).len(), size);
+        assert!(rules.0.get() <= effort, "{} entries", rules.0.get());
+    }
 }

@@ -1,5 +1,6 @@
 //! Clusters in chains, and what chains must not do.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::cluster::{Chain, Cluster};
@@ -10,13 +11,13 @@ use crate::timeline::Moment;
 impl Register {
     /// A cluster is known to have happened, because of this operation; says in which chain.
     pub(super) fn happened(&mut self, id: u64, because: &Arc<Operation>) -> Result<u64, Ended> {
-        let mut line = vec![id];
+        let (mut line, mut in_line) = (vec![id], HashSet::from([id]));
         // What a CAS expects has happened as well, and so on.
         while let Some(cluster) = line.last().and_then(|last| self.clusters.get(last)) {
             let (None, Some(expects)) = (cluster.chain, cluster.expects.clone()) else { break };
             let writer = cluster.writer.clone().unwrap_or_else(|| because.clone());
             let parent = self.writer_of(&expects, &writer)?;
-            if line.contains(&parent) {
+            if !in_line.insert(parent) {
                 return Err(Ended::Impossible(format!("{writer} expects a value that only it leads to.")));
             }
             line.push(parent);
@@ -44,6 +45,7 @@ impl Register {
     pub(super) fn put_first(&mut self, id: u64, invoked: Moment) -> u64 {
         let Some(cluster) = self.clusters.get_mut(&id) else { return id };
         cluster.chain = Some(id);
+        self.placed += 1;
         let last_invocation = (invoked, cluster.writer.clone());
         let chain = Chain { clusters: [id].into(), first_return: (Moment::MAX, None), last_invocation };
         self.chains.insert(id, chain);
@@ -66,11 +68,12 @@ impl Register {
         let invoked = self.invocation(id);
         let Some(cluster) = self.clusters.get_mut(&id) else { return Ok(chain) };
         cluster.chain = Some(chain);
+        self.placed += 1;
         let writer = cluster.writer.clone();
-        if let Some(chain) = self.chains.get_mut(&chain) {
+        self.chains.change(chain, |chain| {
             chain.clusters.push_back(id);
             chain.is_invoked(invoked, &writer);
-        }
+        });
         Ok(chain)
     }
 
@@ -80,16 +83,14 @@ impl Register {
         if let Some(cluster) = self.clusters.get_mut(&id) {
             cluster.first_return = cluster.first_return.min(returned);
         }
-        if let Some(chain) = self.chains.get_mut(&chain) {
-            chain.returns(returned, &Some(operation.clone()));
-        }
+        self.chains.change(chain, |chain| chain.returns(returned, &Some(operation.clone())));
     }
 
     /// Something of a cluster was invoked; nothing that replaced it may have been over by then.
     pub(super) fn invoked(&mut self, chain: u64, id: u64, operation: &Arc<Operation>) -> Result<(), Ended> {
         let invoked = moment(operation);
-        let Some(chain) = self.chains.get_mut(&chain) else { return Ok(()) };
-        chain.is_invoked(invoked, &Some(operation.clone()));
+        self.chains.change(chain, |chain| chain.is_invoked(invoked, &Some(operation.clone())));
+        let Some(chain) = self.chains.get(chain) else { return Ok(()) };
         let later = chain.clusters.iter().skip_while(|other| **other != id).skip(1);
         let over = later
             .copied()
@@ -105,9 +106,12 @@ impl Register {
 
     /// No other chain must come both before this one and after it.
     pub(super) fn agrees(&self, chain: u64) -> Result<(), Ended> {
-        let Some(this) = self.chains.get(&chain) else { return Ok(()) };
+        if !self.chains.any_clashes_with(chain) {
+            return Ok(());
+        }
+        let Some(this) = self.chains.get(chain) else { return Ok(()) };
         let clashes = |other: &&Chain| this.precedes(other) && other.precedes(this);
-        let others = self.chains.iter().filter(|(id, _)| **id != chain).map(|(_, other)| other);
+        let others = self.chains.iter().filter(|(id, _)| *id != chain).map(|(_, other)| other);
         // The oldest of them, whatever the table's order.
         let Some(other) = others.filter(clashes).min_by_key(|other| other.first_return.0) else {
             return Ok(());

@@ -1,4 +1,6 @@
-//! Checking while it happens: registers, with memory for what is in flight and no more.
+//! Checking while it happens: registers, with memory for what is in flight, and for writes of unknown outcome: until one
+//! is observed it may take effect at any later time, so each stays to the end.
+//! A read or CAS that never ends, without an `info` that says so, keeps all that comes after it.
 //!
 //! Engine B, event by event (`register`). What can only lead to a contradiction if it is seen again is forgotten
 //! (`settle`), so that a value that turns up again later is one that nobody could have read. Values need not be
@@ -6,6 +8,7 @@
 //! had two the key is [undecided](Undecided), from there on; checking the recorded history may still decide it.
 
 mod chaining;
+mod chains;
 mod cluster;
 mod register;
 mod settle;
@@ -16,9 +19,9 @@ use std::fmt;
 use register::{Ended, Register};
 
 use crate::check::FailedCas;
-use crate::format::{Completion, Event, LineError};
-use crate::history::{Action, Mark, Operation, Outcome};
-use crate::report::Summary;
+use crate::format::{Completion, End, Event, InFlight, LineError};
+use crate::history::{Action, Answer, Mark, Operation, Outcome};
+use crate::report::{Counts, Summary};
 use crate::value::{Key, Value};
 
 /// Checks registers, one for each key, while they are used, or while their history is read.
@@ -45,9 +48,10 @@ pub struct Checker {
     initial: Value,
     failed_cas: FailedCas,
     /// By process. One that never completes, and of which no `info` says so, keeps all that comes after it.
-    in_flight: HashMap<u64, InFlight>,
+    in_flight: InFlight<Open>,
     keys: HashMap<Option<Key>, State>,
-    completed: u64,
+    /// Of what has ended.
+    counts: Counts,
     most_remembered: usize,
 }
 
@@ -59,14 +63,14 @@ impl fmt::Display for StreamReport {
             (true, false) => Summary::Unknown,
             (true, true) => Summary::Linearizable,
         };
-        let StreamReport { keys, completed, open, most_remembered, .. } = self;
+        let StreamReport { keys, counts, most_remembered, .. } = self;
         write!(
             f,
-            "{verdict}: {completed} operations completed, {open} open, {keys} keys; checked while read, \
+            "{verdict}: {counts}, {keys} keys; checked while read, \
              at most {most_remembered} writes of a key remembered"
         )?;
         let key = |key: &Option<Key>| key.as_ref().map_or_else(String::new, |key| format!("key {key}, "));
-        for Violation { key: of, line, sentence } in &self.violations {
+        for Contradiction { key: of, line, sentence } in &self.violations {
             write!(f, "\n  {}line {line}: {sentence}", key(of))?;
         }
         for Undecided { key: of, line, sentence } in &self.undecided {
@@ -77,7 +81,7 @@ impl fmt::Display for StreamReport {
 }
 
 #[derive(Debug)]
-struct InFlight {
+struct Open {
     operation: Operation,
     /// What it writes, in its register.
     cluster: Option<u64>,
@@ -86,13 +90,13 @@ struct InFlight {
 #[derive(Debug)]
 enum State {
     Fine(Register),
-    Violated(Violation),
+    Violated(Contradiction),
     Undecided(Undecided),
 }
 
 /// A contradiction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
+pub struct Contradiction {
     /// Of which register.
     pub key: Option<Key>,
     /// Where it became certain.
@@ -116,15 +120,13 @@ pub struct Undecided {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StreamReport {
     /// The first contradiction of each key that has one, in the order of lines.
-    pub violations: Vec<Violation>,
+    pub violations: Vec<Contradiction>,
     /// Keys that were not checked to the end, in the order of lines.
     pub undecided: Vec<Undecided>,
     /// How many keys there were.
     pub keys: usize,
-    /// Operations that completed.
-    pub completed: u64,
-    /// Operations that never did.
-    pub open: usize,
+    /// How many operations ended how, as [`check()`](crate::check()) counts them. Those in flight are open.
+    pub counts: Counts,
     /// The most writes that any one key had to remember at once.
     pub most_remembered: usize,
 }
@@ -140,7 +142,7 @@ impl Checker {
     ///
     /// # Errors
     /// It does not fit what came before, or is of no register; the line counts for nothing.
-    pub fn observe(&mut self, line: usize, event: Event) -> Result<Option<&Violation>, LineError> {
+    pub fn observe(&mut self, line: usize, event: Event) -> Result<Option<&Contradiction>, LineError> {
         match event {
             Event::Fault { .. } => Ok(None),
             Event::Invoke { process, key, action, time } => {
@@ -156,14 +158,13 @@ impl Checker {
     pub fn report(&self) -> StreamReport {
         let mut report = StreamReport {
             keys: self.keys.len(),
-            completed: self.completed,
-            open: self.in_flight.len(),
+            counts: Counts { open: self.counts.open + self.in_flight.len(), ..self.counts },
             most_remembered: self.most_remembered,
             ..StreamReport::default()
         };
         for state in self.keys.values() {
             match state {
-                State::Fine(register) => report.open += register.unknown(),
+                State::Fine(_) => {}
                 State::Violated(violation) => report.violations.push(violation.clone()),
                 State::Undecided(undecided) => report.undecided.push(undecided.clone()),
             }
@@ -180,10 +181,7 @@ impl Checker {
         key: Option<Key>,
         action: Action,
     ) -> Result<(), LineError> {
-        if let Some(earlier) = self.in_flight.get(&process) {
-            let line = earlier.operation.invoked.line;
-            return Err(LineError::AlreadyOpen { process, line });
-        }
+        self.in_flight.begin(process, |earlier| earlier.operation.invoked.line)?;
         if !matches!(action, Action::Read | Action::Write(_) | Action::Cas { .. }) {
             return Err(LineError::NoRegister { op: action.name() });
         }
@@ -195,22 +193,24 @@ impl Checker {
             State::Fine(register) => register.invoke(&operation),
             State::Violated(_) | State::Undecided(_) => None,
         };
-        self.in_flight.insert(process, InFlight { operation, cluster });
+        self.in_flight.insert(process, Open { operation, cluster });
         Ok(())
     }
 
-    fn complete(&mut self, line: usize, completion: Completion) -> Result<Option<&Violation>, LineError> {
-        let process = completion.process;
-        let Some(InFlight { operation, .. }) = self.in_flight.get(&process) else {
-            return Err(LineError::NotInvoked { process });
+    fn complete(&mut self, line: usize, completion: Completion) -> Result<Option<&Contradiction>, LineError> {
+        let fits = |open: &Open| {
+            completion.fits(&open.operation)?;
+            match completion.end {
+                End::Ok { answer: Answer::Elements(_), .. } => {
+                    Err(LineError::NoRegister { op: "read that saw several elements" })
+                }
+                _ => Ok(()),
+            }
         };
-        completion.fits(operation)?;
-        let Some(InFlight { mut operation, cluster }) = self.in_flight.remove(&process) else {
-            return Ok(None);
-        };
+        let Open { mut operation, cluster } = self.in_flight.end(completion.process, fits)?;
         let returned = Mark { line, time: completion.time };
         operation.outcome = completion.end.outcome(returned);
-        self.completed += 1;
+        self.counts.add(&operation.outcome);
         let key = operation.key.clone();
         let Some(state) = self.keys.get_mut(&key) else { return Ok(None) };
         let State::Fine(register) = state else { return Ok(None) };
@@ -218,7 +218,9 @@ impl Checker {
         self.most_remembered = self.most_remembered.max(register.remembered());
         match ended {
             Ok(()) => return Ok(None),
-            Err(Ended::Impossible(sentence)) => *state = State::Violated(Violation { key, line, sentence }),
+            Err(Ended::Impossible(sentence)) => {
+                *state = State::Violated(Contradiction { key, line, sentence });
+            }
             Err(Ended::Undecided(sentence)) => *state = State::Undecided(Undecided { key, line, sentence }),
         }
         Ok(match state {

@@ -1,9 +1,10 @@
 //! One register, operation by operation.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cluster::{Chain, Cluster, Witness};
+use super::chains::Chains;
+use super::cluster::{Cluster, Witness};
 use crate::check::FailedCas;
 use crate::history::{Action, Answer, Operation, Outcome};
 use crate::timeline::Moment;
@@ -14,13 +15,15 @@ use crate::value::Value;
 pub(super) struct Register {
     pub(super) clusters: HashMap<u64, Cluster>,
     pub(super) by_value: HashMap<Value, Vec<u64>>,
-    pub(super) chains: BTreeMap<u64, Chain>,
+    pub(super) chains: Chains,
     /// The invocations of reads and CAS in flight: what may still observe something.
     pub(super) observers: BTreeSet<Moment>,
-    /// Chains to have before the next time that some are looked for that can go.
+    /// Clusters in chains to have before the next time that some are looked for that can go.
     pub(super) settle_at: usize,
+    /// Clusters that stand in a chain. The others are writes in flight, and those whose outcome is unknown and that
+    /// nobody has observed: no settling can forget them.
+    pub(super) placed: usize,
     next: u64,
-    unknown: usize,
 }
 
 /// Why a register is not checked any further, in a sentence.
@@ -37,17 +40,15 @@ impl Register {
         let mut register = Register {
             clusters: HashMap::new(),
             by_value: HashMap::new(),
-            chains: BTreeMap::new(),
+            chains: Chains::default(),
             observers: BTreeSet::new(),
             settle_at: super::settle::FEWEST,
+            placed: 0,
             next: 0,
-            unknown: 0,
         };
         let cluster = register.add(initial, None, None);
         let chain = register.put_first(cluster, 0);
-        if let Some(chain) = register.chains.get_mut(&chain) {
-            chain.first_return = (0, None);
-        }
+        register.chains.change(chain, |chain| chain.first_return = (0, None));
         register.clusters.entry(cluster).and_modify(|cluster| cluster.first_return = 0);
         register
     }
@@ -55,11 +56,6 @@ impl Register {
     /// Writes that are remembered.
     pub(super) fn remembered(&self) -> usize {
         self.clusters.len()
-    }
-
-    /// Operations of which only was learned that nothing is known.
-    pub(super) fn unknown(&self) -> usize {
-        self.unknown
     }
 
     /// Something is asked. Names the cluster of what it writes, if it does.
@@ -89,7 +85,7 @@ impl Register {
         let done = self.take(&operation, cluster, failed_cas);
         // Only now: what it may have observed must not be forgotten before.
         self.observers.remove(&moment(&operation));
-        if self.clusters.len() >= self.settle_at {
+        if self.placed >= self.settle_at {
             self.settle();
         }
         done
@@ -107,7 +103,6 @@ impl Register {
         };
         match (&operation.action, &operation.outcome) {
             (_, Outcome::Unknown { .. }) => {
-                self.unknown += 1;
                 self.sign(cluster, operation);
                 Ok(())
             }
@@ -160,6 +155,7 @@ impl Register {
 
     pub(super) fn forget_cluster(&mut self, id: u64) {
         let Some(cluster) = self.clusters.remove(&id) else { return };
+        self.placed -= usize::from(cluster.chain.is_some());
         if let Some(same) = self.by_value.get_mut(&cluster.value) {
             same.retain(|other| *other != id);
             if same.is_empty() {

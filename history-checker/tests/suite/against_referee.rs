@@ -169,6 +169,7 @@ impl Tally {
             match key.engine {
                 Engine::Zones => self.zones[column] += 1,
                 Engine::Search { .. } => self.search[column] += 1,
+                Engine::ZonesOnly { .. } => unreachable!("the search is allowed"),
             }
         }
     }

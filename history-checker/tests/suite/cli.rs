@@ -152,7 +152,7 @@ fn a_stream_is_checked_while_it_is_read() {
         assert_eq!(run(name).status.code(), Some(code), "{name}: {:?}", run(name));
     }
     let stdout = String::from_utf8(run("bad").stdout).unwrap();
-    assert!(stdout.starts_with("line 4: process 0's read that saw null (lines 3–4)"), "{stdout}");
+    assert!(stdout.starts_with("key a, line 4: process 0's read that saw null (lines 3–4)"), "{stdout}");
     assert!(stdout.contains("checked while read") && stdout.contains("remembered"), "{stdout}");
     let stderr = String::from_utf8(run("broken").stderr).unwrap();
     assert!(stderr.contains("line 3: process 0 completes an operation that it did not invoke"), "{stderr}");

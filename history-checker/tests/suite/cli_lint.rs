@@ -59,10 +59,13 @@ fn people_and_programs_read_the_same() {
     assert!(text.contains("failed\nserious: a value was seen") && text.contains("power: weak"), "{text}");
     let output = files.run("lint", &["failed", "broken", "good"], &["-o", "json"]);
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 2);
+    assert_eq!((&json["version"], &json["interrupted"]), (&1.into(), &false.into()));
+    let json = json["files"].as_array().unwrap();
+    assert_eq!(json.len(), 3);
     assert_eq!(json[0]["findings"][0]["rule"], "failed-write-seen");
-    assert_eq!(json[1]["file"], files.path("good").display().to_string());
-    assert_eq!(json[1]["power"]["reads"], 1);
+    assert!(json[1]["error"].as_str().unwrap().contains("broken: line 1"), "{}", json[1]);
+    assert_eq!(json[2]["file"], files.path("good").display().to_string());
+    assert_eq!(json[2]["power"]["reads"], 1);
     assert!(String::from_utf8(output.stderr).unwrap().contains("broken: line 1"));
 }
 

@@ -87,3 +87,50 @@ fn a_violation_is_told_when_it_happens() {
     now(client.read("k", ready(Ok(None::<u64>)))).unwrap();
     assert_eq!(*told.lock().unwrap(), [4]);
 }
+
+#[test]
+fn a_client_of_any_object_is_recorded() {
+    let recorder = Recorder::in_memory();
+    let mut client = client(&recorder);
+    now(client.add((), 2, ready(Ok(())))).unwrap();
+    now(client.remove((), 2_u32, ready(Ok(())))).unwrap();
+    now(client.elements((), ready(Ok(vec!["a"])))).unwrap();
+    now(client.enqueue("q", true, ready(Ok(())))).unwrap();
+    now(client.dequeue("q", ready(Ok(None::<i64>)))).unwrap();
+    let history = recorder.history();
+    let said: Vec<String> = history.operations().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "process 0's add of 2 (lines 1–2)",
+            "process 0's removal of 2 (lines 3–4)",
+            "process 0's read that saw {\"a\"} (lines 5–6)",
+            "process 0's enqueue of true (lines 7–8)",
+            "process 0's dequeue that saw null (lines 9–10)",
+        ]
+    );
+    assert_eq!((&history.operations()[0].key, &history.operations()[4].key), (&None, &Some("q".into())));
+}
+
+#[test]
+fn versions_are_recorded_and_what_is_certain_may_depend_on_the_surroundings() {
+    let recorder = Recorder::in_memory();
+    let certain = [Error::Refused];
+    let mut client: Client<Error> = Client::new(&recorder, || 0, move |error| certain.contains(error));
+    now(client.write_versioned("k", 7, ready(Ok(4_u64)), |version| Some(*version))).unwrap();
+    now(client.read_versioned("k", ready(Ok((7, 4))), |(value, version)| ((*value).into(), Some(*version))))
+        .unwrap();
+    now(client.cas_versioned("k", 7, 8, ready(Ok(5)), |version| (Swap::Swapped, Some(*version)))).unwrap();
+    now(client.write("k", 9, ready(Err::<(), _>(Error::Refused)))).unwrap_err();
+    let history = recorder.history();
+    let versions: Vec<Option<u64>> = history
+        .operations()
+        .iter()
+        .map(|operation| match operation.outcome {
+            Outcome::Ok { version, .. } => version,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(versions, [Some(4), Some(4), Some(5), None]);
+    assert!(matches!(history.operations()[3].outcome, Outcome::NotApplied { .. }));
+}

@@ -171,7 +171,7 @@ fn random(rng: &mut Rng) -> History {
             Some(action) if left == 0 && rng.u32(..20) == 0 => drop(action),
             Some(action) => {
                 let end = end(&action, &known, strange, rng);
-                let op = action.name();
+                let op = action.kind();
                 joiner
                     .accept(line, Event::Complete(Completion { process, op, key: None, end, time }))
                     .unwrap();

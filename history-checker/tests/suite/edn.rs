@@ -113,7 +113,10 @@ fn keys_stand_in_pairs_where_that_is_said() {
     let keys: Vec<&str> = keyed.operations().iter().map(|op| op.key.as_ref().unwrap().as_str()).collect();
     assert_eq!(keys, [":x", "y"]);
     assert_eq!(keyed.operations()[0].action, Action::Cas { from: 1_i64.into(), to: 2_i64.into() });
-    assert_eq!(error(text), "line 1, column 1: `value` of a cas must be a pair [from to] of scalars");
+    assert_eq!(
+        error(text),
+        "line 1, column 1: `value` of a cas must be a pair [from to] of scalars (pairs [key value] are read as such with --keyed)"
+    );
     let tagged = read("{:process 1 :type :invoke :f :write :value #jepsen.independent/tuple [3 4]}");
     assert_eq!(tagged.operations()[0].key.as_ref().unwrap().as_str(), "3");
     let named = read("{:process 1 :type :invoke :f :write :value [3 4] :key 3}");
@@ -199,7 +202,10 @@ fn errors_name_line_column_and_reason() {
         ("{:a \\abc}", "line 1, column 5: malformed EDN: an unknown character after `\\`"),
         ("{:a 1x}", "line 1, column 5: malformed EDN: `1x` is not a number"),
         ("{:a 1/}", "line 1, column 5: malformed EDN: `1/` is not a number"),
-        ("{:a :}", "line 1, column 5: malformed EDN: `:` without a name"),
+        (
+            "{:a :}",
+            "line 1, column 5: malformed EDN: `:` without a name (JSON lines are read as such by the name .jsonl or --format jsonl)",
+        ),
         ("{:a # }", "line 1, column 5: malformed EDN: `#` without `{`, `_` or a tag"),
         ("{} #_", "line 1, column 1: `process` is missing"),
         ("#_", "line 1, column 1: malformed EDN: a form is missing at the end"),

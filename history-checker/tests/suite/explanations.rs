@@ -217,3 +217,16 @@ fn a_spent_budget_says_how_far_it_came_and_does_so_every_time() {
     assert!(unexplained.sentence.starts_with("gave up after 20 configurations: "), "{report}");
     assert_eq!(check(&history, ModelKind::CasRegister, &options).unwrap(), report);
 }
+
+/// All of them are to blame, and far too many to be told or drawn.
+#[test]
+fn a_large_circle_is_told_in_part() {
+    let size = 300;
+    let invoked = (0..size).map(|at| format!("{at} invoke cas [{},{}]\n", at + 1, (at + 1) % size + 1));
+    let returned = (0..size).map(|at| format!("{at} ok cas\n"));
+    let history = script(&invoked.chain(returned).collect::<String>());
+    let report = check(&history, ModelKind::CasRegister, &Options::default()).unwrap();
+    let (_, violation) = report.violations().next().unwrap();
+    assert!(violation.sentence.ends_with("; … and 280 more."), "{}", violation.sentence);
+    assert!(history_checker::shrink::picture(&history, violation).lines().count() < 60);
+}

@@ -1,6 +1,6 @@
 //! Every error of the format, with its line and its reason; and what is allowed.
 
-use history_checker::format::{LineError, ReadError, jsonl};
+use history_checker::format::{LineError, ReadError, edn, jsonl};
 use history_checker::{Answer, Outcome, Value};
 
 const INVOKE: &str = r#"{"process":1,"kind":"invoke","op":"write","key":"k","value":7,"time":1}"#;
@@ -26,14 +26,14 @@ fn text_that_is_not_json() {
 
 #[test]
 fn a_field_of_the_wrong_type() {
-    assert!(matches!(
-        error(r#"{"process":"a","kind":"ok","op":"read","value":1,"time":1}"#),
-        LineError::Malformed(_)
-    ));
-    assert!(matches!(
-        error(r#"{"process":-1,"kind":"ok","op":"read","value":1,"time":1}"#),
-        LineError::Malformed(_)
-    ));
+    let number = "a whole number that is not negative";
+    for line in [r#"{"process":"a","kind":"ok","time":1}"#, r#"{"process":-1,"kind":"ok","time":1}"#] {
+        assert_eq!(error(line), LineError::WrongField { field: "process", expected: number });
+    }
+    let line = r#"{"process":1,"kind":["ok"],"time":1}"#;
+    assert_eq!(error(line), LineError::WrongField { field: "kind", expected: "a string" });
+    let line = r#"{"process":1,"kind":"ok","op":"cas","swapped":"no","time":1}"#;
+    assert_eq!(error(line), LineError::WrongField { field: "swapped", expected: "true or false" });
     assert!(matches!(
         error(r#"{"process":1,"kind":"ok","op":"read","value":{},"time":1}"#),
         LineError::Malformed(_)
@@ -208,5 +208,52 @@ fn processes_of_any_number_are_told_apart() {
         assert_eq!(reason(&[invoke.clone(), line(other, "ok")]), LineError::NotInvoked { process: other });
         assert_eq!(reason(&[invoke.clone(), ok.clone(), ok]), LineError::NotInvoked { process });
         assert_eq!(reason(&[invoke.clone(), invoke]), LineError::AlreadyOpen { process, line: 1 });
+    }
+}
+
+/// The words below an error's line number.
+fn words(text: &[u8]) -> String {
+    jsonl::read(text).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_no_line_of_the_format_is_named() {
+    let cut = format!("{INVOKE}\n{}", &INVOKE[..45]);
+    assert_eq!(words(cut.as_bytes()), "line 2: malformed JSON: the last line is cut off");
+    let inside = format!("{}\n{INVOKE}", &INVOKE[..45]);
+    let expected = "line 1: malformed JSON: EOF while parsing a";
+    assert!(
+        words(inside.as_bytes()).starts_with(expected) && words(inside.as_bytes()).ends_with(", column 45")
+    );
+    for (text, expected) in [
+        (format!("[{INVOKE},\n"), "an array: there must be one object on each line"),
+        ("[0]\n".to_owned(), "an array: there must be one object on each line"),
+        ("[\"kill n1\",0,\"begin\"]".to_owned(), "an array"),
+        ("{:process 0, :type :invoke}\n".to_owned(), "it looks like EDN"),
+        ("[{:process 0}]\n".to_owned(), "it looks like EDN"),
+        ("process,kind\n".to_owned(), "a line must be an object"),
+        (INVOKE.replace('7', "{}"), "`value`: invalid type: map"),
+        (INVOKE.replace('7', "9007199254740993.0"), "a whole number beyond 53 bits as a float"),
+        (INVOKE.replace("write", "\\u001b[31mred"), "unknown op `\\u{1b}[31mred`"),
+    ] {
+        assert!(words(text.as_bytes()).contains(expected), "{}", words(text.as_bytes()));
+    }
+}
+
+#[test]
+fn a_mark_before_the_text_is_skipped_and_other_encodings_are_named() {
+    let marked = format!("\u{feff}{INVOKE}\n");
+    assert_eq!(jsonl::read(marked.as_bytes()).unwrap().operations().len(), 1);
+    assert_eq!(jsonl::events(marked.as_bytes()).count(), 1);
+    let form = "{:process 0, :type :invoke, :f :write, :value 1}";
+    let read = |text: &[u8]| edn::read(text, edn::Options::default());
+    assert_eq!(read(format!("\u{feff}{form}").as_bytes()).unwrap().operations().len(), 1);
+    assert!(read("é".as_bytes()).is_err());
+    for (bytes, expected) in
+        [(&b"\xff\xfe{\0"[..], "UTF-16"), (b"\xfe\xff\0{", "UTF-16"), (b"\x1f\x8b\x08", "gzip")]
+    {
+        for error in [jsonl::read(bytes).unwrap_err(), read(bytes).unwrap_err()] {
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

@@ -5,9 +5,8 @@ use std::io;
 
 use fastrand::Rng;
 use history_checker::generate::{self, Sink};
-use history_checker::{
-    Action, Answer, Cas, History, Open, Operation, Outcome, Process, Read, Recorder, Written,
-};
+use history_checker::recorder::{Cas, Open, Read, Written};
+use history_checker::{Action, Answer, History, Operation, Outcome, Process, Recorder};
 
 pub(crate) use history_checker::generate::{FailedAnswer, Shape};
 

@@ -247,3 +247,55 @@ fn a_spent_budget_says_which_and_what_made_it_hard() {
         )
     );
 }
+
+/// A register that counts how often it is asked for a step.
+struct Counted(CasRegister, std::cell::Cell<u64>);
+
+impl Model for Counted {
+    type State = usize;
+    type Op = RegisterOp;
+
+    fn initial(&self) -> usize {
+        self.0.initial()
+    }
+
+    fn step(&self, state: &usize, op: &RegisterOp) -> Option<usize> {
+        self.1.set(self.1.get() + 1);
+        self.0.step(state, op)
+    }
+
+    fn only_observes(&self, op: &RegisterOp) -> bool {
+        self.0.only_observes(op)
+    }
+
+    fn requires(&self, op: &RegisterOp) -> Option<usize> {
+        self.0.requires(op)
+    }
+
+    fn leaves(&self, op: &RegisterOp) -> Option<usize> {
+        self.0.leaves(op)
+    }
+
+    fn open_can_wait(&self) -> bool {
+        self.0.open_can_wait()
+    }
+}
+
+/// A configuration costs what can be taken in it, not the square of that: no budget counts it.
+#[test]
+fn open_writes_that_nobody_asks_for_cost_little_in_each_configuration() {
+    let open = 1_000;
+    let lost =
+        (0..open).map(|at| Entry { op: RegisterOp::Put(at + 2), invoked: at as u64 + 1, returned: None });
+    let ends = (1_001, Some(1_002));
+    let stale = Entry { op: RegisterOp::Observe(1), invoked: ends.0, returned: ends.1 };
+    let timeline = Timeline::new(lost.chain([stale]).collect());
+    let model = Counted(CasRegister { initial: 0 }, std::cell::Cell::new(0));
+    let search = linearize(&model, &timeline, Budget::default());
+    let Search::Impossible { configurations, .. } = search else { panic!("{search:?}") };
+    let steps = model.1.get();
+    assert!(
+        steps <= 20 * open as u64 * (configurations + 1),
+        "{steps} steps in {configurations} configurations"
+    );
+}

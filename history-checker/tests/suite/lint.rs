@@ -61,6 +61,7 @@ fn each_rule_on_values_finds_its_like_only() {
     pair(Rule::InitialWrittenAgain, &format!("{delete}{absent}"), &[1, 3], &format!("{delete}{read}"));
     pair(Rule::OnlyInitialSeen, &format!("{write}{absent}"), &[], &good);
     pair(Rule::NothingRead, write, &[], &good);
+    pair(Rule::NothingRead, write, &[], &format!("{write}1 invoke cas [1,2]\n 1 ok cas\n"));
     pair(Rule::NothingWritten, absent, &[], &good);
 }
 
@@ -231,11 +232,16 @@ fn power_figures_are_what_is_counted_one_by_one() {
 }
 
 fn is_read(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Ok { answer: Answer::Read(_) | Answer::NotSwapped { .. }, .. })
+    let seen = matches!(operation.outcome, Outcome::Ok { answer: Answer::Read(_) | Answer::Swapped, .. });
+    seen || is_refused(operation)
+}
+
+fn is_refused(operation: &Operation) -> bool {
+    matches!(operation.outcome, Outcome::Ok { answer: Answer::NotSwapped { .. }, .. })
 }
 
 fn is_change(operation: &Operation) -> bool {
-    operation.action != Action::Read && !is_read(operation)
+    operation.action != Action::Read && !is_refused(operation)
 }
 
 fn assert_close(share: f64, part: usize, whole: usize) {

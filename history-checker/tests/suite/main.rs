@@ -6,7 +6,9 @@
 mod against_referee;
 mod cli;
 mod cli_check;
+mod cli_files;
 mod cli_lint;
+mod cli_options;
 mod cli_shrink;
 mod clients;
 mod convert;
@@ -23,6 +25,7 @@ mod hard;
 mod lint;
 mod nondeterministic;
 mod objects;
+mod own_model;
 mod page;
 mod planted;
 mod planted_small;

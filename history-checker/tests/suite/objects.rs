@@ -1,6 +1,6 @@
 //! Counters, sets and queues: what they allow, what they do not, and what is said of it.
 
-use history_checker::{CheckError, ModelKind, Options, Report, Summary, check};
+use history_checker::{CheckError, ModelKind, Options, Report, Summary, Value, check};
 
 use crate::script::script;
 
@@ -78,4 +78,40 @@ fn an_operation_of_another_model_is_named() {
         error(ModelKind::Register, "0 invoke read\n 0 ok read [1]"),
         "line 1: the register model does not have process 0's read that saw {1} (lines 1–2)"
     );
+}
+
+#[test]
+fn null_is_no_element_of_a_queue() {
+    let history = script("0 invoke enqueue null\n 0 ok enqueue\n 0 invoke dequeue\n 0 ok dequeue null");
+    let error = check(&history, ModelKind::Queue, &Options::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 1: the queue model does not have process 0's enqueue of null (lines 1–2)"
+    );
+}
+
+#[test]
+fn a_set_does_not_hold_an_element_twice() {
+    for (read, fits) in [("[1]", true), ("[1,1]", false)] {
+        let text = format!("0 invoke add 1\n 0 ok add\n 1 invoke read\n 1 ok read {read}");
+        assert_verdict(ModelKind::Set, &text, fits);
+    }
+}
+
+#[test]
+fn what_an_object_cannot_begin_with_is_refused() {
+    let history = script("");
+    let error = |model, initial| {
+        let options = Options { initial, ..Options::default() };
+        check(&history, model, &options).map_err(|error| error.to_string()).err()
+    };
+    assert_eq!(
+        error(ModelKind::Counter, Value::from("x")).unwrap(),
+        "the counter model cannot begin with the initial value \"x\": give an integer"
+    );
+    for model in [ModelKind::Set, ModelKind::Queue] {
+        assert!(error(model, Value::from(1_i64)).unwrap().contains("it begins empty"), "{model}");
+        assert_eq!(error(model, Value::Null), None);
+    }
+    assert_eq!(error(ModelKind::Counter, Value::from(5_i64)), None);
 }

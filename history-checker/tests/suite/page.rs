@@ -85,6 +85,17 @@ fn troubled() -> History {
 }
 
 #[test]
+fn the_page_says_how_wrong_a_key_is_and_what_proves_it() {
+    let history = troubled();
+    let report = check(&history, ModelKind::Map, &Options::default()).unwrap();
+    let page = page::html(&history, &report, "troubled");
+    let (key, violation) = report.violations().next().unwrap();
+    let proof = format!("<p>{} operations prove it, confirmed by", violation.core.operations.len());
+    assert!(page.contains(&proof), "{proof}");
+    assert!(page.contains("<p>degree: 1 stale read, worst 1 version and "), "{:?}", key.degree);
+}
+
+#[test]
 fn the_page_says_what_the_history_says_and_finds_nothing_wrong_with_itself() {
     let history = troubled();
     let report = check(&history, ModelKind::Map, &Options::default()).unwrap();

@@ -38,6 +38,11 @@ fn what_it_decides_is_what_every_order_tried_decides() {
         let history = generate(&shape, &mut rng);
         let failed_cas = if rng.bool() { FailedCas::Drop } else { FailedCas::Observe };
         let report = stream(&history, &shape.initial, failed_cas);
+        let options = Options { initial: shape.initial.clone(), failed_cas, ..Options::default() };
+        if seed % 16 == 0 {
+            let whole = check(&history, ModelKind::CasRegister, &options).unwrap();
+            assert_eq!(report.counts, whole.counts(), "seed {seed}");
+        }
         let truth = || referee::is_linearizable(&history, &shape.initial, failed_cas);
         let context = || format!("seed {seed}, {shape:?}\n{report:?}\n{}", text(&history));
         if !report.violations.is_empty() {
@@ -87,7 +92,7 @@ fn it_agrees_with_the_whole_history_on_larger_ones() {
     assert!(tally.iter().all(|count| *count >= 100), "{tally:?}");
 }
 
-/// Clients that never stop, writes and CAS whose outcome is unknown among them.
+/// Clients that never stop, and whose operations all end: a write of unknown outcome would stay.
 #[test]
 fn what_it_remembers_does_not_grow_with_the_history() {
     let remembered = |operations| {
@@ -121,4 +126,35 @@ fn an_operation_that_is_no_registers_is_refused() {
     let event = jsonl::parse(br#"{"process":0,"kind":"invoke","op":"dequeue","time":1}"#).unwrap();
     let error = checker.observe(1, event).unwrap_err();
     assert_eq!(error.to_string(), "a dequeue is no operation of a register");
+}
+
+#[test]
+fn operations_are_counted_however_they_end_and_whatever_came_of_their_key() {
+    let history = script(
+        "0 invoke write 1\n 0 ok write\n 1 invoke write 2\n 1 fail write\n 2 invoke write 3\n 2 info write\n \
+         3 invoke read\n 4 invoke read\n 4 ok read 9\n 5 invoke write 4",
+    );
+    let report = stream(&history, &Value::Null, FailedCas::Drop);
+    assert_eq!(report.violations.len(), 1);
+    let whole = check(&history, ModelKind::Register, &Options::default()).unwrap();
+    assert_eq!(report.counts, whole.counts());
+    assert_eq!((report.counts.completed, report.counts.not_applied, report.counts.open), (2, 1, 3));
+    assert!(
+        report.to_string().starts_with("NOT linearizable: 6 operations (3 open, 1 failed), "),
+        "{report}"
+    );
+}
+
+#[test]
+fn an_answer_that_is_no_registers_is_refused_and_counts_for_nothing() {
+    let mut checker = Checker::default();
+    let mut observe = |line, text: &str| {
+        let event = jsonl::parse(text.as_bytes()).unwrap();
+        checker.observe(line, event).map(Option::<&_>::cloned)
+    };
+    observe(1, r#"{"process":0,"kind":"invoke","op":"read","time":1}"#).unwrap();
+    let error = observe(2, r#"{"process":0,"kind":"ok","op":"read","value":[1],"time":2}"#).unwrap_err();
+    assert_eq!(error.to_string(), "a read that saw several elements is no operation of a register");
+    let stale = observe(3, r#"{"process":0,"kind":"ok","op":"read","value":1,"time":3}"#).unwrap();
+    assert!(stale.is_some(), "the read is still open");
 }

@@ -49,7 +49,7 @@ impl<T: Transport> Transport for Faulty<T> {
         for frame in frames {
             match self.network.fate(self.me, seat_of(to), frame.kind) {
                 Fate::Lost => {}
-                Fate::Passes => passing.push(frame),
+                Fate::Passes(_) => passing.push(frame),
                 Fate::Waits(wait, ticket) => self.send_later(wait, ticket, to, frame),
             }
         }

@@ -25,8 +25,8 @@ pub struct Network {
 pub enum Fate {
     /// It never arrives.
     Lost,
-    /// It goes on at once.
-    Passes,
+    /// It goes on at once. Whatever carries it may take time of its own, and look again then.
+    Passes(Ticket),
     /// It goes on after a while, if its link is then as it was: see [`Network::still_up`].
     Waits(Duration, Ticket),
 }
@@ -73,6 +73,15 @@ impl Network {
         link.up = up;
     }
 
+    /// Sets all links of a node, both ways: up to those that are connected, if it is.
+    pub fn set_links(&self, node: usize, connected: &[bool]) {
+        for (other, other_connected) in connected.iter().enumerate().filter(|(other, _)| *other != node) {
+            let up = connected[node] && *other_connected;
+            self.set_link(node, other, up);
+            self.set_link(other, node, up);
+        }
+    }
+
     /// Turns loss and short delays on or off.
     pub fn set_unreliable(&self, on: bool) {
         self.state().unreliable = on;
@@ -105,7 +114,7 @@ impl Network {
         } else {
             0
         };
-        if wait == 0 { Fate::Passes } else { Fate::Waits(Duration::from_millis(wait), ticket) }
+        if wait == 0 { Fate::Passes(ticket) } else { Fate::Waits(Duration::from_millis(wait), ticket) }
     }
 
     /// Whether the link is up and was not cut since the ticket was given.
@@ -140,7 +149,7 @@ mod tests {
         for _ in 0..MANY {
             match network.fate(0, 1, kind) {
                 Fate::Lost => lost += 1,
-                Fate::Passes => {}
+                Fate::Passes(_) => {}
                 Fate::Waits(time, _) => waits.push(crate::lab::millis(time)),
             }
         }

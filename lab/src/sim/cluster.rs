@@ -5,27 +5,24 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raft::consensus::io::{Misdeed, Ticket};
-use raft::consensus::message::Message;
-use raft::pump::{Ask, Outlet, StopCause, Told};
-use raft::server::Reply;
+use raft::consensus::io::Ticket;
+use raft::pump::Told;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
 use raft::transport::Received;
-use raft::wire::{self, Kind, PREFIX, Prefix};
-use raft::{Incarnation, LogIndex, NodeId, StateMachine, Timestamp};
-
+use raft::wire::{self, Kind};
+use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::choosing::Digest;
 use super::invariants::{Invariants, Promise, View, Violation};
 use super::links::Links;
-use super::node::{Node, Running, Settings, State};
+use super::node::{Node, Running, Settings};
 use super::queue::Queue;
-use super::random::{Random, Stream};
+use super::random::Random;
 use super::trace::Trace;
 use super::waking::place;
-use crate::carrier::{id_of, seat_of};
+use crate::carrier::id_of;
 
 /// How fast disks and nodes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,9 +58,9 @@ pub(super) enum Event<P, X> {
 /// A frame as its receiver finds it.
 #[derive(Clone)]
 pub(super) struct Encoded {
-    kind: Kind,
-    header_len: usize,
-    payload: Bytes,
+    pub(super) kind: Kind,
+    pub(super) header_len: usize,
+    pub(super) payload: Bytes,
 }
 
 impl Encoded {
@@ -81,7 +78,7 @@ pub(super) struct Said {
     pub(super) node: usize,
     pub(super) life: u64,
     pub(super) ticket: Ticket,
-    pub(super) reply: Reply,
+    pub(super) told: Told,
 }
 
 /// See the module.
@@ -110,34 +107,6 @@ pub(super) struct Cluster<M: StateMachine, L: Links, X> {
     /// Operations that disks have run.
     pub(super) operations: Vec<u64>,
     pub(super) events: u64,
-}
-
-const TURN: Stream = Stream::named("node.turn");
-const TURN_LENGTH: Stream = Stream::named("node.turn.length");
-
-/// Collects what a node wants done.
-#[derive(Default)]
-struct Outbox {
-    messages: Vec<(NodeId, Message)>,
-    told: Vec<(Ticket, Told)>,
-    /// Who was found to misbehave, and how.
-    alarms: Vec<(NodeId, String)>,
-}
-
-impl Outlet for Outbox {
-    fn send(&mut self, messages: BTreeMap<NodeId, Vec<Message>>) {
-        for (to, messages) in messages {
-            self.messages.extend(messages.into_iter().map(|message| (to, message)));
-        }
-    }
-
-    fn tell(&mut self, ticket: Ticket, told: Told) {
-        self.told.push((ticket, told));
-    }
-
-    fn disconnect(&mut self, peer: NodeId, misdeed: &Misdeed) {
-        self.alarms.push((peer, misdeed.to_string()));
-    }
 }
 
 impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
@@ -289,122 +258,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         } else {
             self.give(node, |pump, now, _| pump.pass(now));
         }
-    }
-
-    /// Somebody asks a node that is up; the answer will be in [`Cluster::said`] under its life and the ticket.
-    pub(super) fn ask(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
-        let (life, promise) = (self.nodes[node].life, self.invariants.asked(&ask));
-        let mut ticket = None;
-        self.hand(node, |pump, now, _| {
-            ticket = Some(pump.ask(now, ask)?);
-            Ok(())
-        });
-        self.promises[node].insert(ticket?, promise);
-        self.act_soon(node);
-        Some((life, ticket?))
-    }
-
-    /// Gives a node something, and lets it act on it, now or together with what follows.
-    fn give(
-        &mut self,
-        node: usize,
-        input: impl FnOnce(&mut Running<M>, Timestamp, &mut Outbox) -> Result<(), StopCause>,
-    ) {
-        self.hand(node, input);
-        self.act_soon(node);
-    }
-
-    fn hand(
-        &mut self,
-        node: usize,
-        input: impl FnOnce(&mut Running<M>, Timestamp, &mut Outbox) -> Result<(), StopCause>,
-    ) {
-        let now = self.nodes[node].clock.read(self.queue.now());
-        let State::Up(pump) = &mut self.nodes[node].state else { return };
-        let mut outbox = Outbox::default();
-        let given = input(pump, now, &mut outbox);
-        self.carry_out(node, outbox, given);
-    }
-
-    fn act_soon(&mut self, node: usize) {
-        if self.nodes[node].turn || self.running(node).is_none() {
-            return;
-        }
-        let Pace { turn, turn_ppm, .. } = self.pace[node];
-        if self.random.chance(TURN, node as u64, self.events, turn_ppm) {
-            let wait = self.random.between(TURN_LENGTH, node as u64, self.events, turn);
-            let life = self.nodes[node].life;
-            self.nodes[node].turn = true;
-            self.queue.plan(self.queue.now() + Duration::from_nanos(wait), Event::Turn { node, life });
-        } else {
-            self.act(node);
-        }
-    }
-
-    fn act(&mut self, node: usize) {
-        let now = self.nodes[node].clock.read(self.queue.now());
-        let State::Up(pump) = &mut self.nodes[node].state else { return };
-        let mut outbox = Outbox::default();
-        let acted = pump.act(|| now, &mut outbox);
-        self.carry_out(node, outbox, acted);
-        self.arm(node);
-        self.plan_disk(node);
-    }
-
-    fn carry_out(&mut self, node: usize, outbox: Outbox, result: Result<(), StopCause>) {
-        let Outbox { messages, told, alarms } = outbox;
-        let checked = self.check(node, &messages);
-        if let Err((rule, what)) = checked {
-            self.broken(rule, what);
-        }
-        for (peer, misdeed) in alarms {
-            self.broken("correct nodes do nothing wrong", format!("node {node} says of {peer}: {misdeed}"));
-        }
-        for (to, message) in messages {
-            self.send(node, seat_of(to), &message);
-        }
-        for (ticket, told) in told {
-            self.tell(node, ticket, told);
-        }
-        if let Err(cause) = result {
-            self.stop(node, &cause);
-        }
-    }
-
-    fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), (&'static str, String)> {
-        let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
-        self.invariants.stepped(&view)?;
-        for (to, message) in messages {
-            self.invariants.leaves(&view, seat_of(*to), message)?;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, from: usize, to: usize, message: &Message) {
-        let frame = wire::encode(message);
-        let whole = Bytes::from(frame.to_vec());
-        let prefix = whole.first_chunk::<PREFIX>().map(Prefix::parse);
-        let Some(Ok(Prefix { kind, header_len, .. })) = prefix else {
-            return self.broken("a frame is read as it was written", format!("{prefix:?} of {message:?}"));
-        };
-        let encoded = Encoded { kind, header_len, payload: whole.slice(PREFIX..) };
-        let (now, incarnation) = (self.now(), self.nodes[from].incarnation);
-        for (delay, pass) in self.links.send(now, from, to, kind) {
-            let frame = encoded.clone();
-            self.queue.plan(now + delay, Event::Frame { from, to, incarnation, pass, frame });
-        }
-    }
-
-    fn tell(&mut self, node: usize, ticket: Ticket, told: Told) {
-        let Told::Reply(reply) = told else { return };
-        let life = self.nodes[node].life;
-        if let Some(promise) = self.promises[node].remove(&ticket)
-            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
-            && let Err((rule, what)) = self.invariants.told(&view, promise, &reply)
-        {
-            self.broken(rule, what);
-        }
-        self.said.push(Said { node, life, ticket, reply });
     }
 }
 

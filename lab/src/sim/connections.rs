@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use raft::consensus::io::{Refusal, Ticket};
+use raft::pump::Told;
 use raft::server::Reply;
 use raft::{NodeId, Timestamp};
 
@@ -143,7 +144,7 @@ impl<W: Workload> World<W> {
 
     /// A node has said something.
     pub(super) fn answer(&mut self, said: Said) {
-        let Said { node, life, ticket, reply } = said;
+        let Said { node, life, ticket, told: Told::Reply(reply) } = said else { return };
         let Some((client, connection, tag)) = self.connections.waiting.remove(&(node, life, ticket)) else {
             return;
         };

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use history_checker::{ModelKind, Open, Options, Recorder, Value, check};
+use history_checker::recorder::{self, Open};
+use history_checker::{ModelKind, Options, Recorder, Value, check};
 use raft::Timestamp;
 
 use super::workload::Summary;
@@ -257,9 +258,9 @@ impl RegisterHistory {
 
 /// An operation under way in the recorder.
 enum Begun {
-    Read(Open<history_checker::Read>),
-    Write(Open<history_checker::Written>),
-    Cas(Open<history_checker::Cas>),
+    Read(Open<recorder::Read>),
+    Write(Open<recorder::Written>),
+    Cas(Open<recorder::Cas>),
 }
 
 fn finish(begun: Begun, end: Ended, time: u64) {

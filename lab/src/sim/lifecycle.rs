@@ -58,9 +58,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         });
     }
 
-    /// The power fails, and nothing is there that was not synced.
-    pub(super) fn cut_power(&mut self, node: usize) {
-        self.trace.note(self.queue.now(), Some(node), || "loses power".to_owned());
+    /// The power fails, and nothing is there afterwards that was not durable.
+    pub(super) fn lose_all_unsynced(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "loses power and all that is not synced".to_owned());
         self.end(node, |disk| disk.crash(|_| false, 0));
     }
 

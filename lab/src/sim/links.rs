@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use raft::Timestamp;
+use raft::consensus::message::Message;
 use raft::wire::Kind;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,11 @@ pub trait Links {
 
     /// Whether a frame that has arrived is let in.
     fn lets_in(&self, from: usize, to: usize, pass: &Self::Pass) -> bool;
+
+    /// A node says this, whatever becomes of it, in a frame of this kind and so many bytes.
+    fn leaves(&mut self, from: usize, to: usize, message: &Message, (kind, bytes): (Kind, usize)) {
+        let _ = (from, to, message, kind, bytes);
+    }
 }
 
 /// How a network behaves when none of its links is cut.
@@ -79,7 +85,7 @@ pub struct Net {
 }
 
 /// Frames that suffered something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disturbed {
     /// Lost at random.
     pub lost: u64,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use register::outcome::MAX_VALUE;
+use serde::{Deserialize, Serialize};
 
 use super::random::{Random, Stream};
 
@@ -31,7 +32,7 @@ const NUMBER: usize = 8;
 static TOO_LONG: [u8; MAX_VALUE + 1] = [0; MAX_VALUE + 1];
 
 /// How clients use the register. Shares named `ppm` are in a million.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// From 1 to [`MAX_KEYS`].
     pub keys: u8,

@@ -179,6 +179,22 @@ impl<W: Workload> World<W> {
         self.cluster.running(node).is_some() && self.plan.nodes >= 3
     }
 
+    /// A node that the healed ones do without is down for good; or it hears nothing, or is not heard, for good.
+    fn leave_broken(&mut self, node: usize) {
+        if self.cluster.running(node).is_none() {
+            return;
+        }
+        let others = (0..self.plan.nodes).filter(|other| *other != node);
+        match self.random.below(HEAL, 2, node as u64, 3) {
+            0 => {
+                self.cluster.kill(node);
+                self.hang_up(node);
+            }
+            1 => others.for_each(|other| self.cluster.links.cut(other, node)),
+            _ => others.for_each(|other| self.cluster.links.cut(node, other)),
+        }
+    }
+
     /// All that was wrong with a quorum of nodes is taken back; the others end for good. Where a disk was damaged
     /// all are healed: what the damaged node lost may be with any of the others.
     pub(super) fn heal_quorum(&mut self) {
@@ -198,10 +214,7 @@ impl<W: Workload> World<W> {
         for node in 0..self.plan.nodes {
             self.quorum[node] = !left.contains(&node) && !self.gone[node];
             if !self.quorum[node] {
-                if self.cluster.running(node).is_some() {
-                    self.cluster.kill(node);
-                    self.hang_up(node);
-                }
+                self.leave_broken(node);
                 continue;
             }
             self.cluster.pace[node] = Pace { turn_ppm: 0, ..Pace::STEADY };

@@ -53,6 +53,24 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Those of a cluster that nobody configured.
+    #[must_use]
+    pub fn usual() -> Limits {
+        let config = Config::lan();
+        Limits {
+            // As long as a short run can fill.
+            segment_bytes: 64 << 10,
+            max_append_entries: config.max_append_entries,
+            max_append_bytes: config.max_append_bytes,
+            max_in_flight: config.max_in_flight,
+            max_uncommitted_bytes: config.max_uncommitted_bytes,
+            max_kept_log_bytes: config.max_kept_log_bytes,
+            snapshot_chunk_bytes: config.snapshot_chunk_bytes,
+            snapshot_window_bytes: config.snapshot_window_bytes,
+            snapshot_min_log_bytes: config.snapshot_min_log_bytes,
+        }
+    }
+
     /// The settings of a cluster with these limits.
     #[must_use]
     pub fn config(&self) -> Config {
@@ -100,6 +118,7 @@ impl Plan {
         let draw = Draw { random, nodes: nodes as u64 };
         let mut episodes: Vec<Episode> = (0..KINDS).flat_map(|kind| draw.episodes(kind)).collect();
         episodes.extend(draw.rot());
+        episodes.extend(draw.coups());
         episodes.sort_by_key(|episode| episode.at);
         Plan {
             seed,
@@ -228,6 +247,27 @@ impl Draw {
             fault: fault(number),
         };
         (0..times).map(episode).collect()
+    }
+
+    /// One leader after another is taken away soon after it was elected: what a term leaves behind half done meets
+    /// the next ones (Figure 8).
+    fn coups(&self) -> Vec<Episode> {
+        if !self.random.chance(ON, 60, 0, 250_000) {
+            return Vec::new();
+        }
+        let mean = self.log_uniform(RATE, 60, 0, (50_000_000, 800_000_000));
+        let mut at = self.random.between(GAP, 60, 0, (200_000_000, 5_000_000_000));
+        let episode = |number| {
+            at += self.random.between(GAP, 60, number, (mean / 4, 2 * mean));
+            let fault = match self.random.below(DETAIL, 60, number, 4) {
+                0 => Fault::Kill(Target::Leader),
+                1 => Fault::Power(Target::Leader),
+                2 => Fault::Pause(Target::Leader),
+                _ => Fault::Mute(Target::Leader),
+            };
+            Episode { at, lasts: self.log_uniform(LASTS, 60, number, (20_000_000, 2_000_000_000)), fault }
+        };
+        (1..60).map(episode).collect()
     }
 
     /// From `low` to `high`, each order of magnitude as likely as any other.

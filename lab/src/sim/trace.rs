@@ -1,20 +1,46 @@
 //! What happened, as a hash that two runs of one seed must share, and as lines for people if they are wanted.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
 use raft::Timestamp;
+use raft::consensus::Raft;
+use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 use raft::storage::memory::Ran;
 use raft::wire::Kind;
+use raft::{LogIndex, Term};
+
+use super::brief::{brief, op};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     hash: u64,
     lines: Option<Vec<Line>>,
+    /// The role and term of each node, and what it has committed, as of the last line about them.
+    states: BTreeMap<usize, ((RoleName, Term), LogIndex)>,
+}
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A message that leaves, and how long it takes.
+    Sent,
+    /// A message that was let in.
+    Message,
+    /// What was done to the cluster or a node, and what became of a node.
+    Note,
+    /// A disk has run something.
+    Disk,
 }
 
 /// One line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// What it is about.
+    pub about: About,
     /// When.
     pub at: Timestamp,
     /// Whose doing: a node, and for a message the one that it went to.
@@ -23,6 +49,19 @@ pub struct Line {
     pub to: Option<usize>,
     /// What.
     pub what: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = Duration::from_nanos(self.at.as_nanos()).as_secs_f64();
+        write!(f, "{seconds:10.6} ")?;
+        match (self.from, self.to) {
+            (Some(from), Some(to)) => write!(f, "{from} -> {to}: ")?,
+            (Some(node), None) => write!(f, "{node}: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&self.what)
+    }
 }
 
 impl Trace {
@@ -49,10 +88,25 @@ impl Trace {
         self.bytes(payload);
     }
 
+    /// A message was sent, and will be there after a while, or never. Only for people: what arrives counts.
+    pub(super) fn sent(
+        &mut self,
+        at: Timestamp,
+        from: usize,
+        to: usize,
+        message: &Message,
+        delay: Option<Duration>,
+    ) {
+        if self.lines.is_some() {
+            let fate = delay.map_or("is lost".to_owned(), |delay| format!("takes {delay:?}"));
+            self.line(About::Sent, at, (Some(from), Some(to)), format!("{fate}: {}", brief(message)));
+        }
+    }
+
     /// A frame was let in, and says this.
     pub(super) fn message(&mut self, at: Timestamp, from: usize, to: usize, message: &Message) {
         if self.lines.is_some() {
-            self.line(at, Some(from), Some(to), format!("{message:?}"));
+            self.line(About::Message, at, (Some(from), Some(to)), brief(message));
         }
     }
 
@@ -65,6 +119,26 @@ impl Trace {
         self.mix(at.as_nanos());
         self.mix(2 << 48 | node as u64);
         self.mix(ran.op.offset() << 2 | u64::from(ran.done) << 1 | u64::from(ran.durable));
+        if self.lines.is_some() {
+            let failed = if ran.done { "" } else { " fails" };
+            let durable = if ran.durable { ", durable" } else { "" };
+            self.line(About::Disk, at, (Some(node), None), format!("disk: {}{failed}{durable}", op(&ran.op)));
+        }
+    }
+
+    /// What a node has become, if lines are kept: follows from what is in the hash already.
+    pub(super) fn state(&mut self, at: Timestamp, node: usize, raft: &Raft) {
+        let Some(states) = self.lines.is_some().then_some(&mut self.states) else { return };
+        let role = (raft.role(), raft.term());
+        let commit = raft.commit_index();
+        let before = states.insert(node, (role, commit));
+        if before.is_none_or(|(before, _)| before != role) {
+            let text = format!("is {:?} of term {}", role.0, role.1);
+            self.line(About::Note, at, (Some(node), None), text);
+        }
+        if before.is_some_and(|(_, before)| before != commit) {
+            self.line(About::Note, at, (Some(node), None), format!("has committed up to {commit}"));
+        }
     }
 
     /// Something that whoever drives the cluster did or saw.
@@ -72,12 +146,18 @@ impl Trace {
         let text = what();
         self.mix(at.as_nanos());
         self.bytes(text.as_bytes());
-        self.line(at, node, None, text);
+        self.line(About::Note, at, (node, None), text);
     }
 
-    fn line(&mut self, at: Timestamp, from: Option<usize>, to: Option<usize>, what: String) {
+    fn line(
+        &mut self,
+        about: About,
+        at: Timestamp,
+        (from, to): (Option<usize>, Option<usize>),
+        what: String,
+    ) {
         if let Some(lines) = &mut self.lines {
-            lines.push(Line { at, from, to, what });
+            lines.push(Line { about, at, from, to, what });
         }
     }
 

@@ -59,6 +59,20 @@ pub struct Cost {
     pub commits: u64,
 }
 
+impl Cost {
+    /// What a world has cost so far.
+    #[must_use]
+    pub fn of(world: &impl World) -> Cost {
+        let traffic = world.traffic();
+        Cost {
+            seconds: world.now().as_secs_f64(),
+            rpcs: traffic.requests,
+            bytes: traffic.bytes,
+            commits: world.observe(|ledger| ledger.len() as u64),
+        }
+    }
+}
+
 /// One test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Test {
@@ -97,6 +111,15 @@ enum Body {
 }
 
 impl Test {
+    /// What the test draws from under a run's seed: each from a seed of its own, whichever others run with
+    /// it (FNV-1a over its name).
+    #[must_use]
+    pub fn seed(&self, run_seed: u64) -> u64 {
+        self.name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ run_seed, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+
     /// Runs the body in a fresh world of [`Test::peers`] nodes. Safety is checked at the end too.
     pub async fn run<W: World>(&self, lab: &Lab<W>) -> Verdict {
         lab.world.set_unreliable(self.unreliable);

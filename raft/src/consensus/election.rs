@@ -20,7 +20,8 @@ impl Raft {
     pub(super) fn ask_for_votes(&mut self) {
         let ask = RequestVote { term: self.term(), last_log: self.log.last(), leadership_transfer: false };
         // The log is advertised too, so it must be durable with the vote.
-        let until = self.durability.entries_due(ask.last_log.index);
+        let due = self.durability.entries_due(ask.last_log.index);
+        let until = if crate::seeded_bug!("own-vote-before-durable") { PersistId::default() } else { due };
         self.hold(until, HeldWhat::OwnVote);
         for peer in self.other_voters() {
             self.hold(until, HeldWhat::Send { to: peer, message: Message::RequestVote(ask) });
@@ -32,13 +33,17 @@ impl Raft {
     }
 
     pub(super) fn handle_pre_vote(&mut self, now: Timestamp, from: NodeId, m: PreVote) {
-        let granted = m.term > self.term() && !self.protects_a_leader(now) && self.is_up_to_date(m.last_log);
+        let free = !self.protects_a_leader(now) || crate::seeded_bug!("pre-vote-disturbs-leader");
+        let granted = m.term > self.term() && free && self.is_up_to_date(m.last_log);
         let reply = PreVoteReply { term: self.term(), asked: m.term, granted };
         self.send_when_term_durable(from, Message::PreVoteReply(reply));
     }
 
     pub(super) fn handle_pre_vote_reply(&mut self, now: Timestamp, from: NodeId, m: PreVoteReply) {
-        if m.term > self.term() {
+        if crate::seeded_bug!("pre-vote-counted-as-vote") && m.granted && m.asked == self.term() {
+            self.count_vote(now, from);
+        }
+        if m.term > self.term() && !crate::seeded_bug!("pre-vote-reply-term-ignored") {
             self.become_follower(now, m.term, None);
             return;
         }
@@ -64,10 +69,15 @@ impl Raft {
         if m.term > self.term() && (m.leadership_transfer || !self.protects_a_leader(now)) {
             self.become_follower(now, m.term, None);
         }
-        let free = self.hard_state.voted_for.is_none_or(|voted| voted == from);
+        let free = self
+            .hard_state
+            .voted_for
+            .is_none_or(|voted| voted == from || crate::seeded_bug!("vote-twice-in-a-term"));
         let granted = m.term == self.term() && free && self.is_up_to_date(m.last_log);
         if granted {
-            if self.hard_state.voted_for.is_none() {
+            if crate::seeded_bug!("vote-not-persisted") {
+                self.hard_state.voted_for = Some(from);
+            } else if self.hard_state.voted_for.is_none() {
                 self.set_hard_state(HardState { voted_for: Some(from), ..self.hard_state });
             }
             self.restart_election_timer(now);
@@ -77,6 +87,9 @@ impl Raft {
     }
 
     pub(super) fn handle_request_vote_reply(&mut self, now: Timestamp, from: NodeId, m: RequestVoteReply) {
+        if m.granted && crate::seeded_bug!("stale-vote-counted") {
+            self.count_vote(now, from);
+        }
         if m.term > self.term() {
             self.become_follower(now, m.term, None);
         } else if m.granted && m.term == self.term() {
@@ -115,12 +128,18 @@ impl Raft {
 
     /// §5.4.1: last term first, then last index; and what a damaged log held counts as if it were there.
     fn is_up_to_date(&self, candidate: LogId) -> bool {
-        candidate >= self.log.last() && self.covers_what_was_lost(candidate)
+        let last = self.log.last();
+        let as_good = if crate::seeded_bug!("up-to-date-index-first") {
+            (candidate.index, candidate.term) >= (last.index, last.term)
+        } else {
+            candidate >= last || crate::seeded_bug!("vote-for-any-log")
+        };
+        as_good && self.covers_what_was_lost(candidate)
     }
 
     /// A message of the current term's leader, or of a higher term's. Returns whether to go on.
     pub(super) fn accept_leader(&mut self, now: Timestamp, from: NodeId, term: Term) -> bool {
-        if term < self.term() {
+        if term < self.term() && !crate::seeded_bug!("old-leader-obeyed") {
             return false;
         }
         if term == self.term()

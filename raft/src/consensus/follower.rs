@@ -8,7 +8,7 @@ use super::types::{LogId, LogIndex, NodeId, Term, Timestamp};
 
 impl Raft {
     pub(super) fn handle_append_entries(&mut self, now: Timestamp, from: NodeId, m: AppendEntries) {
-        if m.term < self.term() {
+        if m.term < self.term() && !crate::seeded_bug!("old-leader-obeyed") {
             // Any outcome will do: the sender steps down at the term.
             let outcome = AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
             let reply = AppendEntriesReply { term: self.term(), id: m.id, outcome };
@@ -71,15 +71,22 @@ impl Raft {
             None if compacted => {}
             None => return self.conflict(None, self.log.last().index.next()),
             // Names the whole conflicting term, so that a long divergence costs a round trip per term.
-            Some(term) if term != m.prev_log.term => {
-                return self.conflict(Some(term), self.log.first_of_term(term));
+            Some(term) if term != m.prev_log.term && !crate::seeded_bug!("prev-term-unchecked") => {
+                let first = self.log.first_of_term(term);
+                let off_by_one = crate::seeded_bug!("conflict-hint-off-by-one");
+                return self.conflict(Some(term), if off_by_one { first.next() } else { first });
             }
             Some(_) => {}
         }
         let verified = LogIndex(m.prev_log.index.0 + m.entries.len() as u64);
+        if crate::seeded_bug!("truncated-at-prev") {
+            self.truncate_after(m.prev_log.index);
+        }
         self.append_missing(m.entries);
-        self.follow_commit(m.leader_commit.min(verified));
-        AppendOutcome::Matched(verified)
+        let last = self.log.last().index;
+        let commits = if crate::seeded_bug!("commit-beyond-verified") { last } else { verified };
+        self.follow_commit(m.leader_commit.min(commits));
+        AppendOutcome::Matched(if crate::seeded_bug!("last-index-acked") { last } else { verified })
     }
 
     fn conflict(&self, term: Option<Term>, first: LogIndex) -> AppendOutcome {
@@ -97,6 +104,7 @@ impl Raft {
         for entry in entries.into_iter().skip_while(|e| e.id.index <= base) {
             match self.log.term_at(entry.id.index) {
                 Some(term) if term == entry.id.term => continue,
+                Some(_) if crate::seeded_bug!("conflict-not-truncated") => continue,
                 Some(_) => self.truncate_after(entry.id.index.previous()),
                 None => {}
             }

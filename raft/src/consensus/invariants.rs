@@ -43,7 +43,7 @@ impl Raft {
 
     pub(super) fn check(&self, before: Landmarks) -> Result<(), Broken> {
         let (term, last) = (self.term(), self.log.last().index);
-        if term < before.term {
+        if term < before.term || crate::seeded_bug!("canary") {
             return Err(Broken::TermWentBack { before: before.term, after: term });
         }
         if let Some(voted) = before.voted_for

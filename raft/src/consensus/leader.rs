@@ -5,12 +5,13 @@ use bytes::Bytes;
 
 use super::entry::{Entry, EntryKind};
 use super::io::{Misdeed, Output, Refusal, Ticket};
+use super::log::Log;
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::progress::Progress;
 use super::quorum::{majority, reached_by_majority};
 use super::role::{Leader, Role};
 use super::state::Raft;
-use super::types::{LogIndex, NodeId, Timestamp};
+use super::types::{LogIndex, NodeId, Term, Timestamp};
 
 /// A follower learns of a new commit index this fraction of a heartbeat later at the latest, unless
 /// an append tells it before: soon enough to apply, late enough to ride on the next append.
@@ -57,14 +58,15 @@ impl Raft {
         from: NodeId,
         m: AppendEntriesReply,
     ) {
-        if m.term > self.term() {
+        if m.term > self.term() && !crate::seeded_bug!("step-down-forgotten") {
             self.become_follower(now, m.term, None);
             return;
         }
         let last = self.log.last().index;
         let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        let current = m.term == term || crate::seeded_bug!("stale-append-reply-counted");
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| current) else { return };
         peer.heard(now);
         match m.outcome {
             AppendOutcome::Matched(index) if index > last => {
@@ -77,10 +79,7 @@ impl Raft {
                 self.tell_commit_soon(now);
             }
             AppendOutcome::Conflict { term, first } => {
-                // Where both logs have the term, they may agree up to its end here (§5.3).
-                let next = term
-                    .and_then(|term| self.log.last_of_term(term))
-                    .map_or(first, |ours| ours.next().max(first));
+                let next = next_probe(&self.log, term, first);
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
             // It is repeated as if it had been lost: later and later.
@@ -90,13 +89,14 @@ impl Raft {
     }
 
     pub(super) fn handle_heartbeat_reply(&mut self, now: Timestamp, from: NodeId, m: HeartbeatReply) {
-        if m.term > self.term() {
+        if m.term > self.term() && !crate::seeded_bug!("step-down-forgotten") {
             self.become_follower(now, m.term, None);
             return;
         }
         let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(peer) = leader.peers.get_mut(&from).filter(|_| m.term == term) else { return };
+        let current = m.term == term || crate::seeded_bug!("stale-heartbeat-reply-counted");
+        let Some(peer) = leader.peers.get_mut(&from).filter(|_| current) else { return };
         peer.heard(now);
         peer.round = peer.round.max(m.round.min(leader.reads.newest()));
         if let Some(from) = m.lacks {
@@ -109,7 +109,9 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let own = leader.reads.newest();
         let mut rounds: Vec<u64> = leader.peers.values().map(|p| p.round).chain([own]).collect();
-        for (ticket, index) in leader.reads.confirmed(reached_by_majority(&mut rounds)) {
+        let reached =
+            if crate::seeded_bug!("read-without-quorum") { own } else { reached_by_majority(&mut rounds) };
+        for (ticket, index) in leader.reads.confirmed(reached) {
             self.outputs.push(Output::ReadGranted { ticket, index });
         }
     }
@@ -117,7 +119,11 @@ impl Raft {
     /// Commits what a majority holds durably, if it is of this term (§5.4.2, Figure 8); what stands
     /// before it is committed with it. This node counts with what its own disk has.
     pub(super) fn advance_commit(&mut self) {
-        let own = self.durability.durable();
+        let early = match self.membership.voters.len() {
+            1 => crate::seeded_bug!("single-node-commits-at-append"),
+            _ => crate::seeded_bug!("leader-counts-itself-at-append"),
+        };
+        let own = if early { self.log.last().index } else { self.durability.durable() };
         let Role::Leader(leader) = &self.role else { return };
         let mut matches: Vec<LogIndex> = leader.peers.values().map(|p| p.match_index).chain([own]).collect();
         let reached = reached_by_majority(&mut matches);
@@ -178,7 +184,7 @@ impl Raft {
         }
         leader.quorum_check_due = now + patience;
         let answering = leader.peers.values().filter(|p| now <= p.last_heard + patience).count();
-        answering + 1 >= majority(voters)
+        answering + 1 >= majority(voters) || crate::seeded_bug!("check-quorum-missing")
     }
 
     fn send_heartbeat(&mut self, now: Timestamp, to: NodeId) {
@@ -187,7 +193,8 @@ impl Raft {
         let round = leader.reads.newest();
         let Some(peer) = leader.peers.get_mut(&to) else { return };
         peer.heartbeat_due = now + interval;
-        peer.commit_told = commit.min(peer.match_index);
+        let unmatched = crate::seeded_bug!("heartbeat-commits-unmatched");
+        peer.commit_told = if unmatched { commit } else { commit.min(peer.match_index) };
         let message = Heartbeat { term, round, leader_commit: peer.commit_told };
         self.send(to, Message::Heartbeat(message));
     }
@@ -196,7 +203,7 @@ impl Raft {
     pub(super) fn replicate(&mut self, now: Timestamp) {
         let Role::Leader(leader) = &mut self.role else { return };
         let peers: Vec<NodeId> = leader.peers.keys().copied().collect();
-        let may_read = self.commit_index >= leader.term_start;
+        let may_read = self.commit_index >= leader.term_start || crate::seeded_bug!("read-before-noop");
         if may_read && leader.reads.start(self.commit_index) {
             for peer in &peers {
                 self.send_heartbeat(now, *peer);
@@ -223,7 +230,7 @@ impl Raft {
         let entries =
             self.log.batch(peer.next_index, self.config.max_append_entries, self.config.max_append_bytes);
         let end = LogIndex(prev_log.index.0 + entries.len() as u64);
-        let id = peer.sent(now, end);
+        let id = peer.sent(now, end, entries.iter().map(Entry::weight).sum());
         // It stands in for a heartbeat where the peer answers in time and owes no read round: an
         // append is answered only when it is durable, and carries no round.
         if now < peer.last_heard + self.config.heartbeat && peer.round == round {
@@ -253,5 +260,16 @@ impl Raft {
     #[must_use]
     pub fn uncommitted_bytes(&self) -> usize {
         if let Role::Leader(leader) = &self.role { leader.uncommitted_bytes } else { 0 }
+    }
+}
+
+/// Where a log may agree that has entries of `term` from `first` on, and only of earlier ones before it.
+fn next_probe(log: &Log, term: Option<Term>, first: LogIndex) -> LogIndex {
+    let Some(term) = term else { return first };
+    match log.last_of_term(term) {
+        // Both logs have the term: they may agree up to its end here (§5.3).
+        Some(ours) => ours.next().max(first),
+        // Nothing of a later term here agrees with what stands before `first` there.
+        None => log.first_of_term(term).min(first),
     }
 }

@@ -10,6 +10,9 @@ use super::types::{LogIndex, Timestamp};
 /// Losses in a row beyond which the patience grows no more: 16 times the usual one.
 const MAX_DOUBLINGS: u32 = 5;
 
+/// Entries of so many bytes may fill a link when they are repeated. What is smaller does not, even every election timeout.
+const LARGE: usize = 16 << 10;
+
 /// Requests that may be unanswered after a loss, until one is answered: what was lost, and what is new.
 const AFTER_LOSS: usize = 2;
 
@@ -19,6 +22,8 @@ struct InFlight {
     id: u64,
     /// The last index that it carries.
     last: LogIndex,
+    /// Whether repeating it may fill a link.
+    large: bool,
     sent: Timestamp,
 }
 
@@ -51,8 +56,8 @@ pub struct Progress {
     pub sending: Option<Transfer>,
     in_flight: VecDeque<InFlight>,
     next_id: u64,
-    /// Requests lost in a row, without any answer of use; each doubles the patience (RFC 6298 §5.5), so that a link slower than
-    /// the estimate is not filled with repetitions.
+    /// Requests lost in a row, without any answer of use; each doubles the patience (RFC 6298 §5.5) with what is large, so that a
+    /// link slower than the estimate is not filled with repetitions.
     lost: u32,
     /// Smoothed time from sending a request to its answer: the round trip and the peer's sync.
     response_time: Option<Duration>,
@@ -103,10 +108,10 @@ impl Progress {
         }
     }
 
-    /// A request with entries up to `last` goes out; returns its id.
-    pub fn sent(&mut self, now: Timestamp, last: LogIndex) -> u64 {
+    /// A request with entries up to `last`, of so many bytes, goes out; returns its id.
+    pub fn sent(&mut self, now: Timestamp, last: LogIndex, bytes: usize) -> u64 {
         self.next_id += 1;
-        self.in_flight.push_back(InFlight { id: self.next_id, last, sent: now });
+        self.in_flight.push_back(InFlight { id: self.next_id, last, large: bytes >= LARGE, sent: now });
         if self.mode == Mode::Replicate {
             self.next_index = last.next();
         }
@@ -116,6 +121,11 @@ impl Progress {
     /// The peer answered something.
     pub fn heard(&mut self, now: Timestamp) {
         self.last_heard = self.last_heard.max(now);
+        self.ask_again();
+    }
+
+    /// The peer is there, so what was lost is sent again.
+    fn ask_again(&mut self) {
         if self.mode == (Mode::Probe { silent: true }) {
             // A loss says nothing against what matched before: what follows it is sent again, and
             // what is new need not wait for the answer.
@@ -157,7 +167,8 @@ impl Progress {
         self.measure(now, id);
         self.lost = 0;
         self.in_flight.clear();
-        self.next_index = next;
+        self.next_index =
+            if crate::seeded_bug!("rejection-does-not-back-up") { self.next_index } else { next };
         self.mode = Mode::Probe { silent: false };
     }
 
@@ -197,7 +208,9 @@ impl Progress {
 
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
-        if self.lost_at(config).is_some_and(|at| at <= now) {
+        if self.lost_at(config).is_some_and(|at| at <= now) && !crate::seeded_bug!("window-never-freed") {
+            // A peer that said something since then is there, and need not be waited for.
+            let there = self.in_flight.front().is_some_and(|oldest| self.last_heard > oldest.sent);
             self.in_flight.clear();
             // A lost probe is asked again where it was; where nothing matched yet, the log's
             // beginning would be a bad guess.
@@ -206,19 +219,25 @@ impl Progress {
             }
             self.mode = Mode::Probe { silent: true };
             self.lost = (self.lost + 1).min(MAX_DOUBLINGS);
+            if there {
+                self.ask_again();
+            }
         }
     }
 
-    /// When the oldest unanswered request counts as lost: after several of the usual response
-    /// times, two heartbeats at least, and an election timeout at most; longer from the second loss in a row on. Where answers are delayed at
-    /// random, several usual times can be longer than anybody waits; what is repeated too early
-    /// costs one request, and its late answer still counts.
+    /// When the oldest unanswered request counts as lost: after several of the usual response times, two heartbeats at least, and
+    /// an election timeout at most. Where answers are delayed at random, several usual times can be longer than anybody waits; what
+    /// is repeated too early costs one request, and its late answer still counts. Losses in a row make more patient, but with what
+    /// is small never beyond an election timeout: an unlucky peer would wait longer than it takes to elect another leader.
     #[must_use]
     pub fn lost_at(&self, config: &Config) -> Option<Timestamp> {
         let oldest = self.in_flight.front()?;
         let usual = self.response_time.unwrap_or_default() * 4;
         let patience = usual.min(config.election_min).max(config.heartbeat * 2);
-        Some(oldest.sent + patience * (1 << self.lost.saturating_sub(1)))
+        let patient = patience * (1 << self.lost.saturating_sub(1));
+        Some(
+            oldest.sent + if oldest.large { patient } else { patient.min(patience.max(config.election_min)) },
+        )
     }
 
     /// Smooths as RFC 6298 does: an eighth of the new measurement.
@@ -235,7 +254,7 @@ mod tests {
 
     fn replicating() -> Progress {
         let mut p = Progress::new(Timestamp::default(), LogIndex(5));
-        let id = p.sent(Timestamp::default(), LogIndex(5));
+        let id = p.sent(Timestamp::default(), LogIndex(5), 1);
         p.matched(Timestamp::default(), id, LogIndex(5));
         p
     }
@@ -244,8 +263,8 @@ mod tests {
     fn the_window_fills_and_frees() {
         let config = Config { max_in_flight: 2, ..Config::lan() };
         let mut p = replicating();
-        let first = p.sent(Timestamp::default(), LogIndex(6));
-        p.sent(Timestamp::default(), LogIndex(7));
+        let first = p.sent(Timestamp::default(), LogIndex(6), 1);
+        p.sent(Timestamp::default(), LogIndex(7), 1);
         assert!(!p.may_send(&config));
         p.matched(Timestamp::default(), first, LogIndex(6));
         assert!(p.may_send(&config));
@@ -256,7 +275,7 @@ mod tests {
     fn a_lost_request_frees_the_window_and_waits_for_a_sign_of_life() {
         let config = Config::lan();
         let mut p = replicating();
-        p.sent(Timestamp::default(), LogIndex(6));
+        p.sent(Timestamp::default(), LogIndex(6), 1);
         p.give_up_lost(Timestamp::from_millis(99), &config);
         assert_eq!(p.mode, Mode::Replicate);
         p.give_up_lost(Timestamp::from_millis(100), &config);
@@ -267,9 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_was_heard_meanwhile_is_asked_again_at_once() {
+        let config = Config::lan();
+        let mut p = Progress::new(Timestamp::default(), LogIndex(5));
+        p.sent(Timestamp::from_millis(10), LogIndex(5), 1);
+        p.heard(Timestamp::from_millis(20));
+        p.give_up_lost(Timestamp::from_millis(109), &config);
+        assert!(!p.may_send(&config));
+        p.give_up_lost(Timestamp::from_millis(110), &config);
+        assert!(p.may_send(&config));
+    }
+
+    #[test]
     fn a_late_success_counts_and_a_late_rejection_does_not() {
         let mut p = replicating();
-        let lost = p.sent(Timestamp::default(), LogIndex(8));
+        let lost = p.sent(Timestamp::default(), LogIndex(8), 1);
         p.give_up_lost(Timestamp::from_millis(1000), &Config::lan());
         p.rejected(Timestamp::from_millis(1001), lost, LogIndex(2));
         assert_eq!(p.next_index, LogIndex(6));
@@ -277,33 +308,45 @@ mod tests {
         assert_eq!((p.match_index, p.next_index, p.mode), (LogIndex(8), LogIndex(9), Mode::Replicate));
     }
 
-    #[test]
-    fn losses_in_a_row_make_patient_until_an_answer_comes() {
+    /// How long each of seven requests of so many bytes is waited for, all of them lost.
+    fn waits(bytes: usize) -> (Progress, Timestamp, Vec<u128>) {
         let config = Config::lan();
         let mut p = replicating();
         let mut now = Timestamp::default();
         let mut waits = Vec::new();
         for _ in 0..7 {
             p.heard(now);
-            p.sent(now, LogIndex(6));
+            p.sent(now, LogIndex(6), bytes);
             let lost = p.lost_at(&config).unwrap();
             waits.push((lost - now).as_millis());
             p.give_up_lost(lost, &config);
             now = lost;
         }
+        (p, now, waits)
+    }
+
+    #[test]
+    fn losses_in_a_row_make_patient_until_an_answer_comes() {
+        let (mut p, now, waits) = waits(LARGE);
         assert_eq!(waits, [100, 100, 200, 400, 800, 1600, 1600]);
         p.matched(now, 1, LogIndex(6));
-        p.sent(now, LogIndex(7));
-        assert_eq!((p.lost_at(&config).unwrap() - now).as_millis(), 100);
+        p.sent(now, LogIndex(7), LARGE);
+        assert_eq!((p.lost_at(&Config::lan()).unwrap() - now).as_millis(), 100);
+    }
+
+    #[test]
+    fn what_is_small_is_repeated_every_election_timeout_however_often_it_was_lost() {
+        let (_, _, waits) = waits(LARGE - 1);
+        assert_eq!(waits, [100, 100, 150, 150, 150, 150, 150]);
     }
 
     #[test]
     fn slow_answers_delay_a_repetition_by_an_election_timeout_at_most() {
         let config = Config::lan();
         let mut p = replicating();
-        let slow = p.sent(Timestamp::default(), LogIndex(6));
+        let slow = p.sent(Timestamp::default(), LogIndex(6), 1);
         p.matched(Timestamp::from_millis(9000), slow, LogIndex(6));
-        p.sent(Timestamp::from_millis(9000), LogIndex(7));
+        p.sent(Timestamp::from_millis(9000), LogIndex(7), 1);
         assert_eq!(p.lost_at(&config), Some(Timestamp::from_millis(9000) + config.election_min));
     }
 
@@ -311,24 +354,24 @@ mod tests {
     fn after_a_loss_what_is_new_does_not_wait_for_what_is_repeated() {
         let config = Config::lan();
         let mut p = replicating();
-        p.sent(Timestamp::default(), LogIndex(6));
+        p.sent(Timestamp::default(), LogIndex(6), 1);
         p.give_up_lost(Timestamp::from_millis(100), &config);
         p.heard(Timestamp::from_millis(101));
         assert_eq!((p.mode, p.next_index), (Mode::Replicate, LogIndex(6)));
-        p.sent(Timestamp::from_millis(101), LogIndex(7));
+        p.sent(Timestamp::from_millis(101), LogIndex(7), 1);
         assert!(p.may_send(&config));
-        p.sent(Timestamp::from_millis(102), LogIndex(8));
+        p.sent(Timestamp::from_millis(102), LogIndex(8), 1);
         assert!(!p.may_send(&config), "two, until one is answered");
         p.matched(Timestamp::from_millis(103), 3, LogIndex(7));
-        p.sent(Timestamp::from_millis(103), LogIndex(9));
+        p.sent(Timestamp::from_millis(103), LogIndex(9), 1);
         assert!(p.may_send(&config));
     }
 
     #[test]
     fn a_match_is_never_taken_back_by_an_earlier_answer() {
         let mut p = replicating();
-        let earlier = p.sent(Timestamp::default(), LogIndex(6));
-        let later = p.sent(Timestamp::default(), LogIndex(7));
+        let earlier = p.sent(Timestamp::default(), LogIndex(6), 1);
+        let later = p.sent(Timestamp::default(), LogIndex(7), 1);
         p.matched(Timestamp::default(), later, LogIndex(7));
         p.matched(Timestamp::default(), earlier, LogIndex(6));
         assert_eq!((p.match_index, p.next_index), (LogIndex(7), LogIndex(8)));
@@ -338,14 +381,14 @@ mod tests {
     fn a_probe_that_was_given_up_is_still_answered() {
         let config = Config::lan();
         let mut p = Progress::new(Timestamp::default(), LogIndex(50));
-        let slow = p.sent(Timestamp::default(), LogIndex(50));
+        let slow = p.sent(Timestamp::default(), LogIndex(50), 1);
         p.give_up_lost(Timestamp::from_millis(100), &config);
         p.heard(Timestamp::from_millis(101));
-        p.sent(Timestamp::from_millis(101), LogIndex(50));
+        p.sent(Timestamp::from_millis(101), LogIndex(50), 1);
         p.rejected(Timestamp::from_millis(150), slow, LogIndex(20));
         assert_eq!((p.next_index, p.lost), (LogIndex(20), 0));
         assert!(p.may_send(&config), "the next probe need not wait for the one at 50");
-        p.sent(Timestamp::from_millis(150), LogIndex(20));
+        p.sent(Timestamp::from_millis(150), LogIndex(20), 1);
         p.rejected(Timestamp::from_millis(160), slow, LogIndex(20));
         assert!(!p.may_send(&config), "the same again is no news");
     }
@@ -353,7 +396,7 @@ mod tests {
     #[test]
     fn a_rejection_never_goes_below_what_matched() {
         let mut p = replicating();
-        let id = p.sent(Timestamp::default(), LogIndex(6));
+        let id = p.sent(Timestamp::default(), LogIndex(6), 1);
         p.rejected(Timestamp::default(), id, LogIndex(1));
         assert_eq!((p.next_index, p.mode), (LogIndex(6), Mode::Probe { silent: false }));
     }

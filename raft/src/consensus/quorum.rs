@@ -3,6 +3,12 @@
 /// How many of `voters` make a majority: any two majorities share a voter.
 #[must_use]
 pub fn majority(voters: usize) -> usize {
+    if crate::seeded_bug!("majority-is-half") {
+        return (voters / 2).max(1);
+    }
+    if crate::seeded_bug!("majority-rounded-up") {
+        return voters.div_ceil(2);
+    }
     voters / 2 + 1
 }
 

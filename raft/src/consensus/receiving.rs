@@ -67,8 +67,9 @@ impl Raft {
     fn receive(&mut self, from: NodeId, m: InstallSnapshot) {
         let fresh = Receiving { snapshot: m.snapshot, expected: 0, written: 0 };
         let enough = UNWRITTEN_WINDOWS.saturating_mul(self.config.snapshot_window_bytes as u64);
+        let restarts = m.data.is_empty() && crate::seeded_bug!("transfer-restarts-with-each-probe");
         let receiving = match &mut self.receiving {
-            Some(receiving) if receiving.snapshot == m.snapshot => receiving,
+            Some(receiving) if receiving.snapshot == m.snapshot && !restarts => receiving,
             other => other.insert(fresh),
         };
         let waits = receiving.expected - receiving.written;

@@ -7,7 +7,9 @@ use super::types::{LogId, Timestamp};
 impl Raft {
     /// Whether this node may campaign: with a whole log, and a disk that takes what a leader writes.
     pub(super) fn may_lead(&self, now: Timestamp) -> bool {
-        self.repair.is_none() && self.has_room() && !self.disk_is_slow(now)
+        (self.repair.is_none() || crate::seeded_bug!("damaged-node-leads"))
+            && self.has_room()
+            && !self.disk_is_slow(now)
     }
 
     /// Whether a candidate's log holds all that this one held before it was damaged.

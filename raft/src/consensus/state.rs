@@ -121,13 +121,17 @@ impl Raft {
         start: Start,
     ) -> Result<Raft, StartError> {
         config.validate()?;
-        let Start { hard_state, base, membership, entries, repair, snapshot } = start;
+        let Start { mut hard_state, base, membership, entries, repair, snapshot } = start;
+        if crate::seeded_bug!("vote-forgotten-at-restart") {
+            hard_state.voted_for = None;
+        }
         let log = Log::new(base, entries)?;
         let last = log.last();
         if last.term > hard_state.current_term {
             return Err(StartError::TermBehindLog { log: last.term, current: hard_state.current_term });
         }
-        let commit_index = committed_at_start(&log, snapshot)?;
+        let known = committed_at_start(&log, snapshot)?;
+        let commit_index = if crate::seeded_bug!("restart-commits-the-log") { last.index } else { known };
         let base_membership = membership;
         let membership =
             log.membership().or_else(|| base_membership.clone()).ok_or(StartError::NoMembership)?;
@@ -162,7 +166,8 @@ impl Raft {
     pub(super) fn restart_election_timer(&mut self, now: Timestamp) {
         let Config { election_min, election_max, .. } = self.config;
         let spread = u64::try_from((election_max - election_min).as_nanos()).unwrap_or(u64::MAX);
-        self.election_due = now + election_min + Duration::from_nanos(self.rng.u64(0..spread.max(1)));
+        let spread = if crate::seeded_bug!("election-timer-not-randomised") { 1 } else { spread.max(1) };
+        self.election_due = now + election_min + Duration::from_nanos(self.rng.u64(0..spread));
     }
 
     /// Follows, in `term`, which may be the current one; a vote is forgotten only with its term.
@@ -202,7 +207,8 @@ impl Raft {
 
     pub(super) fn become_candidate(&mut self, now: Timestamp) {
         self.restart_election_timer(now);
-        self.set_hard_state(HardState { current_term: self.term().next(), voted_for: Some(self.id) });
+        let voted_for = Some(self.id).filter(|_| !crate::seeded_bug!("own-vote-not-saved"));
+        self.set_hard_state(HardState { current_term: self.term().next(), voted_for });
         self.leader = None;
         self.role = Role::Candidate { granted: BTreeSet::new() };
         self.announce_role();
@@ -228,7 +234,9 @@ impl Raft {
         self.leader = Some(self.id);
         self.announce_role();
         // An entry of the new term lets older ones commit (§5.4.2) and reads begin (§6.4).
-        self.append_own(EntryKind::Noop, Bytes::new());
+        if !crate::seeded_bug!("noop-missing") {
+            self.append_own(EntryKind::Noop, Bytes::new());
+        }
     }
 
     /// Appends to this leader's log.
@@ -264,7 +272,12 @@ impl Raft {
 
     /// Sends once everything in the log up to `index`, and the current term, is durable.
     pub(super) fn send_when_log_durable(&mut self, index: LogIndex, to: NodeId, message: Message) {
-        let until = self.durability.entries_due(index);
+        let due = self.durability.entries_due(index);
+        let until = if crate::seeded_bug!("append-acked-before-durable") {
+            self.durability.hard_state_due()
+        } else {
+            due
+        };
         self.hold(until, HeldWhat::Send { to, message });
     }
 
@@ -285,7 +298,7 @@ impl Raft {
         for held in std::mem::take(&mut self.held) {
             if held.until > completed {
                 self.held.push_back(held);
-            } else if held.term == term {
+            } else if held.term == term || crate::seeded_bug!("earlier-term-acked") {
                 released.push(held.what);
             }
         }
@@ -296,6 +309,9 @@ impl Raft {
     pub(super) fn emit_persist(&mut self, now: Timestamp) {
         let last = self.log.last().index;
         let hard_state = self.durability.hard_state_changed().then_some(self.hard_state);
+        let with_entries = self.durability.submitted() != last;
+        let hard_state =
+            hard_state.filter(|_| !(with_entries && crate::seeded_bug!("term-not-saved-with-entries")));
         let repaired = std::mem::take(&mut self.just_repaired);
         if hard_state.is_none() && !repaired && self.durability.submitted() == last {
             return;

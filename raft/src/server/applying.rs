@@ -22,7 +22,7 @@ impl<M: StateMachine> Server<M> {
             let reply = self.apply(&entry)?;
             self.last_applied = index;
             if let Some((term, ticket)) = self.waiting.remove(&index) {
-                let ours = term == entry.id.term;
+                let ours = term == entry.id.term || crate::seeded_bug!("resolved-by-index-alone");
                 self.reply(ticket, if ours { reply } else { Reply::Unknown });
             }
         }
@@ -31,7 +31,7 @@ impl<M: StateMachine> Server<M> {
 
     fn apply(&mut self, entry: &Entry) -> Result<Reply, Fatal> {
         let index = entry.id.index;
-        if !entry.is_intact() {
+        if !entry.is_intact() && !crate::seeded_bug!("entry-checksum-unchecked") {
             return Err(Fatal::CorruptEntry { index });
         }
         let response = match entry.kind {

@@ -85,11 +85,18 @@ impl<M: StateMachine> Server<M> {
     /// Freezes what a snapshot holds. Ends with [`super::Input::SnapshotStored`] or
     /// [`Server::snapshot_failed`].
     pub fn take_snapshot(&mut self) -> Result<Frozen<M::Snapshot>, Fatal> {
-        let index = self.last_applied;
+        let late = crate::seeded_bug!("snapshot-index-behind-state")
+            && self.raft.log().get(self.last_applied.previous()).is_some();
+        let index = if late { self.last_applied.previous() } else { self.last_applied };
         let log = self.raft.log();
         let base = log.id_at(index).zip(log.chain_at(index)).map(|(id, chain)| Base { id, chain });
         let base = base.ok_or(Fatal::NothingToSnapshot { index })?;
         let membership = self.raft.membership_at(index).ok_or(Fatal::NothingToSnapshot { index })?;
+        let membership = if crate::seeded_bug!("membership-missing-from-snapshot") {
+            Default::default()
+        } else {
+            membership
+        };
         let machine = &self.machine;
         let view = catch_unwind(AssertUnwindSafe(|| machine.snapshot()))
             .map_err(|panic| Fatal::SnapshotPanicked { panic: panic_text(panic.as_ref()) })?;
@@ -116,7 +123,14 @@ impl<M: StateMachine> Server<M> {
         if !takes {
             return Ok(());
         }
-        (self.machine, self.sessions, self.last_applied) = (machine, sessions, id.last.index);
+        let applied =
+            if crate::seeded_bug!("applied-again-after-install") { self.last_applied } else { id.last.index };
+        let sessions = if crate::seeded_bug!("sessions-not-installed") {
+            std::mem::take(&mut self.sessions)
+        } else {
+            sessions
+        };
+        (self.machine, self.sessions, self.last_applied) = (machine, sessions, applied);
         // The snapshot cannot say which of the entries in it were these.
         let after = self.waiting.split_off(&id.last.index.next());
         for (_, ticket) in std::mem::replace(&mut self.waiting, after).into_values() {

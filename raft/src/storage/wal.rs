@@ -318,7 +318,9 @@ impl Wal {
             Err(error) => return Err(self.fail(error)),
         }
         let write = self.in_flight.take_if(|write| write.op == completion.id);
-        if let Err(error) = completion.result {
+        if let Err(error) = completion.result
+            && !seeded_bug!("failed-sync-passed-over")
+        {
             return Err(self.fail(error));
         }
         if let Some(InFlight { data, synced: Some(synced), commit, .. }) = write {

@@ -105,7 +105,7 @@ fn append(message: &AppendEntries) -> Frame {
         .iter()
         .map(|e| EntryMeta {
             term: e.id.term,
-            kind: e.kind as u8,
+            kind: if crate::seeded_bug!("entry-kind-lost-on-the-wire") { 0 } else { e.kind as u8 },
             len: u32::try_from(e.data.len()).unwrap_or(u32::MAX),
             crc: e.crc.to_le_bytes(),
         })
@@ -206,7 +206,10 @@ fn decode_append(header: &[u8], mut body: Bytes) -> Result<AppendEntries, Decode
         let entry_kind =
             EntryKind::from_u8(meta.kind).ok_or(DecodeError::UnknownEntryKind { kind: meta.kind })?;
         entries.push(Entry {
-            id: LogId { term: meta.term, index },
+            id: LogId {
+                term: if crate::seeded_bug!("leader-term-for-entry-term") { fixed.term } else { meta.term },
+                index,
+            },
             kind: entry_kind,
             data: body.split_to(len),
             crc: u32::from_le_bytes(meta.crc),

@@ -14,7 +14,7 @@ pub(super) async fn propose(node: &Handle, session: SessionTag, command: Bytes) 
     port::admit(&Request::Propose { session, command: command.clone() })?;
     let reply = match node.propose_in_session(session, command).await {
         Ok(accepted) => outcome(accepted).await,
-        Err(error) => not_accepted(error),
+        Err(error) => not_accepted(&error),
     };
     port::response(Asked::Write, reply)
 }
@@ -36,7 +36,7 @@ pub(super) async fn read(node: &Handle, query: Bytes) -> Result<Response, NotDon
 pub(super) async fn open_session(node: &Handle) -> Result<Response, NotDone> {
     let reply = match node.open_session().await {
         Ok(session) => return Ok(Response::SessionOpened(session)),
-        Err(OpenSessionError::Propose(error)) => not_accepted(error),
+        Err(OpenSessionError::Propose(error)) => not_accepted(&error),
         Err(OpenSessionError::Outcome(error)) => no_outcome(&error),
     };
     port::response(Asked::Session, reply)
@@ -49,9 +49,9 @@ async fn outcome(accepted: Accepted) -> Reply {
     }
 }
 
-fn not_accepted(error: ProposeError) -> Reply {
+fn not_accepted(error: &ProposeError) -> Reply {
     match error {
-        ProposeError::Refused(refusal) => Reply::Refused(refusal),
+        ProposeError::Refused(refusal) => Reply::Refused(*refusal),
         // It may have been accepted before the node ended.
         ProposeError::Stopped(_) => Reply::Unknown,
     }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn what_may_have_entered_the_log_is_never_called_refused() {
         let stopped = Stopped { cause: StopCause::Requested };
-        assert_eq!(not_accepted(ProposeError::Stopped(stopped.clone())), Reply::Unknown);
+        assert_eq!(not_accepted(&ProposeError::Stopped(stopped.clone())), Reply::Unknown);
         assert_eq!(no_outcome(&OutcomeError::Stopped(stopped)), Reply::Unknown);
         assert_eq!(no_outcome(&OutcomeError::Unknown), Reply::Unknown);
         let told = port::response(Asked::Write, Reply::Unknown);

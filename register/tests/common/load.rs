@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
+use history_checker::recorder::{Open, Read};
 use history_checker::{Key, ModelKind, Options, Process, Recorder, Summary, Value};
 use register::{Client, ClientCerts, Versioned, WriteError};
 
@@ -120,7 +121,7 @@ impl Load {
     }
 }
 
-fn said(open: history_checker::Open<history_checker::Read>, held: Option<Versioned>, now: u64) -> Process {
+fn said(open: Open<Read>, held: Option<Versioned>, now: u64) -> Process {
     match held {
         None => open.ok(Value::Null, now),
         Some(Versioned { version, value }) => {

@@ -102,6 +102,27 @@ pub fn linearize_with<M: Model>(
     timeline: &Timeline<M::Op>,
     options: &SearchOptions,
 ) -> Search<M::State> {
+    linearize_watched(model, timeline, options, &|_| ())
+}
+
+/// How far a search has come that is still under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Searching {
+    /// How many operations, in the order of their returns, some order explains.
+    pub explained: usize,
+    /// How many there are to be explained.
+    pub completed: usize,
+    /// How many configurations were tried.
+    pub configurations: u64,
+}
+
+/// The same, and `watch` hears from time to time how far it has come.
+pub(crate) fn linearize_watched<M: Model>(
+    model: &M,
+    timeline: &Timeline<M::Op>,
+    options: &SearchOptions,
+    watch: &(dyn Fn(Searching) + Sync),
+) -> Search<M::State> {
     let by_return = layout::by_return(timeline);
     let Some(&(_, entry)) = by_return.first() else {
         return Search::Found { order: Vec::new(), configurations: 0 };
@@ -118,7 +139,7 @@ pub fn linearize_with<M: Model>(
     drop(by_return);
     let stranding = if options.prunings.stranding { Stranding::new::<M>(&layout, &states) } else { None };
 
-    let mut searcher = Searcher::new(model, &layout, states, stranding, *options);
+    let mut searcher = Searcher::new(model, &layout, states, stranding, *options, watch);
     let end = searcher.run();
     let configurations = searcher.tried();
     match end {

@@ -130,7 +130,7 @@ fn atom(word: String) -> Result<Form, String> {
         _ => {
             if let Some(keyword) = word.strip_prefix(':') {
                 return match keyword {
-                    "" => Err("`:` without a name".to_owned()),
+                    "" => Err("`:` without a name (JSON lines are read as such by the name .jsonl or --format jsonl)".to_owned()),
                     name => Ok(Form::Keyword(name.to_owned())),
                 };
             }

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::Options;
 use super::form::Form;
-use crate::format::{Completion, End, Event, LineError};
-use crate::history::{Action, Answer, FaultEdge};
+use crate::format::{Completion, End, Event, LineError, kind_of};
+use crate::history::{Action, Answer, FaultEdge, OpKind};
 use crate::value::{Key, Value};
 
 /// Processes that have a name instead of a number are numbered from here on, in the order of their appearance.
@@ -108,7 +108,7 @@ impl Lines {
         let kind = fields.kind.take().ok_or(LineError::Missing("type"))?;
         let kind = name(&kind).ok_or(wrong("type", "a keyword"))?.to_owned();
         let f = fields.f.take().ok_or(LineError::Missing("f"))?;
-        let op = op(name(&f).ok_or(wrong("f", "a keyword"))?)?;
+        let op = kind_of(name(&f).ok_or(wrong("f", "a keyword"))?)?;
         let key = self.split_key(&mut fields)?;
         let end = match kind.as_str() {
             "invoke" => {
@@ -116,7 +116,7 @@ impl Lines {
                 return Ok(Event::Invoke { process, key, action, time });
             }
             "ok" => ok(op, fields)?,
-            "fail" if op == "cas" && fields.swapped == Some(Form::Bool(false)) => ok(op, fields)?,
+            "fail" if op == OpKind::Cas && fields.swapped == Some(Form::Bool(false)) => ok(op, fields)?,
             "fail" => End::Fail,
             "info" => End::Info,
             other => {
@@ -180,27 +180,29 @@ impl Fields {
 }
 
 /// What an `ok` says.
-fn ok(op: &'static str, fields: Fields) -> Result<End, LineError> {
+fn ok(op: OpKind, fields: Fields) -> Result<End, LineError> {
     let Fields { value, seen, swapped, empty, version, .. } = fields;
     let version = number(version, "version")?;
     let value = value.unwrap_or(Form::Nil);
     let answer = match (op, value) {
         // It had no effect in any case, and there is nothing that it would have to agree with.
-        ("read", Form::Nil) if empty != Some(Form::Bool(true)) => return Ok(End::Fail),
-        ("read", Form::List(values)) => {
-            let values: Result<Vec<Value>, LineError> =
-                values.into_iter().map(|form| scalar(form, "read", "a scalar, or a list of them")).collect();
+        (OpKind::Read, Form::Nil) if empty != Some(Form::Bool(true)) => return Ok(End::Fail),
+        (OpKind::Read, Form::List(values)) => {
+            let values: Result<Vec<Value>, LineError> = values
+                .into_iter()
+                .map(|form| scalar(form, OpKind::Read, "a scalar, or a list of them"))
+                .collect();
             Answer::Elements(values?)
         }
-        ("read", value) => Answer::Read(scalar(value, "read", "a scalar, or a list of them")?),
-        ("dequeue", value) => Answer::Read(scalar(value, "dequeue", "a scalar")?),
+        (OpKind::Read, value) => Answer::Read(scalar(value, OpKind::Read, "a scalar, or a list of them")?),
+        (OpKind::Dequeue, value) => Answer::Read(scalar(value, OpKind::Dequeue, "a scalar")?),
         (op, value) => {
             let repeated = (value != Form::Nil).then(|| action(op, Some(value))).transpose()?;
             let answer = match (op, swapped) {
-                ("cas", Some(Form::Bool(false))) => {
-                    Answer::NotSwapped { seen: seen.map(|form| scalar(form, "cas", "a scalar")).transpose()? }
-                }
-                ("cas", _) => Answer::Swapped,
+                (OpKind::Cas, Some(Form::Bool(false))) => Answer::NotSwapped {
+                    seen: seen.map(|form| scalar(form, OpKind::Cas, "a scalar")).transpose()?,
+                },
+                (OpKind::Cas, _) => Answer::Swapped,
                 _ => Answer::Done,
             };
             return Ok(End::Ok { answer, repeated, version });
@@ -209,45 +211,49 @@ fn ok(op: &'static str, fields: Fields) -> Result<End, LineError> {
     Ok(End::Ok { answer, repeated: None, version })
 }
 
+const UNKEYED: &str = "a scalar (pairs [key value] are read as such with --keyed)";
+const UNKEYED_PAIR: &str = "a pair [from to] of scalars (pairs [key value] are read as such with --keyed)";
+
 /// What an invocation asks.
-fn action(op: &'static str, value: Option<Form>) -> Result<Action, LineError> {
+fn action(op: OpKind, value: Option<Form>) -> Result<Action, LineError> {
     let one = |value: Option<Form>| match value {
+        Some(Form::List(pair)) if pair.len() == 2 => {
+            Err(LineError::WrongValue { op: op.name(), expected: UNKEYED })
+        }
         Some(form) => scalar(form, op, "a scalar"),
-        None => Err(LineError::WrongValue { op, expected: "a scalar" }),
+        None => Err(LineError::WrongValue { op: op.name(), expected: "a scalar" }),
     };
     Ok(match op {
-        "read" => Action::Read,
-        "dequeue" => Action::Dequeue,
-        "write" => Action::Write(one(value)?),
-        "add" => Action::Add(one(value)?),
-        "remove" => Action::Remove(one(value)?),
-        "enqueue" => Action::Enqueue(one(value)?),
-        _ => {
+        OpKind::Read => Action::Read,
+        OpKind::Dequeue => Action::Dequeue,
+        OpKind::Write => Action::Write(one(value)?),
+        OpKind::Add => Action::Add(one(value)?),
+        OpKind::Remove => Action::Remove(one(value)?),
+        OpKind::Enqueue => Action::Enqueue(one(value)?),
+        OpKind::Cas => {
             let expected = "a pair [from to] of scalars";
             let pair = match value {
                 Some(Form::List(pair)) => <[Form; 2]>::try_from(pair).ok(),
                 _ => None,
             };
-            let [from, to] = pair.ok_or(LineError::WrongValue { op, expected })?;
+            if let Some([_, Form::List(_)]) = pair {
+                return Err(LineError::WrongValue { op: op.name(), expected: UNKEYED_PAIR });
+            }
+            let [from, to] = pair.ok_or(LineError::WrongValue { op: op.name(), expected })?;
             Action::Cas { from: scalar(from, op, expected)?, to: scalar(to, op, expected)? }
         }
     })
 }
 
-fn op(name: &str) -> Result<&'static str, LineError> {
-    const OPS: [&str; 7] = ["read", "write", "cas", "add", "remove", "enqueue", "dequeue"];
-    OPS.into_iter().find(|op| *op == name).ok_or_else(|| LineError::UnknownOp(name.to_owned()))
-}
-
-fn scalar(form: Form, op: &'static str, expected: &'static str) -> Result<Value, LineError> {
+fn scalar(form: Form, op: OpKind, expected: &'static str) -> Result<Value, LineError> {
     Ok(match form {
         Form::Nil => Value::Null,
         Form::Bool(value) => Value::Bool(value),
-        Form::Number(number) => Value::Number(number),
+        Form::Number(number) => Value::Number(crate::value::Number::of_json(number)),
         Form::Text(text) | Form::Symbol(text) => text.into(),
         Form::Keyword(name) => format!(":{name}").into(),
         Form::List(_) | Form::Map(_) | Form::Tuple(_) => {
-            return Err(LineError::WrongValue { op, expected });
+            return Err(LineError::WrongValue { op: op.name(), expected });
         }
     })
 }

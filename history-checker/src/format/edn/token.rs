@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use super::bytes::{Bytes, Place};
-use crate::format::{LineError, ReadError};
+use crate::format::{LineError, ReadError, encoding};
 
 /// Bytes that one form may take, with the comments before and in it.
 pub const LONGEST_FORM: usize = 16 << 20;
@@ -52,6 +52,9 @@ impl<R: BufRead> Tokens<R> {
 
     /// The next token; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Token>, ReadError> {
+        if self.bytes.place() == (1, 1) {
+            self.skip_mark()?;
+        }
         self.skip_blank()?;
         // At the end the last token stays the place to name: a line behind the last one is none of the file's.
         if self.bytes.peek()?.is_none() {
@@ -76,6 +79,24 @@ impl<R: BufRead> Tokens<R> {
             return Err(self.wrong(format!("a form of more than {LONGEST_FORM} bytes")));
         }
         Ok(self.bytes.next()?)
+    }
+
+    /// What some editors put before the text.
+    fn skip_mark(&mut self) -> Result<(), ReadError> {
+        let mut first = Vec::new();
+        while first.len() < encoding::MARK.len() {
+            match self.bytes.peek()? {
+                // Only what is no ASCII text at all is taken, so nothing is lost.
+                Some(byte) if !byte.is_ascii() || byte == 0x1f => first.push(byte),
+                _ => break,
+            }
+            self.bytes.next()?;
+        }
+        let wrong = |reason| ReadError::Form { line: 1, column: 1, reason };
+        match encoding::text(&first).map_err(wrong)? {
+            [] => Ok(()),
+            _ => Err(self.wrong("text before the first form")),
+        }
     }
 
     /// White space, commas, and comments to the end of their lines.

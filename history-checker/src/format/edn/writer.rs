@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::line::NAMED;
-use crate::format::events_of::{self, Part};
 use crate::history::{Action, Answer, FaultEdge, History, Operation, Outcome};
+use crate::lines::{Line as Part, lines};
 use crate::value::{Key, Value};
 
 /// Writes a whole history, a form on each line. Lines are numbered anew when it is read: gaps close, order stays.
@@ -13,10 +13,10 @@ use crate::value::{Key, Value};
 /// # Errors
 /// When `sink` fails.
 pub fn write_history(mut sink: impl Write, history: &History) -> io::Result<()> {
-    for part in events_of::parts(history) {
+    for (_, part) in lines(history) {
         match part {
             Part::Invocation(operation) => write_invocation(&mut sink, operation)?,
-            Part::Completion(operation) => write_completion(&mut sink, operation)?,
+            Part::Completion(operation, _) => write_completion(&mut sink, operation)?,
             Part::Fault(fault) => write_fault(&mut sink, &fault.name, fault.edge, fault.at.time)?,
         }
     }

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::quick;
-use crate::format::{Completion, End, Event, LineError};
-use crate::history::{Action, Answer, FaultEdge};
+use super::{faults, quick};
+use crate::format::{Completion, End, Event, LineError, encoding, kind_of};
+use crate::history::{Action, Answer, FaultEdge, OpKind as Op};
 use crate::value::{Key, ScalarVisitor, Value};
 
 /// What a line says.
@@ -34,8 +34,15 @@ pub(super) fn parse_slowly(text: &[u8]) -> Result<Event, LineError> {
 }
 
 fn general(text: &[u8], keys: &mut Keys) -> Result<Event, LineError> {
-    let raw: Raw<'_> =
-        serde_json::from_slice(text).map_err(|error| LineError::Malformed(error.to_string()))?;
+    let line = text.trim_ascii_end();
+    let object = encoding::text(line)?.trim_ascii_start();
+    if !object.starts_with(b"{") {
+        return Err(faults::no_object(object));
+    }
+    let raw: Raw<'_> = serde_json::from_slice(object).map_err(|error| {
+        let (before, ended) = (line.len() - object.len(), text.ends_with(b"\n"));
+        faults::explain(object, &error, before, ended)
+    })?;
     match raw.fault {
         Some(_) => fault(raw),
         None => operation(raw, keys),
@@ -103,7 +110,7 @@ fn fault(raw: Raw<'_>) -> Result<Event, LineError> {
 
 fn operation(raw: Raw<'_>, keys: &mut Keys) -> Result<Event, LineError> {
     let kind = raw.kind.as_deref().ok_or(LineError::Missing("kind"))?;
-    let op = Op::parse(raw.op.as_deref().ok_or(LineError::Missing("op"))?)?;
+    let op = kind_of(raw.op.as_deref().ok_or(LineError::Missing("op"))?)?;
     let process = raw.process.ok_or(LineError::Missing("process"))?;
     let time = raw.time.ok_or(LineError::Missing("time"))?;
     let key = raw.key.as_deref().map(|name| keys.key(name));
@@ -114,7 +121,7 @@ fn operation(raw: Raw<'_>, keys: &mut Keys) -> Result<Event, LineError> {
         "info" => End::Info,
         kind => return Err(unknown_kind(kind, "invoke, ok, fail or info")),
     };
-    Ok(Event::Complete(Completion { process, op: op.name(), key, end, time }))
+    Ok(Event::Complete(Completion { process, op, key, end, time }))
 }
 
 /// What an `ok` says: the value is the answer of a read or a dequeue, and repeats what others asked.
@@ -140,43 +147,7 @@ fn ok(op: Op, raw: Raw<'_>) -> Result<End, LineError> {
     Ok(End::Ok { answer, repeated: None, version })
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Op {
-    Read,
-    Write,
-    Cas,
-    Add,
-    Remove,
-    Enqueue,
-    Dequeue,
-}
-
 impl Op {
-    fn parse(name: &str) -> Result<Op, LineError> {
-        Ok(match name {
-            "read" => Op::Read,
-            "write" => Op::Write,
-            "cas" => Op::Cas,
-            "add" => Op::Add,
-            "remove" => Op::Remove,
-            "enqueue" => Op::Enqueue,
-            "dequeue" => Op::Dequeue,
-            other => return Err(LineError::UnknownOp(other.to_owned())),
-        })
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Op::Read => "read",
-            Op::Write => "write",
-            Op::Cas => "cas",
-            Op::Add => "add",
-            Op::Remove => "remove",
-            Op::Enqueue => "enqueue",
-            Op::Dequeue => "dequeue",
-        }
-    }
-
     fn action(self, value: Option<Payload>) -> Result<Action, LineError> {
         match (self, value) {
             (Op::Read, None | Some(Payload::Scalar(Value::Null))) => Ok(Action::Read),

@@ -59,7 +59,9 @@ pub const SCOPES: &[Scope] = &[
             ("two candidates", |state| with(state, RoleName::Candidate) > 1),
             ("a candidate whose disk is slow", |state| with(state, RoleName::Candidate) > 0),
             ("a second life", second_life),
-            ("a leader while another node is in its second life", |state| leaders(state) > 0 && second_life(state)),
+            ("a leader while another node is in its second life", |state| {
+                leaders(state) > 0 && second_life(state)
+            }),
         ],
     },
     Scope {
@@ -114,7 +116,9 @@ pub const SCOPES: &[Scope] = &[
             ("a restart from a snapshot", |state| {
                 state.nodes().any(|node| state.snapshot(node) && state.life(node) > 1)
             }),
-            ("two nodes with snapshots", |state| state.nodes().filter(|node| state.snapshot(*node)).count() > 1),
+            ("two nodes with snapshots", |state| {
+                state.nodes().filter(|node| state.snapshot(*node)).count() > 1
+            }),
         ],
     },
     Scope {

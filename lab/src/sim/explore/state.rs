@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft::consensus::io::RoleName;
-use raft::pump::Ask;
+use raft::pump::{Ask, Told};
+use raft::server::Reply;
 use raft::wire::Kind;
 use raft::{ClusterId, Config, Incarnation, LogIndex, Membership, StateMachine, Term, Timestamp};
 
@@ -25,7 +26,10 @@ pub(super) enum Choice {
     Propose(usize),
     Read(usize),
     /// The process is killed, or the machine loses power and all that was not synced.
-    Crash { node: usize, power: bool },
+    Crash {
+        node: usize,
+        power: bool,
+    },
     Start(usize),
 }
 
@@ -78,14 +82,14 @@ impl StateMachine for Applied {
 
 /// See the module.
 #[derive(Clone)]
-pub struct State {
+pub(super) struct State {
     cluster: Cluster<Applied, AnyOrder, ()>,
     /// What may still happen.
     left: Bounds,
     /// Of each node, and of what is between them.
     digests: Vec<u64>,
     /// Reads that were answered.
-    pub(super) reads: u32,
+    pub(super) reads: usize,
 }
 
 impl State {
@@ -144,7 +148,8 @@ impl State {
         if wakes > 0 {
             // All nodes are alike before the first is woken.
             let first = wakes == scope.bounds.wakes && scope.cut.is_empty();
-            choices.extend(nodes.clone().filter(up).take(if first { 1 } else { scope.nodes }).map(Choice::Wake));
+            choices
+                .extend(nodes.clone().filter(up).take(if first { 1 } else { scope.nodes }).map(Choice::Wake));
         }
         let leads = |node: &usize| self.role(*node) == Some(RoleName::Leader);
         if proposals > 0 {
@@ -191,7 +196,11 @@ impl State {
             }
             Choice::Crash { node, power } => {
                 self.left.crashes -= 1;
-                if power { self.cluster.cut_power(node) } else { self.cluster.kill(node) }
+                if power {
+                    self.cluster.lose_all_unsynced(node)
+                } else {
+                    self.cluster.kill(node)
+                }
                 node
             }
             Choice::Start(node) => {
@@ -204,7 +213,7 @@ impl State {
             self.settle(node);
         }
         let said = std::mem::take(&mut self.cluster.said);
-        self.reads += said.iter().filter(|said| matches!(said.reply, raft::server::Reply::Read(_))).count() as u32;
+        self.reads += said.iter().filter(|said| matches!(said.told, Told::Reply(Reply::Read(_)))).count();
         self.digests[node] = self.cluster.digest_of(node);
     }
 

@@ -55,6 +55,10 @@ impl Claims {
         if term < said {
             return Err((RULE, format!("node {node} spoke in term {said} and begins again in {term}")));
         }
+        let (begins, durable) = (view.raft.hard_state(), view.own().hard_state());
+        if begins != durable {
+            return Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")));
+        }
         Ok(())
     }
 }

@@ -45,11 +45,11 @@ fn a_conflict_names_its_whole_term() {
     assert_eq!(outcome(&node.appended(N2, append(5, id(9, 5), vec![], 0))), conflict(None, 6));
 }
 
-#[test]
-fn a_long_divergence_costs_one_round_trip_per_term() {
-    let doomed: Vec<u64> = [[2; 50], [3; 50]].concat();
-    let mut follower = Solo::new(3, 4, &doomed);
-    let mut leader = Solo::new(3, 4, &[4; 120]);
+/// How often a follower with entries of these terms rejects before it agrees with a leader that has those.
+fn rejections(theirs: &[u64], ours: &[u64]) -> u32 {
+    let term = ours[ours.len() - 1];
+    let mut follower = Solo::new(3, term, theirs);
+    let mut leader = Solo::new(3, term, ours);
     let mut appends = appends_to(&leader.lead(), N2);
     let mut rejections = 0;
     while let Some(m) = appends.pop() {
@@ -58,7 +58,22 @@ fn a_long_divergence_costs_one_round_trip_per_term() {
         appends.extend(appends_to(&reply(&mut leader, N2, id, outcome), N2));
     }
     assert!(follower.raft.log().from(LogIndex(1)).eq(leader.raft.log().from(LogIndex(1))));
+    rejections
+}
+
+#[test]
+fn a_long_divergence_costs_one_round_trip_per_term() {
+    let (theirs, ours) = ([[2; 50], [5; 50]].concat(), [[3; 40], [4; 40], [6; 40]].concat());
+    let rejections = rejections(&theirs, &ours);
     assert!(rejections <= 3, "{rejections}");
+}
+
+/// Over a link that loses much, each round trip more may take seconds.
+#[test]
+fn terms_that_the_leader_lacks_are_passed_over_at_once() {
+    let theirs: Vec<u64> = (2..40).flat_map(|term| [term; 3]).collect();
+    // The end of its log, and the last of its terms.
+    assert_eq!(rejections(&theirs, &[40; 200]), 2);
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl Queue {
         if persist.base.is_some() || kept != self.standing.last.id.index {
             self.begin_batch(kept);
         }
-        self.standing.hard_state = persist.hard_state.unwrap_or(self.standing.hard_state);
+        let late = crate::seeded_bug!("term-saved-with-the-next-write") && persist.entries.is_empty();
+        self.standing.hard_state = persist.hard_state.filter(|_| !late).unwrap_or(self.standing.hard_state);
         if persist.repaired {
             self.standing.repair = None;
         }

@@ -54,7 +54,7 @@ impl<'a, M: Model> Searcher<'a, M> {
     }
 
     /// What `choice` does, if nothing that is not taken precedes it.
-    fn available(&self, choice: Choice) -> Option<&'a layout::Step<'a, M::Op>> {
+    pub(super) fn available(&self, choice: Choice) -> Option<&'a layout::Step<'a, M::Op>> {
         let layout = self.layout;
         match choice {
             Choice::Completed(rank) => {
@@ -79,7 +79,7 @@ impl<'a, M: Model> Searcher<'a, M> {
         })
     }
 
-    fn is_legal(&self, state: u32, step: &layout::Step<'_, M::Op>) -> bool {
+    pub(super) fn is_legal(&self, state: u32, step: &layout::Step<'_, M::Op>) -> bool {
         self.model.step(self.states.get(state), step.op).is_some()
     }
 
@@ -88,7 +88,7 @@ impl<'a, M: Model> Searcher<'a, M> {
     }
 
     /// Whether an operation shows that an open one was needed: without that, in the state `before`, it is illegal.
-    fn proves(&self, choice: Choice, step: &layout::Step<'_, M::Op>, before: u32) -> bool {
+    pub(super) fn proves(&self, choice: Choice, step: &layout::Step<'_, M::Op>, before: u32) -> bool {
         if seeded_bug!("lazy-ignores-differences") && step.only_observes && step.requires == NONE {
             return false;
         }
@@ -96,21 +96,6 @@ impl<'a, M: Model> Searcher<'a, M> {
             return false;
         }
         !self.is_legal(before, step)
-    }
-
-    /// Whether some operation that may come next would be illegal now and legal in `next`.
-    fn is_asked_for(&self, next: u32) -> bool {
-        let layout = self.layout;
-        let completed = layout.candidates(self.now.first).iter().map(|&rank| Choice::Completed(rank));
-        let open = (0..layout.open.len())
-            .map(|class| Choice::Open { class: small(class), member: self.now.used(layout, class) });
-        completed.chain(open).any(|choice| {
-            self.available(choice).is_some_and(|step| {
-                (step.requires == NONE || step.requires == next)
-                    && self.is_legal(next, step)
-                    && self.proves(choice, step, self.now.state)
-            })
-        })
     }
 
     fn strands(&mut self, choice: Choice) -> bool {

@@ -44,6 +44,7 @@ impl<M: Model> Searcher<'_, M> {
     fn empty(&mut self, queue: &mut Queue) -> End {
         while let Some(number) = queue.pop() {
             let node = queue.node(number);
+            self.asked = None;
             self.now.restore(node, queue.words(number));
             self.now.write_key(&mut self.key);
             if !self.memory.keeps(&self.key, &self.now.used) {
@@ -84,6 +85,7 @@ impl<M: Model> Searcher<'_, M> {
         self.stranding = self.stranding.take().map(|stranding| stranding.with_horizon(furthest));
         for (number, choice) in put_off {
             let node = queue.node(number);
+            self.asked = None;
             self.now.restore(node, queue.words(number));
             if self.take(choice) && self.enqueue(Node { parent: number, choice, ..node }, queue).is_some() {
                 return false;
@@ -134,6 +136,7 @@ impl<M: Model> Searcher<'_, M> {
         }
         self.trail.clear();
         self.last_change = 0;
+        self.asked = None;
         self.now = Configuration::new(self.layout, self.initial);
         for choice in way {
             if self.options.prunings.eager_no_ops {

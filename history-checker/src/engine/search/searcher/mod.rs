@@ -1,9 +1,11 @@
 //! The search itself: deep first, forward by what fits and back where nothing does; then by layers.
 
+mod asked;
 mod choices;
 mod layers;
 
-use super::Frontier;
+use asked::Asked;
+
 use super::configuration::Configuration;
 use super::difficulty::{Difficulty, Limit};
 use super::layout::{self, Layout, NONE, Size, small};
@@ -11,6 +13,7 @@ use super::memory::{Insert, Memory, Shape};
 use super::options::{Prunings, SearchOptions};
 use super::states::States;
 use super::stranding::Stranding;
+use super::{Frontier, Searching};
 use crate::model::Model;
 use crate::seeded_bug;
 
@@ -36,6 +39,8 @@ pub(super) struct Searcher<'a, M: Model> {
     key: Vec<u64>,
     initial: u32,
     now: Configuration,
+    /// What is asked for now, once somebody wanted to know.
+    asked: Option<Asked<'a, M::Op>>,
     /// The number in `trail` of the step that led to the current state, plus one; 0 is the initial state.
     last_change: u32,
     /// Its room is part of the layout's bytes.
@@ -43,7 +48,13 @@ pub(super) struct Searcher<'a, M: Model> {
     /// The highest `first` so far, and the states seen there with the entries that led to them.
     furthest: usize,
     seen_there: Vec<(u32, Option<usize>)>,
+    watch: &'a (dyn Fn(Searching) + Sync),
+    /// After so many configurations it is told again.
+    told_next: u64,
 }
+
+/// Configurations between two reports: about a tenth of a second.
+const TOLD_EVERY: u64 = 1 << 16;
 
 /// One step of an attempt, with what is needed to take it back.
 struct Step {
@@ -74,6 +85,7 @@ impl<'a, M: Model> Searcher<'a, M> {
         mut states: States<M::State>,
         stranding: Option<Stranding>,
         options: SearchOptions,
+        watch: &'a (dyn Fn(Searching) + Sync),
     ) -> Searcher<'a, M> {
         let initial = states.number(model, &model.initial());
         let most =
@@ -92,10 +104,13 @@ impl<'a, M: Model> Searcher<'a, M> {
             key: Vec::new(),
             initial,
             now: Configuration::new(layout, initial),
+            asked: None,
             last_change: 0,
             trail: Vec::with_capacity(most),
             furthest: 0,
             seen_there: Vec::new(),
+            watch,
+            told_next: TOLD_EVERY,
         }
     }
 
@@ -146,7 +161,12 @@ impl<'a, M: Model> Searcher<'a, M> {
         self.tried_before + self.memory.tried()
     }
 
-    fn spent(&self) -> Option<Limit> {
+    fn spent(&mut self) -> Option<Limit> {
+        if self.tried() >= self.told_next {
+            self.told_next = self.tried() + TOLD_EVERY;
+            let (explained, completed) = (self.furthest, self.layout.completed.len());
+            (self.watch)(Searching { explained, completed, configurations: self.tried() });
+        }
         let configurations = self.options.budget.configurations;
         (self.tried() >= configurations).then_some(Limit::Configurations(configurations))
     }
@@ -198,6 +218,7 @@ impl<'a, M: Model> Searcher<'a, M> {
 
     fn step(&mut self, choice: Choice, state: u32, next: Option<u32>) {
         let waits = self.waits();
+        self.asked = None;
         let now = &mut self.now;
         let (first, unproven, last_change) = (small(now.first), now.unproven, self.last_change);
         self.trail.push(Step { choice, first, state: now.state, unproven, last_change, next });
@@ -218,6 +239,7 @@ impl<'a, M: Model> Searcher<'a, M> {
     }
 
     fn take_back(&mut self, step: &Step) {
+        self.asked = None;
         match step.choice {
             Choice::Completed(rank) => self.now.put_back(self.layout, rank as usize, step.first as usize),
             Choice::Open { class, .. } => self.now.unuse_open(self.layout, class as usize),
@@ -283,11 +305,11 @@ impl<'a, M: Model> Searcher<'a, M> {
         }
         let frontier = self.frontier(false);
         let tried = self.tried();
-        let Searcher { model, layout, mut options, states, stranding, memory, .. } = self;
+        let Searcher { model, layout, mut options, states, stranding, memory, watch, .. } = self;
         options.budget.configurations -= tried;
         drop(memory);
         let stranding = stranding.map(|stranding| stranding.with_horizon(furthest));
-        let mut again = Searcher::new(model, layout, states, stranding, options);
+        let mut again = Searcher::new(model, layout, states, stranding, options, watch);
         match again.run() {
             End::Impossible => (again.frontier(true), again.tried()),
             End::Found | End::GaveUp(_) => (frontier, again.tried()),
