@@ -8,7 +8,7 @@ use crate::command::Cmd;
 use crate::workspace::Workspace;
 
 /// In the ordinary run a bug gets so many seeds; those that need more wait for `--seeds`.
-pub(super) const SHORT: u64 = 60;
+pub(super) const SHORT: u64 = 100;
 
 /// A bug, and what is known of it.
 pub(super) struct Row {
