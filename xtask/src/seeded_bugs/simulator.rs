@@ -8,7 +8,7 @@ use crate::command::Cmd;
 use crate::workspace::Workspace;
 
 /// In the ordinary run a bug gets so many seeds; those that need more wait for `--seeds`.
-pub(super) const SHORT: u64 = 60;
+pub(super) const SHORT: u64 = 100;
 
 /// A bug, and what is known of it.
 pub(super) struct Row {
@@ -64,7 +64,7 @@ pub(super) fn hunt(workspace: &Workspace, row: &Row, seeds: Option<u64>) -> Resu
     let (mut from, mut count) = (0, 4);
     while from < limit {
         let some = count.min(limit - from).to_string();
-        let sim = Cmd::path(binary.clone(), ["--seeds", &some, "--from", &from.to_string()])
+        let sim = Cmd::path(binary.clone(), ["--seeds", &some, "--from", &from.to_string(), "--budget", "0"])
             .env("SEEDED_BUG", row.name);
         let outcome = sim.watch(workspace, false)?;
         if let Some(found) = outcome.lines.iter().find_map(|line| violation(line)) {

@@ -7,7 +7,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "append-acked-before-durable", source: "STORAGE.md", known: After(1) },
     Row { name: "applied-again-after-install", source: "PROTOCOL.md", known: After(1) },
     Row { name: "canary", source: "-", known: After(1) },
-    Row { name: "check-quorum-missing", source: "etcd (Cloudflare, 2020)", known: After(37) },
+    Row { name: "check-quorum-missing", source: "etcd (Cloudflare, 2020)", known: After(64) },
     Row {
         name: "commit-beyond-verified",
         source: "PROTOCOL.md",
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
         known: Hole("costs disk, which no rule limits"),
     },
     Row { name: "noop-missing", source: "paper", known: After(2) },
-    Row { name: "old-leader-obeyed", source: "paper", known: After(2) },
+    Row { name: "old-leader-obeyed", source: "paper", known: After(82) },
     Row { name: "own-vote-before-durable", source: "PROTOCOL.md", known: After(1) },
     Row { name: "own-vote-not-saved", source: "PROTOCOL.md", known: After(1) },
     Row { name: "pre-vote-counted-as-vote", source: "PROTOCOL.md", known: After(7) },

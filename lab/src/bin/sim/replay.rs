@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// Shortens what fails and writes it to lab/regressions/NAME.json
     #[arg(long, value_name = "NAME")]
     pub(crate) save: Option<String>,
-    /// Runs to look for a shorter failure
+    /// Runs to look for a shorter failure; 0: it stays as it is
     #[arg(long, value_name = "RUNS", default_value_t = 600)]
     pub(crate) budget: u32,
 }

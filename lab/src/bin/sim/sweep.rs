@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, save: Option<&str>, budget: u32) -> Result<bool, 
     let mut rules = BTreeSet::new();
     for (seed, failure) in &tally.failures {
         // What differs is found by looking at what the code reads, not at what the cluster does.
-        if failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
+        if budget > 0 && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
             // The first gets the name that was given.
             let name = save.filter(|_| rules.len() == 1);
             found::shorten(&Case::drawn(*seed), &failure.rule, &seed.to_string(), name, budget)?;
