@@ -197,9 +197,9 @@ impl State {
             Choice::Crash { node, power } => {
                 self.left.crashes -= 1;
                 if power {
-                    self.cluster.lose_all_unsynced(node)
+                    self.cluster.lose_all_unsynced(node);
                 } else {
-                    self.cluster.kill(node)
+                    self.cluster.kill(node);
                 }
                 node
             }
