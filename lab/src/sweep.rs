@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::options::Options;
 use crate::report::{self, Outcome};
-use crate::sim::lab_run;
+use crate::sim::lab_tests::run;
 use crate::suite::Test;
 
 /// So many failures of a test are told in full; of the others only how to repeat them.
@@ -20,13 +20,8 @@ pub(crate) fn run_all(options: &Options, tests: &[&'static Test]) -> Vec<Outcome
     let mut all = Vec::new();
     for test in tests {
         println!("{}", report::heading(test));
-        let outcomes = sweep(
-            test,
-            first,
-            options.seeds,
-            jobs,
-            if options.lines { lab_run::run_aloud } else { lab_run::run },
-        );
+        let outcomes =
+            sweep(test, first, options.seeds, jobs, if options.lines { run::run_aloud } else { run::run });
         println!("{}", report::seeds_row(test, &outcomes));
         if options.verbose {
             println!("{}", report::worst(&outcomes));
@@ -82,7 +77,7 @@ mod tests {
 
     #[test]
     fn outcomes_come_in_the_order_of_their_seeds_however_many_run_at_once() {
-        let outcomes = sweep(&TESTS[2], 7, 6, 3, lab_run::run);
+        let outcomes = sweep(&TESTS[2], 7, 6, 3, run::run);
         assert_eq!(outcomes.iter().map(|outcome| outcome.seed).collect::<Vec<_>>(), [7, 8, 9, 10, 11, 12]);
         assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()), "{outcomes:?}");
     }

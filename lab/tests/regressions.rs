@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lab::sim::case::Saved;
+use lab::sim::plan::case::Saved;
 
 #[test]
 fn what_was_wrong_once_is_right() {

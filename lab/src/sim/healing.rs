@@ -7,9 +7,9 @@ use raft::StateMachine;
 use raft::consensus::io::RoleName;
 use raft::state_machine::Snapshot;
 
-use super::client::{Ask, Client, ClientEvent};
-use super::workload::Workload;
-use super::world::{Own, Phase, World};
+use crate::sim::clients::client::{Ask, Client, ClientEvent};
+use crate::sim::clients::workload::Workload;
+use crate::sim::world::{Own, Phase, World};
 
 /// A healed cluster commits within ten of the longest election timeouts.
 const TIMEOUTS: u32 = 10;

@@ -10,9 +10,9 @@ use raft::server::Reply;
 use raft::session::{SessionTag, Sessions, Verdict};
 use raft::{LogIndex, NodeId, SessionId, StateMachine, Timestamp};
 
-use super::client::{Answer, Ask, Client, ClientAction, ClientEvent};
-use super::random::{Random, Stream};
-use super::workload::{Summary, Workload};
+use crate::sim::clients::client::{Answer, Ask, Client, ClientAction, ClientEvent};
+use crate::sim::clients::workload::{Summary, Workload};
+use crate::sim::random::{Random, Stream};
 
 const DELAY: Stream = Stream::named("testing.delay");
 const BREAK: Stream = Stream::named("testing.break");

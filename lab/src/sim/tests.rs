@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use raft::{LogIndex, StateMachine};
 
-use super::load::Load;
-use super::plain_client::PlainClient;
-use super::random::{Random, Stream};
-use super::register_workload::RegisterWorkload;
-use super::testing::{Lie, Tiny};
-use super::transcript::{Operation, Transcript};
-use super::workload::{Summary, Workload};
+use crate::sim::clients::load::Load;
+use crate::sim::clients::plain_client::PlainClient;
+use crate::sim::clients::register_workload::RegisterWorkload;
+use crate::sim::clients::transcript::{Operation, Transcript};
+use crate::sim::clients::workload::{Summary, Workload};
+use crate::sim::random::{Random, Stream};
+use crate::sim::testing::{Lie, Tiny};
 
 fn busy() -> RegisterWorkload {
     let load = Load {

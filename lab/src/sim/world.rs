@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use raft::{ClusterId, Incarnation, LogIndex, Membership, Timestamp};
 
-use super::client::{Client, ClientEvent};
-use super::cluster::Cluster;
-use super::connections::{Connections, ToNode};
-use super::invariants::Violation;
-use super::links::Net;
-use super::node::Settings;
-use super::random::Random;
-use super::swarm::Plan;
-use super::workload::{Summary, Workload};
 use crate::carrier::id_of;
+use crate::sim::clients::client::{Client, ClientEvent};
+use crate::sim::clients::workload::{Summary, Workload};
+use crate::sim::cluster::Cluster;
+use crate::sim::cluster::connections::{Connections, ToNode};
+use crate::sim::cluster::links::Net;
+use crate::sim::cluster::node::Settings;
+use crate::sim::invariants::Violation;
+use crate::sim::plan::swarm::Plan;
+use crate::sim::random::Random;
 
 /// What the world plans for itself.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ pub struct World<W: Workload> {
     /// Nodes that take part in the second phase.
     pub(super) quorum: Vec<bool>,
     /// What each episode that is in force did, to be undone.
-    pub(super) undo: BTreeMap<usize, super::nemesis::Undo>,
+    pub(super) undo: BTreeMap<usize, crate::sim::cluster::nemesis::Undo>,
     /// Episodes that began, by kind.
     pub(super) landed: BTreeMap<&'static str, u64>,
     pub(super) random: Random,
@@ -90,7 +90,7 @@ pub struct Outcome {
     /// Episodes that began, by kind.
     pub landed: BTreeMap<&'static str, u64>,
     /// Frames that suffered something.
-    pub disturbed: super::links::Disturbed,
+    pub disturbed: crate::sim::cluster::links::Disturbed,
 }
 
 /// A second phase takes no more events than this: nodes that answer each other without end may need no time.
@@ -151,7 +151,7 @@ impl<W: Workload> World<W> {
 
     /// What was kept.
     #[must_use]
-    pub fn lines(&self) -> &[super::trace::Line] {
+    pub fn lines(&self) -> &[crate::sim::report::trace::Line] {
         self.cluster.trace.lines()
     }
 

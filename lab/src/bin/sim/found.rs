@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use lab::sim::case::{Case, Saved};
-use lab::sim::diagram;
-use lab::sim::shrink::{Shrunk, shrink};
+use lab::sim::plan::case::{Case, Saved};
+use lab::sim::report::diagram;
+use lab::sim::sweep::shrink::{Shrunk, shrink};
 
 use crate::Error;
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use lab::sim::tally::Tally;
+use lab::sim::sweep::tally::Tally;
 
 /// Whole clusters on virtual time: runs seeds, and shortens what breaks.
 #[derive(Parser)]
@@ -48,7 +48,7 @@ enum Job {
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    lab::sim::case::keep_panics();
+    lab::sim::plan::case::keep_panics();
     match run(Args::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

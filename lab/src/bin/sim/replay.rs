@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lab::sim::case::{Case, Saved};
-use lab::sim::diagram;
+use lab::sim::plan::case::{Case, Saved};
+use lab::sim::report::diagram;
 
 use crate::{Error, found};
 

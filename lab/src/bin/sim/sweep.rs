@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use lab::sim::case::Case;
+use lab::sim::plan::case::Case;
+use lab::sim::sweep::tally::{DIFFERS, Tally};
 use lab::sim::sweep::{Shard, is_in_share, sweep};
-use lab::sim::tally::{DIFFERS, Tally};
 
 use crate::{Error, end, found};
 

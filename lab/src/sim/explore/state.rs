@@ -9,13 +9,13 @@ use raft::server::Reply;
 use raft::wire::Kind;
 use raft::{ClusterId, Config, Incarnation, LogIndex, Membership, StateMachine, Term, Timestamp};
 
-use super::super::choosing::{Digest, Pending};
-use super::super::cluster::{Cluster, Pace};
-use super::super::links::Links;
-use super::super::node::Settings;
-use super::super::random::Random;
 use super::scopes::{Bounds, Scope};
 use crate::carrier::id_of;
+use crate::sim::cluster::choosing::{Digest, Pending};
+use crate::sim::cluster::links::Links;
+use crate::sim::cluster::node::Settings;
+use crate::sim::cluster::{Cluster, Pace};
+use crate::sim::random::Random;
 
 /// Something that happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,175 @@
+//! How nodes begin and end: started, killed, without power, paused; or ended by themselves.
+
+use raft::pump::StopCause;
+use raft::storage::durable_log::DurableLog;
+use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
+use raft::{Incarnation, StateMachine};
+
+use super::links::Links;
+use super::node::{Node, StartError};
+use super::{Cluster, view};
+use crate::sim::random::Stream;
+
+const SEED: Stream = Stream::named("node.seed");
+const DRIFT: Stream = Stream::named("node.drift");
+const FATE: Stream = Stream::named("crash.fate");
+const TORN: Stream = Stream::named("crash.torn");
+const NAMES: Stream = Stream::named("crash.names");
+
+impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
+    /// Starts a node that is down. One that cannot start stays down; whether it should have is for the caller to
+    /// say.
+    pub(in crate::sim) fn start(&mut self, node: usize, machine: M) -> Result<(), StartError> {
+        if self.running(node).is_some() {
+            return Ok(());
+        }
+        let (entity, life) = (node as u64, self.nodes[node].life);
+        let seed = self.random.draw(SEED, entity, life);
+        let drift = self.random.between(DRIFT, entity, life, (0, 2 * u64::from(self.drift_ppm)));
+        let drift = i32::try_from(drift).unwrap_or(0) - i32::try_from(self.drift_ppm).unwrap_or(0);
+        let now = self.now();
+        let started = self.nodes[node].start(now, &self.settings, machine, seed, drift);
+        self.refresh(node);
+        started?;
+        self.trace.note(now, Some(node), || "starts".to_owned());
+        self.promises[node].clear();
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+            && let Err((rule, what)) = self.invariants.born(&view)
+        {
+            self.broken(rule, what);
+        }
+        self.arm(node);
+        Ok(())
+    }
+
+    /// The process is killed; what it wrote is with the system, synced or not.
+    pub(in crate::sim) fn kill(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "is killed".to_owned());
+        self.end(node, SimDisk::end_process);
+    }
+
+    /// The power fails; what becomes of each sector that is not durable is drawn under `number`.
+    pub(in crate::sim) fn lose_power(&mut self, node: usize, number: u64) {
+        self.trace.note(self.queue.now(), Some(node), || "loses power".to_owned());
+        let (random, entity) = (self.random, (node as u64) << 32 | number);
+        self.end(node, |disk| {
+            let names = random.between(NAMES, entity, 0, (0, 8));
+            disk.crash(|sector| fate(random, entity, sector as u64), usize::try_from(names).unwrap_or(0));
+        });
+    }
+
+    /// The power fails, and nothing is there afterwards that was not durable.
+    pub(in crate::sim) fn lose_all_unsynced(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "loses power and all that is not synced".to_owned());
+        self.end(node, |disk| disk.crash(|_| false, 0));
+    }
+
+    fn end(&mut self, node: usize, how: impl FnOnce(&mut SimDisk)) {
+        self.nodes[node].end(how);
+        self.promises[node].clear();
+        let before = self.durable[node].clone();
+        self.refresh(node);
+        if let Some(what) = lost(node, &before, &self.durable[node]) {
+            self.broken("what is durable survives", what);
+        }
+    }
+
+    /// What is durable has changed otherwise than by what the disk was asked.
+    pub(in crate::sim) fn refresh(&mut self, node: usize) {
+        if let Some(durable) = self.nodes[node].durable(&self.settings.cluster) {
+            self.durable[node] = durable;
+        }
+    }
+
+    /// Something is wrong with a disk from now on.
+    pub(in crate::sim) fn disk_fault(&mut self, node: usize, fault: DiskFault) {
+        let before = self.durable[node].clone();
+        let changes = matches!(fault, DiskFault::Rot { .. });
+        if let Some(disk) = self.nodes[node].disk_mut() {
+            disk.fault(fault);
+        }
+        if changes {
+            self.damaged[node].push(before);
+            self.refresh(node);
+        }
+    }
+
+    /// The oldest segment of a node's log that is written to no more, and its length.
+    pub(in crate::sim) fn old_segment(&self, node: usize) -> Option<(String, u64)> {
+        let disk = self.nodes[node].disk()?;
+        let mut segments: Vec<String> = disk
+            .files()
+            .into_iter()
+            .filter(|file| file.starts_with("wal/") && file.ends_with(".log"))
+            .collect();
+        // The newest may be one made ahead, and the one before it is written to.
+        segments.truncate(segments.len().saturating_sub(2));
+        let file = segments.into_iter().next()?;
+        let length = disk.content(&file)?.len() as u64;
+        Some((file, length))
+    }
+
+    /// The disk of a node that is down is replaced by an empty one. Under the same id it must be refused.
+    pub(in crate::sim) fn wipe(&mut self, node: usize, machine: M) {
+        let (id, incarnation) = (self.nodes[node].id, self.nodes[node].incarnation);
+        self.damaged[node].push(self.durable[node].clone());
+        self.nodes[node] = Node::new(id, Incarnation(incarnation.0 + 1_000_000));
+        self.refresh(node);
+        match self.start(node, machine) {
+            Err(StartError::Stopped(StopCause::Bootstrap(_))) => {}
+            other => self.broken("a wiped node is a stranger", format!("node {node} began with {other:?}")),
+        }
+    }
+
+    /// A clock runs at another rate from now on.
+    pub(in crate::sim) fn drift(&mut self, node: usize, ppm: i32) {
+        let now = self.queue.now();
+        self.nodes[node].clock.drift(now, ppm);
+        self.arm_anew(node);
+    }
+
+    /// Stops a process, or lets it go on.
+    pub(in crate::sim) fn set_paused(&mut self, node: usize, paused: bool) {
+        let word = if paused { "is paused" } else { "goes on" };
+        self.trace.note(self.queue.now(), Some(node), || word.to_owned());
+        self.nodes[node].paused = paused;
+    }
+
+    /// A node wants to end.
+    pub(in crate::sim) fn stop(&mut self, node: usize, cause: &StopCause) {
+        self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
+        match cause {
+            StopCause::Storage(_) => {}
+            cause => self.broken("a node goes on", format!("node {node} ended: {cause}")),
+        }
+        self.end(node, SimDisk::end_process);
+        self.ended.push(node);
+    }
+}
+
+/// A third is lost, a third is there, a third is torn.
+fn fate(random: crate::sim::random::Random, entity: u64, sector: u64) -> Fate {
+    match random.below(FATE, entity, sector, 3) {
+        0 => Fate::Lost,
+        1 => Fate::Kept,
+        _ => Fate::Torn(usize::try_from(random.below(TORN, entity, sector, 512)).unwrap_or(0)),
+    }
+}
+
+/// What a disk held and holds no more, unless it says so.
+fn lost(node: usize, before: &DurableLog, after: &DurableLog) -> Option<String> {
+    let (had, has) = (before.hard_state(), after.hard_state());
+    if has.current_term < had.current_term
+        || has.current_term == had.current_term && has != had && had.voted_for.is_some()
+    {
+        return Some(format!("node {node} had {had:?} on its disk, and then {has:?}"));
+    }
+    let last = before.last();
+    let there = after.holds(last.index) == before.holds(last.index) || last.index <= after.base().id.index;
+    // What is written later than the last sync may be there as well, and may have replaced it.
+    let replaced = has.current_term > had.current_term || after.last().term > last.term;
+    if there || replaced || after.repair().is_some() {
+        return None;
+    }
+    Some(format!("node {node}'s disk ended at {last}, and then at {}", after.last()))
+}

@@ -1,0 +1,297 @@
+//! Nodes, their disks and their links on virtual time: one event after the other, and after each the
+//! invariants. Who drives it plans events of its own in the same queue.
+//!
+//! | file | what |
+//! |---|---|
+//! | `acting` | what a node is given, and what leaves it |
+//! | `node` | one node: its disk, and its lives |
+//! | `lent` | its disk, while a log is opened on it |
+//! | `lifecycle` | how lives begin and end |
+//! | `waking` | when a node is woken, and when its disk is done |
+//! | [`links`] | what becomes of a frame |
+//! | `connections` | between clients and nodes |
+//! | `nemesis` | carries out what goes wrong |
+//! | `queue` | what is to come |
+//! | `choosing` | the same cluster, whose next event is picked |
+
+mod acting;
+pub(in crate::sim) mod choosing;
+pub(in crate::sim) mod connections;
+mod lent;
+mod lifecycle;
+pub mod links;
+pub(in crate::sim) mod nemesis;
+pub(in crate::sim) mod node;
+mod queue;
+mod waking;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use raft::consensus::io::Ticket;
+use raft::pump::Told;
+use raft::storage::durable_log::DurableLog;
+use raft::storage::memory::Queue as DiskQueue;
+use raft::transport::Received;
+use raft::wire::{self, Kind};
+use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use self::choosing::Digest;
+use self::links::Links;
+use self::node::{Node, Running, Settings};
+use self::queue::Queue;
+use self::waking::place;
+use crate::carrier::id_of;
+use crate::sim::invariants::{Invariants, Promise, View, Violation};
+use crate::sim::random::Random;
+use crate::sim::report::trace::Trace;
+
+/// How fast disks and nodes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// An operation of the log, in nanoseconds, from and to.
+    pub log: (u64, u64),
+    /// An operation aside of it.
+    pub aside: (u64, u64),
+    /// So many of a million operations take up to a thousand times as long.
+    pub stall_ppm: u32,
+    /// How long a node takes in what comes before it acts on it; most act at once.
+    pub turn: (u64, u64),
+    /// So many of a million inputs wait for more.
+    pub turn_ppm: u32,
+}
+
+impl Pace {
+    /// As a quiet machine with a good disk.
+    pub const STEADY: Pace =
+        Pace { log: (80_000, 250_000), aside: (20_000, 200_000), stall_ppm: 0, turn: (0, 0), turn_ppm: 0 };
+}
+
+/// Something that happens; `X` to whoever drives the cluster.
+#[derive(Clone)]
+pub(in crate::sim) enum Event<P, X> {
+    Frame { from: usize, to: usize, incarnation: Incarnation, pass: P, frame: Encoded },
+    Timer { node: usize, life: u64 },
+    Turn { node: usize, life: u64 },
+    Disk { node: usize, life: u64, queue: DiskQueue },
+    Outside(X),
+}
+
+/// A frame as its receiver finds it.
+#[derive(Clone)]
+pub(in crate::sim) struct Encoded {
+    pub(in crate::sim) kind: Kind,
+    pub(in crate::sim) header_len: usize,
+    pub(in crate::sim) payload: Bytes,
+}
+
+impl Encoded {
+    pub(in crate::sim) fn digest(&self, digest: &mut Digest) {
+        digest.mix(u64::from(self.kind as u8));
+        let (words, rest) = self.payload.as_chunks::<8>();
+        words.iter().for_each(|word| digest.mix(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| digest.mix(u64::from(*byte)));
+    }
+}
+
+/// What a node said to a client.
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct Said {
+    pub(in crate::sim) node: usize,
+    pub(in crate::sim) life: u64,
+    pub(in crate::sim) ticket: Ticket,
+    pub(in crate::sim) told: Told,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
+    pub(in crate::sim) settings: Settings,
+    pub(in crate::sim) pace: Vec<Pace>,
+    /// Clocks run fast or slow by so many millionths at most.
+    pub(in crate::sim) drift_ppm: u32,
+    pub(in crate::sim) links: L,
+    pub(in crate::sim) random: Random,
+    pub(in crate::sim) nodes: Vec<Node<M>>,
+    /// What is durable, of each node.
+    pub(in crate::sim) durable: Vec<DurableLog>,
+    /// What was, whenever a disk was damaged.
+    pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
+    pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
+    pub(in crate::sim) invariants: Invariants,
+    /// What was promised to those who asked, by node and ticket, in this life.
+    pub(in crate::sim) promises: Vec<BTreeMap<Ticket, Promise>>,
+    pub(in crate::sim) said: Vec<Said>,
+    /// Nodes whose processes ended by themselves.
+    pub(in crate::sim) ended: Vec<usize>,
+    pub(in crate::sim) trace: Trace,
+    violation: Option<Violation>,
+    /// Operations that disks have run.
+    pub(in crate::sim) operations: Vec<u64>,
+    pub(in crate::sim) events: u64,
+}
+
+impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
+    /// Nodes that are all down.
+    pub(in crate::sim) fn new(settings: Settings, pace: Pace, links: L, random: Random) -> Self {
+        let members = &settings.membership.voters;
+        let nodes: Vec<_> = members.iter().map(|(id, incarnation)| Node::new(*id, *incarnation)).collect();
+        let durable = nodes.iter().filter_map(|node| node.durable(&settings.cluster)).collect();
+        let size = nodes.len();
+        Cluster {
+            pace: vec![pace; size],
+            drift_ppm: 0,
+            links,
+            random,
+            durable,
+            damaged: vec![Vec::new(); size],
+            queue: Queue::new(),
+            invariants: Invariants::new(size),
+            promises: vec![BTreeMap::new(); size],
+            said: Vec::new(),
+            ended: Vec::new(),
+            trace: Trace::default(),
+            violation: None,
+            operations: vec![0; size],
+            events: 0,
+            nodes,
+            settings,
+        }
+    }
+
+    pub(in crate::sim) fn now(&self) -> Timestamp {
+        self.queue.now()
+    }
+
+    pub(in crate::sim) fn plan(&mut self, after: Duration, event: X) {
+        self.queue.plan(self.queue.now() + after, Event::Outside(event));
+    }
+
+    pub(in crate::sim) fn plan_at(&mut self, at: Timestamp, event: X) {
+        self.queue.plan(at, Event::Outside(event));
+    }
+
+    pub(in crate::sim) fn node(&self, node: usize) -> &Node<M> {
+        &self.nodes[node]
+    }
+
+    pub(in crate::sim) fn running(&self, node: usize) -> Option<&Running<M>> {
+        self.nodes[node].running()
+    }
+
+    pub(in crate::sim) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    pub(in crate::sim) fn committed(&self) -> LogIndex {
+        self.invariants.committed()
+    }
+
+    /// The first thing that must not be counts.
+    pub(in crate::sim) fn broken(&mut self, rule: &'static str, what: String) {
+        let at = self.now();
+        self.violation.get_or_insert(Violation { at, rule, what });
+    }
+
+    /// Takes the next event; one of the driver's own is handed to it. None: there is no event left.
+    pub(in crate::sim) fn step(&mut self) -> Option<Option<X>> {
+        let event = self.queue.take()?;
+        Some(self.happen(event))
+    }
+
+    /// An event happens; one of the driver's own is handed to it.
+    pub(in crate::sim) fn happen(&mut self, event: Event<L::Pass, X>) -> Option<X> {
+        self.events += 1;
+        match event {
+            Event::Outside(event) => return Some(event),
+            Event::Frame { from, to, incarnation, pass, frame } => {
+                self.deliver(from, to, incarnation, pass, frame);
+            }
+            Event::Timer { node, life } => self.timer(node, life),
+            Event::Turn { node, life } => self.turn(node, life),
+            Event::Disk { node, life, queue } => self.run_disk(node, life, queue),
+        }
+        None
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, incarnation: Incarnation, pass: L::Pass, frame: Encoded) {
+        if self.nodes[to].paused {
+            // It waits in the system's buffers, for a while.
+            let again = self.now() + Duration::from_millis(10);
+            self.queue.plan(again, Event::Frame { from, to, incarnation, pass, frame });
+            return;
+        }
+        if !self.links.lets_in(from, to, &pass) || self.nodes[to].running().is_none() {
+            return;
+        }
+        self.trace.frame(self.queue.now(), from, to, frame.kind, &frame.payload);
+        let Encoded { kind, header_len, payload } = frame;
+        match wire::decode(kind, header_len, &payload) {
+            Ok(message) => {
+                self.trace.message(self.queue.now(), from, to, &message);
+                self.give(to, |pump, now, outbox| {
+                    pump.receive(now, Received { from: id_of(from), incarnation, message }, outbox)
+                });
+            }
+            Err(error) => self.broken("a frame is read as it was written", error.to_string()),
+        }
+    }
+
+    fn timer(&mut self, node: usize, life: u64) {
+        let member = &mut self.nodes[node];
+        let (Some(pump), true) = (member.running(), member.life == life) else { return };
+        let due = member.clock.when(pump.deadline());
+        member.armed = None;
+        if due > self.queue.now() || member.paused {
+            let soon = self.queue.now() + Duration::from_millis(10);
+            let at = if member.paused { due.max(soon) } else { due };
+            member.armed = Some(at);
+            self.queue.plan(at, Event::Timer { node, life });
+            return;
+        }
+        self.trace.timer(self.queue.now(), node);
+        self.pass(node);
+    }
+
+    /// Time has passed on a node.
+    pub(in crate::sim) fn pass(&mut self, node: usize) {
+        self.give(node, |pump, now, _| pump.pass(now));
+    }
+
+    fn turn(&mut self, node: usize, life: u64) {
+        if self.nodes[node].life == life && self.nodes[node].turn {
+            self.nodes[node].turn = false;
+            self.act(node);
+        }
+    }
+
+    fn run_disk(&mut self, node: usize, life: u64, queue: DiskQueue) {
+        let member = &mut self.nodes[node];
+        if member.life != life || member.running().is_none() {
+            return;
+        }
+        member.busy[place(queue)] = false;
+        let Some(disk) = member.disk_mut() else { return };
+        let Some(ran) = disk.run_next(queue) else { return };
+        self.durable[node].ran(&ran, disk);
+        self.trace.disk(self.queue.now(), node, &ran);
+        if member.paused {
+            self.plan_disk(node);
+        } else {
+            self.give(node, |pump, now, _| pump.pass(now));
+        }
+    }
+}
+
+/// A node as the invariants see it.
+pub(in crate::sim) fn view<'a, M: StateMachine>(
+    nodes: &'a [Node<M>],
+    durable: &'a [DurableLog],
+    damaged: &'a [Vec<DurableLog>],
+    node: usize,
+) -> Option<View<'a>> {
+    let server = nodes[node].running()?.server();
+    Some(View { node, raft: server.raft(), applied: server.last_applied(), durable, damaged })
+}

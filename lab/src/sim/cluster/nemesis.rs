@@ -1,0 +1,225 @@
+//! Carries out what the plan says goes wrong, and takes it back.
+
+use std::time::Duration;
+
+use raft::consensus::io::RoleName;
+use raft::storage::memory::{Fault as DiskFault, SyncFailure};
+
+use super::Pace;
+use crate::sim::clients::workload::Workload;
+use crate::sim::plan::fault::{Fault, Target};
+use crate::sim::random::Stream;
+use crate::sim::world::{Own, World};
+
+/// What ends with an episode.
+#[derive(Clone, Debug)]
+pub(in crate::sim) enum Undo {
+    Resume(usize, u64),
+    Mend(Vec<(usize, usize)>),
+    Weather,
+    Disk(usize),
+    Room(usize),
+}
+
+const HEAL: Stream = Stream::named("nemesis.heal");
+/// What a disk holds that is full: what is there.
+const NOTHING_MORE: u64 = 0;
+
+impl<W: Workload> World<W> {
+    pub(in crate::sim) fn begin_episode(&mut self, number: usize) {
+        let Some(episode) = self.plan.episodes.get(number).cloned() else { return };
+        if self.phase != crate::sim::world::Phase::Faults {
+            return;
+        }
+        let undo = self.inflict(number, &episode.fault, episode.lasts());
+        let now = self.cluster.now();
+        self.cluster
+            .trace
+            .note(now, None, || format!("{:?} for {} ns: {undo:?}", episode.fault, episode.lasts));
+        if let Some(landed) = undo {
+            *self.landed.entry(episode.fault.kind()).or_default() += 1;
+            if let Some(undo) = landed {
+                self.undo.insert(number, undo);
+                self.cluster.plan(episode.lasts(), Own::End(number));
+            }
+        }
+    }
+
+    /// None: there was nobody to meet. Else what is to be undone, if anything.
+    fn inflict(&mut self, number: usize, fault: &Fault, lasts: Duration) -> Option<Option<Undo>> {
+        let all = 0..self.plan.nodes;
+        match fault {
+            Fault::Kill(target) => {
+                let node = self.up(*target)?;
+                self.cluster.kill(node);
+                self.node_died(node, lasts);
+            }
+            Fault::Power(target) => {
+                let node = self.up(*target)?;
+                self.cluster.lose_power(node, number as u64);
+                self.node_died(node, lasts);
+            }
+            Fault::Pause(target) => {
+                let node = self.up(*target)?;
+                let life = self.cluster.node(node).life;
+                self.cluster.set_paused(node, true);
+                return Some(Some(Undo::Resume(node, life)));
+            }
+            Fault::Mute(target) => {
+                let node = self.up(*target)?;
+                return Some(Some(self.cut(all.map(|other| (node, other)).collect())));
+            }
+            Fault::Deafen(target) => {
+                let node = self.up(*target)?;
+                return Some(Some(self.cut(all.map(|other| (other, node)).collect())));
+            }
+            Fault::Cut { from, to } => return Some(Some(self.cut(vec![(*from, *to)]))),
+            Fault::Split(side) => {
+                let on = |node: usize| side >> node & 1 == 1;
+                let pairs = all.clone().flat_map(|from| all.clone().map(move |to| (from, to)));
+                return Some(Some(self.cut(pairs.filter(|(from, to)| on(*from) != on(*to)).collect())));
+            }
+            Fault::Weather(weather) => {
+                self.cluster.links.set_weather(*weather);
+                return Some(Some(Undo::Weather));
+            }
+            Fault::SlowDisk(target, factor) => {
+                let node = self.node_of(*target)?;
+                let Pace { log, aside, .. } = self.plan.pace;
+                let slow = |(low, high): (u64, u64)| (low * factor, high.max(low) * factor);
+                self.cluster.pace[node] = Pace { log: slow(log), aside: slow(aside), ..self.plan.pace };
+                return Some(Some(Undo::Disk(node)));
+            }
+            Fault::FullDisk(target) => {
+                let node = self.up(*target)?;
+                self.cluster.disk_fault(node, DiskFault::Capacity(NOTHING_MORE));
+                return Some(Some(Undo::Room(node)));
+            }
+            Fault::FailedSync { target, cache_keeps } => {
+                let node = self.up(*target)?;
+                let how = if *cache_keeps { SyncFailure::CacheKeepsNew } else { SyncFailure::CacheGoesBack };
+                let next = self.cluster.node(node).disk().map_or(0, raft::storage::memory::SimDisk::syncs);
+                self.cluster.disk_fault(node, DiskFault::Sync(next, how));
+            }
+            Fault::Rot { node, place_ppm } => return self.rot(*node, *place_ppm, lasts),
+            Fault::Drift(target, ppm) => {
+                let node = self.up(*target)?;
+                self.cluster.drift(node, *ppm);
+            }
+            Fault::Wipe(node) => {
+                if !self.may_wipe(*node) {
+                    return None;
+                }
+                self.cluster.kill(*node);
+                self.gone[*node] = true;
+                self.hang_up(*node);
+                self.cluster.wipe(*node, self.workload.machine());
+            }
+        }
+        Some(None)
+    }
+
+    pub(in crate::sim) fn end_episode(&mut self, number: usize) {
+        let Some(undo) = self.undo.remove(&number) else { return };
+        match undo {
+            Undo::Resume(node, life) => {
+                if self.cluster.node(node).life == life {
+                    self.cluster.set_paused(node, false);
+                }
+            }
+            Undo::Mend(links) => links.into_iter().for_each(|(from, to)| self.cluster.links.mend(from, to)),
+            Undo::Weather => self.cluster.links.set_weather(self.plan.weather),
+            Undo::Disk(node) => {
+                self.cluster.pace[node] = self.plan.pace;
+                self.cluster.hurry_disk(node);
+            }
+            Undo::Room(node) => self.cluster.disk_fault(node, DiskFault::Capacity(u64::MAX)),
+        }
+    }
+
+    fn cut(&mut self, links: Vec<(usize, usize)>) -> Undo {
+        let links: Vec<_> = links.into_iter().filter(|(from, to)| from != to).collect();
+        links.iter().for_each(|(from, to)| self.cluster.links.cut(*from, *to));
+        Undo::Mend(links)
+    }
+
+    /// Whom a fault meets.
+    fn node_of(&self, target: Target) -> Option<usize> {
+        match target {
+            Target::Node(node) => (node < self.plan.nodes).then_some(node),
+            Target::Leader => {
+                let leaders = (0..self.plan.nodes).filter_map(|node| {
+                    let raft = self.cluster.running(node)?.server().raft();
+                    (raft.role() == RoleName::Leader).then_some((raft.term(), node))
+                });
+                leaders.max().map(|(_, node)| node)
+            }
+        }
+    }
+
+    /// The same, if it is up.
+    fn up(&self, target: Target) -> Option<usize> {
+        self.node_of(target).filter(|node| self.cluster.running(*node).is_some())
+    }
+
+    /// The node is killed, and comes back to a log with a flipped bit.
+    fn rot(&mut self, node: usize, place_ppm: u32, lasts: Duration) -> Option<Option<Undo>> {
+        let node = self.up(Target::Node(node))?;
+        let (file, length) = self.cluster.old_segment(node)?;
+        let offset = length * u64::from(place_ppm) / 1_000_000;
+        let bit = u8::try_from(place_ppm % 8).unwrap_or(0);
+        self.cluster.kill(node);
+        self.cluster.disk_fault(node, DiskFault::Rot { file, offset, bit });
+        self.node_died(node, lasts);
+        Some(None)
+    }
+
+    /// Whether enough nodes remain without this one.
+    fn may_wipe(&self, node: usize) -> bool {
+        self.cluster.running(node).is_some() && self.plan.nodes >= 3
+    }
+
+    /// A node that the healed ones do without is down for good; or it hears nothing, or is not heard, for good.
+    fn leave_broken(&mut self, node: usize) {
+        if self.cluster.running(node).is_none() {
+            return;
+        }
+        let others = (0..self.plan.nodes).filter(|other| *other != node);
+        match self.random.below(HEAL, 2, node as u64, 3) {
+            0 => {
+                self.cluster.kill(node);
+                self.hang_up(node);
+            }
+            1 => others.for_each(|other| self.cluster.links.cut(other, node)),
+            _ => others.for_each(|other| self.cluster.links.cut(node, other)),
+        }
+    }
+
+    /// All that was wrong with a quorum of nodes is taken back; the others end for good. Where a disk was damaged
+    /// all are healed: what the damaged node lost may be with any of the others.
+    pub(in crate::sim) fn heal_quorum(&mut self) {
+        for number in self.undo.keys().copied().collect::<Vec<_>>() {
+            self.end_episode(number);
+        }
+        self.cluster.links.heal();
+        let damaged = self.landed.contains_key("rot");
+        let broken = self.gone.iter().filter(|gone| **gone).count();
+        let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
+        let leave = self.random.below(HEAL, 0, 0, spare as u64 + 1);
+        let first = self.random.below(HEAL, 1, 0, self.plan.nodes as u64);
+        let order =
+            (0..self.plan.nodes).map(|step| (usize::try_from(first).unwrap_or(0) + step) % self.plan.nodes);
+        let left: Vec<usize> =
+            order.filter(|node| !self.gone[*node]).take(usize::try_from(leave).unwrap_or(0)).collect();
+        for node in 0..self.plan.nodes {
+            self.quorum[node] = !left.contains(&node) && !self.gone[node];
+            if !self.quorum[node] {
+                self.leave_broken(node);
+                continue;
+            }
+            self.cluster.pace[node] = Pace { turn_ppm: 0, ..Pace::STEADY };
+            self.cluster.hurry_disk(node);
+            self.start(node);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! One node of a simulated cluster: its disk, and whatever life it leads on it.
+
+use std::time::Duration;
+
+use raft::consensus::snapshot::Base;
+use raft::pump::{AtOnce, Parts, Pump, StopCause, first_write, raft_of, serve};
+use raft::storage::durable_log::DurableLog;
+use raft::storage::memory::SimDisk;
+use raft::storage::{Identity, OpenError, Storage};
+use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
+
+use super::lent::Lent;
+use crate::sim::nanos;
+
+/// What all nodes of a cluster are made with.
+#[derive(Clone, Debug)]
+pub(in crate::sim) struct Settings {
+    /// The cluster.
+    pub(in crate::sim) cluster: ClusterId,
+    /// The protocol's settings.
+    pub(in crate::sim) config: Config,
+    /// Bytes of a segment of the log.
+    pub(in crate::sim) segment_bytes: u64,
+    /// The first members.
+    pub(in crate::sim) membership: Membership,
+}
+
+/// A node that runs.
+pub(in crate::sim) type Running<M> = Pump<M, SimDisk, AtOnce>;
+
+/// A node.
+#[derive(Clone)]
+pub(in crate::sim) struct Node<M: StateMachine> {
+    pub(in crate::sim) id: NodeId,
+    pub(in crate::sim) incarnation: Incarnation,
+    /// Counts its starts: what was planned for an earlier life means nothing to this one.
+    pub(in crate::sim) life: u64,
+    pub(in crate::sim) state: State<M>,
+    /// The process is stopped, as by SIGSTOP; what comes meanwhile waits.
+    pub(in crate::sim) paused: bool,
+    pub(in crate::sim) clock: Clock,
+    /// When it is to be woken.
+    pub(in crate::sim) armed: Option<Timestamp>,
+    /// A turn is planned, in which it acts on what it was given.
+    pub(in crate::sim) turn: bool,
+    /// An operation of the log's queue, and of the other, is planned to run.
+    pub(in crate::sim) busy: [bool; 2],
+}
+
+#[derive(Clone)]
+pub(in crate::sim) enum State<M: StateMachine> {
+    Up(Box<Running<M>>),
+    Down(Box<SimDisk>),
+    /// While its state changes.
+    Between,
+}
+
+/// A process's monotonic clock: it begins at 0 with the process, and may run fast or slow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::sim) struct Clock {
+    /// What it said when its rate was set, and when that was.
+    then: (Timestamp, Timestamp),
+    /// Fast by so many millionths.
+    drift_ppm: i32,
+}
+
+impl Clock {
+    fn started(now: Timestamp, drift_ppm: i32) -> Clock {
+        Clock { then: (Timestamp::default(), now), drift_ppm }
+    }
+
+    /// What it says.
+    pub(in crate::sim) fn read(&self, now: Timestamp) -> Timestamp {
+        let (said, at) = self.then;
+        let passed = u128::from(nanos(now - at));
+        let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
+        said + Duration::from_nanos(u64::try_from(passed * rate / 1_000_000).unwrap_or(u64::MAX))
+    }
+
+    /// When it says this, or will at last.
+    pub(in crate::sim) fn when(&self, reading: Timestamp) -> Timestamp {
+        let (said, at) = self.then;
+        let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
+        let passes = u128::from(nanos(reading - said)) * 1_000_000;
+        at + Duration::from_nanos(u64::try_from(passes.div_ceil(rate)).unwrap_or(u64::MAX))
+    }
+
+    /// It says this now.
+    pub(in crate::sim) fn jump(&mut self, now: Timestamp, reading: Timestamp) {
+        self.then = (reading, now);
+    }
+
+    /// From now on it runs at another rate.
+    pub(in crate::sim) fn drift(&mut self, now: Timestamp, drift_ppm: i32) {
+        self.then = (self.read(now), now);
+        self.drift_ppm = drift_ppm;
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::sim) enum StartError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Stopped(#[from] StopCause),
+}
+
+impl<M: StateMachine> Node<M> {
+    pub(in crate::sim) fn new(id: NodeId, incarnation: Incarnation) -> Node<M> {
+        let mut disk = SimDisk::new();
+        disk.prepare();
+        Node {
+            id,
+            incarnation,
+            life: 0,
+            state: State::Down(Box::new(disk)),
+            paused: false,
+            clock: Clock::default(),
+            armed: None,
+            turn: false,
+            busy: [false; 2],
+        }
+    }
+
+    pub(in crate::sim) fn identity(&self, cluster: &ClusterId) -> Identity {
+        Identity { cluster: cluster.clone(), node: self.id, incarnation: self.incarnation }
+    }
+
+    pub(in crate::sim) fn running(&self) -> Option<&Running<M>> {
+        if let State::Up(pump) = &self.state { Some(pump) } else { None }
+    }
+
+    pub(in crate::sim) fn disk(&self) -> Option<&SimDisk> {
+        match &self.state {
+            State::Up(pump) => Some(pump.storage().disk()),
+            State::Down(disk) => Some(disk),
+            State::Between => None,
+        }
+    }
+
+    pub(in crate::sim) fn disk_mut(&mut self) -> Option<&mut SimDisk> {
+        match &mut self.state {
+            State::Up(pump) => Some(pump.storage_mut().disk_mut()),
+            State::Down(disk) => Some(disk),
+            State::Between => None,
+        }
+    }
+
+    /// Begins a life on what the disk holds, as the service does: open, bootstrap if it is blank, recover.
+    pub(in crate::sim) fn start(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        machine: M,
+        seed: u64,
+        drift_ppm: i32,
+    ) -> Result<(), StartError> {
+        let disk = match std::mem::replace(&mut self.state, State::Between) {
+            State::Down(disk) => Lent::new(*disk),
+            other => {
+                self.state = other;
+                return Ok(());
+            }
+        };
+        let opened = open(disk.clone(), settings, self.id, self.incarnation, machine, seed, self.life);
+        match opened {
+            Ok(parts) => {
+                let Parts { storage, identity, boot, server, workshop, seed } = parts;
+                drop(disk);
+                let storage = storage.map_disk(Lent::take_back);
+                let parts = Parts { storage, identity, boot, server, workshop, seed };
+                self.state = State::Up(Box::new(Pump::new(parts)));
+            }
+            Err(error) => {
+                let mut disk = disk.take_back();
+                disk.end_process();
+                self.state = State::Down(Box::new(disk));
+                return Err(error);
+            }
+        }
+        self.life += 1;
+        self.clock = Clock::started(now, drift_ppm);
+        self.paused = false;
+        (self.armed, self.turn, self.busy) = (None, false, [false; 2]);
+        Ok(())
+    }
+
+    /// Ends its life; the disk is as `end` leaves it.
+    pub(in crate::sim) fn end(&mut self, end: impl FnOnce(&mut SimDisk)) {
+        let mut disk = match std::mem::replace(&mut self.state, State::Between) {
+            State::Up(pump) => pump.end().into_disk(),
+            State::Down(disk) => *disk,
+            State::Between => SimDisk::new(),
+        };
+        end(&mut disk);
+        self.state = State::Down(Box::new(disk));
+        self.paused = false;
+        (self.armed, self.turn, self.busy) = (None, false, [false; 2]);
+    }
+
+    pub(in crate::sim) fn durable(&self, cluster: &ClusterId) -> Option<DurableLog> {
+        self.disk().map(|disk| DurableLog::of(disk, &self.identity(cluster)))
+    }
+}
+
+fn open<M: StateMachine>(
+    disk: Lent,
+    settings: &Settings,
+    id: NodeId,
+    incarnation: Incarnation,
+    machine: M,
+    seed: u64,
+    life: u64,
+) -> Result<Parts<M, Lent, AtOnce>, StartError> {
+    let Settings { cluster, config, segment_bytes, membership } = settings;
+    let (mut storage, identity, mut recovered) =
+        Storage::open_with(disk, cluster, id, incarnation, *segment_bytes)?;
+    let blank = recovered.entries.is_empty() && recovered.base == Base::default();
+    if blank && recovered.repair.is_none() {
+        storage.append(&first_write(membership, &identity, &mut recovered)?);
+        storage.flush().map_err(StopCause::from)?;
+    }
+    let raft = raft_of(&identity, config.clone(), seed, Timestamp::default(), recovered)?;
+    let server = serve(&mut storage, raft, machine)?;
+    Ok(Parts { storage, identity, boot: BootId(life), server, workshop: AtOnce::default(), seed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_says_at_last_what_is_waited_for_and_not_before() {
+        for drift in [-200_000, -3, 0, 7, 150_000] {
+            let mut clock = Clock::started(Timestamp::from_nanos(17), drift);
+            clock.drift(Timestamp::from_nanos(1_000_003), -drift);
+            for reading in [2_000_000, 2_000_001, 7_777_777_777] {
+                let reading = Timestamp::from_nanos(reading);
+                let at = clock.when(reading);
+                assert!(clock.read(at) >= reading);
+                assert!(clock.read(Timestamp::from_nanos(at.as_nanos() - 2)) < reading);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What a run follows from: a seed drawn out into settings, clients and a list of what goes wrong.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`swarm`] | what a seed means |
+//! | [`fault`] | what goes wrong, as a list that can be shortened |
+//! | [`case`] | all that a run follows from |
+
+pub mod case;
+pub mod fault;
+pub mod swarm;

@@ -1,0 +1,245 @@
+//! What many runs came to; tallies of different seeds add up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sim::cluster::links::Disturbed;
+use crate::sim::world::Outcome;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Which seeds, in order.
+    pub ranges: Vec<Range<u64>>,
+    /// Seeds that ran.
+    pub seeds: u64,
+    /// Of these, those that ran again in another process.
+    pub twice: u64,
+    /// Events that happened.
+    pub events: u64,
+    /// The time that passed in all worlds together, in nanoseconds.
+    pub virtual_nanos: u64,
+    /// The time that passed for whoever waited, in nanoseconds; of several tallies, the longest.
+    pub wall_nanos: u64,
+    /// The time that threads were busy, in nanoseconds.
+    pub busy_nanos: u64,
+    /// Operations that were carried out.
+    pub done: u64,
+    /// Operations that had certainly no effect.
+    pub not_applied: u64,
+    /// Operations of which nobody knows.
+    pub unknown: u64,
+    /// Episodes that began, by kind.
+    pub landed: BTreeMap<String, u64>,
+    /// Frames that suffered something.
+    pub disturbed: Disturbed,
+    /// What must not be, by seed.
+    pub failures: BTreeMap<u64, Failure>,
+}
+
+/// What was wrong with a seed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The rule that was broken.
+    pub rule: String,
+    /// When, and what was seen.
+    pub what: String,
+}
+
+/// Two tallies cannot be added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("seeds {} to {} are in both", .0.start, .0.end - 1)]
+pub struct Overlap(pub Range<u64>);
+
+/// The rule that a seed breaks whose second run differs.
+pub const DIFFERS: &str = "two runs of a seed are the same";
+
+impl Tally {
+    /// Of these seeds, none of which has run yet.
+    #[must_use]
+    pub fn of(seeds: Range<u64>) -> Tally {
+        Tally { ranges: if seeds.is_empty() { vec![] } else { vec![seeds] }, ..Tally::default() }
+    }
+
+    /// A seed has run, and a thread was busy with it for so long.
+    pub fn add(&mut self, seed: u64, outcome: &Outcome, busy: Duration) {
+        self.seeds += 1;
+        self.events += outcome.events;
+        self.virtual_nanos += crate::sim::nanos(outcome.time);
+        self.busy_nanos += crate::sim::nanos(busy);
+        self.done += outcome.summary.done as u64;
+        self.not_applied += outcome.summary.not_applied as u64;
+        self.unknown += outcome.summary.unknown as u64;
+        for (kind, count) in &outcome.landed {
+            *self.landed.entry((*kind).to_owned()).or_default() += count;
+        }
+        self.disturbed += outcome.disturbed;
+        if let Some(violation) = &outcome.violation {
+            let failure = Failure { rule: violation.rule.to_owned(), what: violation.to_string() };
+            self.failures.insert(seed, failure);
+        }
+    }
+
+    /// A seed ran again, and came to these hashes.
+    pub fn add_second(&mut self, seed: u64, first: u64, second: u64) {
+        self.twice += 1;
+        if first != second {
+            let what = format!("{DIFFERS}: one made {first:016x}, one in another process {second:016x}");
+            let failure = Failure { rule: DIFFERS.to_owned(), what };
+            self.failures.entry(seed).or_insert(failure);
+        }
+    }
+
+    /// Adds what other seeds came to, run elsewhere at the same time.
+    pub fn merge(&mut self, other: Tally) -> Result<(), Overlap> {
+        for one in &self.ranges {
+            for two in &other.ranges {
+                let both = one.start.max(two.start)..one.end.min(two.end);
+                if !both.is_empty() {
+                    return Err(Overlap(both));
+                }
+            }
+        }
+        self.ranges.extend(other.ranges);
+        self.ranges.sort_by_key(|range| range.start);
+        self.ranges.dedup_by(|next, before| {
+            let joins = before.end == next.start;
+            if joins {
+                before.end = next.end;
+            }
+            joins
+        });
+        self.seeds += other.seeds;
+        self.twice += other.twice;
+        self.events += other.events;
+        self.virtual_nanos += other.virtual_nanos;
+        self.wall_nanos = self.wall_nanos.max(other.wall_nanos);
+        self.busy_nanos += other.busy_nanos;
+        self.done += other.done;
+        self.not_applied += other.not_applied;
+        self.unknown += other.unknown;
+        for (kind, count) in other.landed {
+            *self.landed.entry(kind).or_default() += count;
+        }
+        self.disturbed += other.disturbed;
+        self.failures.extend(other.failures);
+        Ok(())
+    }
+}
+
+impl std::ops::AddAssign for Disturbed {
+    fn add_assign(&mut self, other: Disturbed) {
+        let Disturbed { lost, cut, doubled, replayed, late } = other;
+        self.lost += lost;
+        self.cut += cut;
+        self.doubled += doubled;
+        self.replayed += replayed;
+        self.late += late;
+    }
+}
+
+/// The table at the end of a sweep.
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges: Vec<String> =
+            self.ranges.iter().map(|range| format!("{} to {}", range.start, range.end - 1)).collect();
+        row(f, "seeds", &format!("{} ({})", self.seeds, ranges.join(", ")))?;
+        row(f, "run twice", &self.twice.to_string())?;
+        row(f, "events", &self.events.to_string())?;
+        row(f, "virtual time", &time(self.virtual_nanos))?;
+        row(f, "wall time", &time(self.wall_nanos))?;
+        let rate = self.events as f64 / seconds(self.busy_nanos).max(1e-9);
+        row(f, "events/s and core", &format!("{rate:.0}"))?;
+        let Tally { done, not_applied, unknown, .. } = self;
+        row(f, "operations", &format!("{done} done, {not_applied} not applied, {unknown} unknown"))?;
+        let landed: u64 = self.landed.values().sum();
+        row(f, "landed faults", &landed.to_string())?;
+        for (kind, count) in &self.landed {
+            row(f, &format!("  {kind}"), &count.to_string())?;
+        }
+        let Disturbed { lost, cut, doubled, replayed, late } = self.disturbed;
+        row(
+            f,
+            "frames",
+            &format!("{lost} lost, {cut} cut, {doubled} doubled, {replayed} replayed, {late} late"),
+        )?;
+        write!(f, "{:<20}{}", "failures", self.failures.len())
+    }
+}
+
+fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
+    writeln!(f, "{name:<20}{value}")
+}
+
+fn time(nanos: u64) -> String {
+    let seconds = seconds(nanos);
+    if seconds < 600.0 { format!("{seconds:.1} s") } else { format!("{:.1} h", seconds / 3600.0) }
+}
+
+fn seconds(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::plan::case::Case;
+
+    fn tally(seeds: Range<u64>) -> Tally {
+        let mut tally = Tally::of(seeds.clone());
+        for seed in seeds {
+            let mut case = Case::drawn(seed);
+            case.plan.events = 500;
+            tally.add(seed, &case.run(), Duration::from_millis(1));
+        }
+        tally
+    }
+
+    #[test]
+    fn the_parts_add_up_to_the_whole() {
+        let mut parts = tally(7..9);
+        for range in [3..4, 4..7] {
+            parts.merge(tally(range)).unwrap();
+        }
+        assert_eq!(parts, tally(3..9));
+        assert!(parts.done > 0 && !parts.landed.is_empty() && parts.disturbed != Disturbed::default());
+    }
+
+    #[test]
+    fn no_seed_counts_twice() {
+        let mut tally = Tally::of(0..10);
+        assert_eq!(tally.merge(Tally::of(20..30)), Ok(()));
+        assert_eq!(tally.merge(Tally::of(9..21)), Err(Overlap(9..10)));
+        assert_eq!(tally.merge(Tally::of(25..26)), Err(Overlap(25..26)));
+        assert_eq!(tally.ranges, [0..10, 20..30]);
+        assert_eq!(tally.merge(Tally::of(10..20)), Ok(()));
+        assert_eq!((tally.ranges.len(), &tally.ranges[0]), (1, &(0..30)));
+    }
+
+    #[test]
+    fn a_failure_and_a_difference_name_their_seed_and_survive_the_file() {
+        let mut tally = Tally::of(0..10);
+        let mut outcome = Case { plan: shortest(), load: Default::default() }.run();
+        outcome.violation = Some(crate::sim::invariants::Violation {
+            at: raft::Timestamp::from_millis(1),
+            rule: "one leader a term",
+            what: "two".to_owned(),
+        });
+        tally.add(3, &outcome, Duration::ZERO);
+        tally.add_second(4, 1, 1);
+        tally.add_second(5, 1, 2);
+        assert_eq!(tally.failures.keys().copied().collect::<Vec<_>>(), [3, 5]);
+        assert_eq!((tally.failures[&5].rule.as_str(), tally.twice), (DIFFERS, 2));
+        let text = serde_json::to_string(&tally).unwrap();
+        assert_eq!(serde_json::from_str::<Tally>(&text).unwrap(), tally);
+    }
+
+    fn shortest() -> crate::sim::plan::swarm::Plan {
+        let plan = crate::sim::plan::swarm::Plan::drawn(0);
+        crate::sim::plan::swarm::Plan { events: 1, clients: 0, episodes: vec![], ..plan }
+    }
+}
