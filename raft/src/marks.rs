@@ -290,6 +290,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "marks")]
+    #[allow(clippy::disallowed_methods, reason = "the test is about threads")]
     fn each_thread_counts_what_is_reached_on_it_and_not_paused() {
         const MARK: usize = number("election-alone");
         forget();

@@ -166,7 +166,7 @@ impl std::ops::AddAssign for Disturbed {
 /// The table at the end of a sweep.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n", self.marks)?;
+        writeln!(f, "{}", self.marks)?;
         let ranges: Vec<String> =
             self.ranges.iter().map(|range| format!("{} to {}", range.start, range.end - 1)).collect();
         row(f, "seeds", &format!("{} ({})", self.seeds, ranges.join(", ")))?;
