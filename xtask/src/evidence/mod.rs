@@ -1,0 +1,179 @@
+//! `cargo xtask evidence`: what runs came to, kept in `docs/evidence/` and told in `EVIDENCE.md`.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`kinds`] | what is recorded, and by which command |
+//! | [`git`] | commits, and what sources they hold |
+//! | [`origin`] | how a run came about, as it writes it down |
+//! | [`record`] | the files of `docs/evidence/` |
+//! | [`sections`] | what each says |
+//! | [`page`] | `EVIDENCE.md` |
+
+mod git;
+pub(crate) mod kinds;
+pub(crate) mod origin;
+mod page;
+mod record;
+mod sections;
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use kinds::{KINDS, Kind};
+use record::{AsOf, Record, Records};
+
+use crate::command::Cmd;
+use crate::workspace::Workspace;
+
+/// What to record before the page is written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvidenceArgs {
+    /// First runs what was never run, or of other sources
+    #[arg(long, value_name = "HOW_LONG", num_args = 0..=1, default_missing_value = "quick")]
+    run: Option<Level>,
+    /// With --run: only these kinds, and even if they were run
+    #[arg(long, value_name = "KIND", requires = "run", value_parser = kind_parser())]
+    only: Vec<String>,
+    /// First takes the result that a job wrote with --json
+    #[arg(long, num_args = 2, value_names = ["KIND", "FILE"])]
+    take: Vec<String>,
+}
+
+/// How long runs may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Level {
+    /// Minutes
+    Quick,
+    /// Hours
+    Full,
+}
+
+/// At the top level, so that nobody has to look for it.
+const PAGE: &str = "EVIDENCE.md";
+
+pub(crate) fn run(workspace: &Workspace, args: &EvidenceArgs) -> Result<ExitCode> {
+    for pair in args.take.chunks_exact(2) {
+        let kind =
+            kinds::named(&pair[0]).with_context(|| format!("there are the kinds {}", names().join(", ")))?;
+        take(workspace, kind, Path::new(&pair[1]))?;
+    }
+    for kind in KINDS {
+        if let Some(file) = record::as_written(workspace, kind)? {
+            take(workspace, kind, &file)?;
+        }
+    }
+    let all_well = match args.run {
+        Some(level) => run_all(workspace, level, &args.only)?,
+        None => true,
+    };
+    AsOf::now(workspace).write(workspace)?;
+    let (page, rows) = page::write(&Records::read(workspace)?)?;
+    fs::write(workspace.root.join(PAGE), page).with_context(|| PAGE.to_owned())?;
+    print!("{}", page::table(&rows));
+    println!("{PAGE} is written");
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs what is wanted; false if some of it failed, which is recorded as well.
+fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool> {
+    let mut all_well = true;
+    for kind in KINDS {
+        let arguments = if level == Level::Quick { kind.quick } else { kind.full };
+        let wanted = match only {
+            [] => is_wanted(kind, &Records::read(workspace)?, &AsOf::now(workspace)),
+            only => only.iter().any(|name| name == kind.name),
+        };
+        if wanted && !arguments.is_empty() {
+            all_well &= run_one(workspace, kind, arguments)?;
+        }
+    }
+    Ok(all_well)
+}
+
+fn is_wanted(kind: &Kind, records: &Records, now: &AsOf) -> bool {
+    records.of(kind).is_none_or(|record| !record.changed(kind, now).is_empty())
+}
+
+fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<bool> {
+    let file = workspace.target.join("evidence").join(format!("{}.json", kind.name));
+    if let Some(dir) = file.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    // What an earlier run left is not what this one comes to.
+    let _ = fs::remove_file(&file);
+    let arguments = arguments.iter().map(ToString::to_string);
+    let command = Cmd::xtask([]).args(arguments).args(["--json".to_owned(), file.display().to_string()]);
+    println!("\n==> {}: {command}", kind.title);
+    let code = command.run(workspace)?;
+    if file.exists() {
+        take(workspace, kind, &file)?;
+    } else {
+        println!("it left no result");
+    }
+    Ok(code == ExitCode::SUCCESS && file.exists())
+}
+
+fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
+    let named = || file.display().to_string();
+    let text = fs::read_to_string(file).with_context(named)?;
+    let written = serde_json::from_str(&text).with_context(named)?;
+    let record = Record::of(workspace, kind, written).with_context(named)?;
+    // What cannot be told is not kept.
+    if let Err(error) = sections::of(kind, &record.result) {
+        bail!("{}: this is no result of {}: {error}", named(), kind.name);
+    }
+    record.write(workspace, kind)
+}
+
+fn names() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.name).collect()
+}
+
+fn kind_parser() -> clap::builder::PossibleValuesParser {
+    clap::builder::PossibleValuesParser::new(names())
+}
+
+/// Writes what a job of xtask itself came to, with how it came about.
+pub(crate) fn write(file: &Path, origin: &origin::Origin, mut result: serde_json::Value) -> Result<()> {
+    result["origins"] = serde_json::json!([origin]);
+    let text = serde_json::to_string_pretty(&result)? + "\n";
+    fs::write(file, text).with_context(|| file.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_what_the_records_come_to() {
+        let workspace = Workspace::find().unwrap();
+        let (page, _) = page::write(&Records::read(&workspace).unwrap()).unwrap();
+        let there = fs::read_to_string(workspace.root.join(PAGE)).unwrap();
+        assert!(there == page, "{PAGE} differs from docs/evidence/: run `cargo xtask evidence`");
+    }
+
+    #[test]
+    fn a_result_of_nobody_knows_what_is_not_taken() {
+        let workspace = Workspace::find().unwrap();
+        let kind = kinds::named("sim").unwrap();
+        let refused = Record::of(&workspace, kind, serde_json::json!({ "seeds": 1 })).unwrap_err();
+        assert!(refused.to_string().contains("of which commit"), "{refused}");
+    }
+
+    #[test]
+    fn what_was_run_of_these_sources_is_not_run_again() {
+        let kind = kinds::named("sim").unwrap();
+        let workspace = Workspace::find().unwrap();
+        let now = AsOf::now(&workspace);
+        let sources = kind.sources.iter().map(|path| ((*path).to_owned(), "same".to_owned()));
+        let record =
+            Record { origins: Vec::new(), sources: sources.collect(), result: serde_json::json!({}) };
+        let same = AsOf { sources: record.sources.clone(), ..AsOf::default() };
+        let records = Records::made_up(AsOf::default(), [("sim", record)]);
+        assert!(!is_wanted(kind, &records, &same));
+        assert!(is_wanted(kind, &records, &now) && is_wanted(kind, &Records::default(), &same));
+    }
+}
