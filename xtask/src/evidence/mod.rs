@@ -156,6 +156,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_or_lies_there_as_written_is_on_the_page() {
+        let root = std::env::temp_dir().join(format!("xtask-evidence-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        fs::create_dir_all(root.join("docs/evidence")).unwrap();
+        let mutants =
+            r#"{ "commit": "abc", "tested": 9, "caught": 7, "missed": [{ "name": "x" }], "unviable": 1 }"#;
+        fs::write(root.join("docs/evidence/mutants.json"), mutants).unwrap();
+        let origin = r#"{ "commit": "def", "date": "d", "command": "c", "machine": "m" }"#;
+        let sim = format!(r#"{{ "origins": [{origin}], "seeds": 5 }}"#);
+        fs::write(root.join("sim.json"), sim).unwrap();
+        let take = ["sim".to_owned(), root.join("sim.json").display().to_string()];
+        let args = EvidenceArgs { run: None, only: Vec::new(), take: take.into() };
+        assert_eq!(run(&workspace, &args).unwrap(), ExitCode::SUCCESS);
+        let page = fs::read_to_string(root.join(PAGE)).unwrap();
+        assert!(page.contains("| 7 of 8 caught (87.5 %), 0 timeouts apart | abc;"), "{page}");
+        assert!(
+            page.contains("`c` at commit `def` (d), on m.") && page.contains("5 seeds, 0 events, no failure")
+        );
+        // What it reads is what it wrote.
+        assert_eq!(record::as_written(&workspace, kinds::named("mutants").unwrap()).unwrap(), None);
+        assert_eq!(run(&workspace, &EvidenceArgs { take: Vec::new(), ..args }).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(fs::read_to_string(root.join(PAGE)).unwrap(), page);
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
     fn a_result_of_nobody_knows_what_is_not_taken() {
         let workspace = Workspace::find().unwrap();
         let kind = kinds::named("sim").unwrap();
