@@ -285,8 +285,8 @@ pub(crate) struct SeededBugsArgs {
     /// So many seeds of the simulator for each bug, also for those that need many
     #[arg(long)]
     seeds: Option<u64>,
-    /// Writes what it came to to this file
-    #[arg(long)]
+    /// Writes to this file what all came to
+    #[arg(long, conflicts_with = "name")]
     json: Option<PathBuf>,
 }
 

@@ -31,7 +31,7 @@ use crate::workspace::Workspace;
 /// What to record before the page is written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvidenceArgs {
-    /// First runs what was never run, or of other sources
+    /// First runs what was never run, or of other sources; quick runs replace no longer ones
     #[arg(long, value_name = "HOW_LONG", num_args = 0..=1, default_missing_value = "quick")]
     run: Option<Level>,
     /// With --run: only these kinds, and even if they were run
@@ -58,11 +58,11 @@ pub(crate) fn run(workspace: &Workspace, args: &EvidenceArgs) -> Result<ExitCode
     for pair in args.take.chunks_exact(2) {
         let kind =
             kinds::named(&pair[0]).with_context(|| format!("there are the kinds {}", names().join(", ")))?;
-        take(workspace, kind, Path::new(&pair[1]))?;
+        take(workspace, kind, false, Path::new(&pair[1]))?;
     }
     for kind in KINDS {
         if let Some(file) = record::as_written(workspace, kind)? {
-            take(workspace, kind, &file)?;
+            take(workspace, kind, false, &file)?;
         }
     }
     let all_well = match args.run {
@@ -83,21 +83,22 @@ fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool>
     for kind in KINDS {
         let arguments = if level == Level::Quick { kind.quick } else { kind.full };
         let wanted = match only {
-            [] => is_wanted(kind, &Records::read(workspace)?, &AsOf::now(workspace)),
+            [] => is_wanted(kind, level, &Records::read(workspace)?, &AsOf::now(workspace)),
             only => only.iter().any(|name| name == kind.name),
         };
         if wanted && !arguments.is_empty() {
-            all_well &= run_one(workspace, kind, arguments)?;
+            all_well &= run_one(workspace, kind, level, arguments)?;
         }
     }
     Ok(all_well)
 }
 
-fn is_wanted(kind: &Kind, records: &Records, now: &AsOf) -> bool {
-    records.of(kind).is_none_or(|record| !record.changed(kind, now).is_empty())
+fn is_wanted(kind: &Kind, level: Level, records: &Records, now: &AsOf) -> bool {
+    let Some(record) = records.of(kind) else { return true };
+    (record.quick || level == Level::Full) && !record.changed(kind, now).is_empty()
 }
 
-fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<bool> {
+fn run_one(workspace: &Workspace, kind: &Kind, level: Level, arguments: &[&str]) -> Result<bool> {
     let file = workspace.target.join("evidence").join(format!("{}.json", kind.name));
     if let Some(dir) = file.parent() {
         fs::create_dir_all(dir)?;
@@ -109,14 +110,14 @@ fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<boo
     println!("\n==> {}: {command}", kind.title);
     let code = command.run(workspace)?;
     if file.exists() {
-        take(workspace, kind, &file)?;
+        take(workspace, kind, level == Level::Quick, &file)?;
     } else {
         println!("it left no result");
     }
     Ok(code == ExitCode::SUCCESS && file.exists())
 }
 
-fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
+fn take(workspace: &Workspace, kind: &Kind, quick: bool, file: &Path) -> Result<()> {
     let named = || file.display().to_string();
     let text = fs::read_to_string(file).with_context(named)?;
     let written = serde_json::from_str(&text).with_context(named)?;
@@ -125,7 +126,7 @@ fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
     if let Err(error) = sections::of(kind, &record.result) {
         bail!("{}: this is no result of {}: {error}", named(), kind.name);
     }
-    record.write(workspace, kind)
+    Record { quick, ..record }.write(workspace, kind)
 }
 
 fn names() -> Vec<&'static str> {
@@ -195,11 +196,17 @@ mod tests {
         let workspace = Workspace::find().unwrap();
         let now = AsOf::now(&workspace);
         let sources = kind.sources.iter().map(|path| ((*path).to_owned(), "same".to_owned()));
+        let sources: std::collections::BTreeMap<_, _> = sources.collect();
+        let same = AsOf { sources: sources.clone(), ..AsOf::default() };
         let record =
-            Record { origins: Vec::new(), sources: sources.collect(), result: serde_json::json!({}) };
-        let same = AsOf { sources: record.sources.clone(), ..AsOf::default() };
-        let records = Records::made_up(AsOf::default(), [("sim", record)]);
-        assert!(!is_wanted(kind, &records, &same));
-        assert!(is_wanted(kind, &records, &now) && is_wanted(kind, &Records::default(), &same));
+            |quick| Record { origins: Vec::new(), sources: sources.clone(), quick, result: ().into() };
+        let records = |quick| Records::made_up(AsOf::default(), [("sim", record(quick))]);
+        for level in [Level::Quick, Level::Full] {
+            assert!(!is_wanted(kind, level, &records(true), &same));
+            assert!(is_wanted(kind, level, &records(true), &now));
+            assert!(is_wanted(kind, level, &Records::default(), &same));
+        }
+        assert!(is_wanted(kind, Level::Full, &records(false), &now));
+        assert!(!is_wanted(kind, Level::Quick, &records(false), &now), "the longer run is lost");
     }
 }

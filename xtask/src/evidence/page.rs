@@ -100,7 +100,12 @@ mod tests {
         let origin =
             Origin { commit: text(commit), date: date.clone(), command: text("cargo xtask fuzz"), machine };
         let sources = if commit.ends_with('+') { BTreeMap::new() } else { trees(raft) };
-        let record = Record { origins: vec![origin], sources, result: json!({ "wire": { "seconds": 36 } }) };
+        let record = Record {
+            origins: vec![origin],
+            sources,
+            quick: false,
+            result: json!({ "wire": { "seconds": 36 } }),
+        };
         let as_of = AsOf { commit: text("bbb"), date, sources: trees("tree-b") };
         Records::made_up(as_of, [("fuzz", record)])
     }

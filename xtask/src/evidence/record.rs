@@ -21,6 +21,9 @@ pub(super) struct Record {
     /// What its sources were; empty if that is not known.
     #[serde(default)]
     pub(super) sources: Trees,
+    /// By a run of minutes, which another may replace.
+    #[serde(default)]
+    pub(super) quick: bool,
     pub(super) result: Value,
 }
 
@@ -56,7 +59,7 @@ impl Record {
             bail!("it does not say of which commit it is: was it written by `cargo xtask … --json FILE`?");
         };
         let sources = Git::of(workspace).trees(&first.commit, kind.sources);
-        Ok(Record { origins, sources, result: written })
+        Ok(Record { origins, sources, quick: false, result: written })
     }
 
     /// Where nothing is said but `commit`, and perhaps `command` and `machine`.
