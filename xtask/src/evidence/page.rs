@@ -62,11 +62,17 @@ fn of(record: &Record, changed: &[&str]) -> String {
     }
 }
 
+/// So many parts of a sweep are told one by one.
+const ORIGINS: usize = 4;
+
 /// How a result came about.
 fn provenance(record: &Record, kind: &Kind, changed: &[&str]) -> String {
     let mut text = String::new();
-    for Origin { commit, date, command, machine } in &record.origins {
+    for Origin { commit, date, command, machine } in record.origins.iter().take(ORIGINS) {
         text += &format!("\n`{command}` at commit `{commit}` ({date}), on {machine}.\n");
+    }
+    if record.origins.len() > ORIGINS {
+        text += &format!("\nAnd {} more parts of the same commit.\n", record.origins.len() - ORIGINS);
     }
     if record.commit().ends_with('+') {
         text += "\n**With changes that are in no commit.**\n";
@@ -120,6 +126,18 @@ mod tests {
         assert!(page.contains("## The simulator\n\nNot run.\n"));
         let table = table(&rows);
         assert!(table.starts_with("the simulator") && table.lines().count() == kinds::KINDS.len());
+    }
+
+    #[test]
+    fn of_many_parts_the_first_are_told() {
+        let mut records = fuzz("aaa", "tree-b");
+        let kind = kinds::named("fuzz").unwrap();
+        let mut record = records.of(kind).unwrap().clone();
+        record.origins = vec![record.origins[0].clone(); 64];
+        records = Records::made_up(records.as_of, [("fuzz", record)]);
+        let (page, _) = write(&records).unwrap();
+        assert_eq!(page.matches("at commit `aaa`").count(), ORIGINS);
+        assert!(page.contains("And 60 more parts of the same commit."), "{page}");
     }
 
     #[test]
