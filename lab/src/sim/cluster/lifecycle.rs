@@ -133,6 +133,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let word = if paused { "is paused" } else { "goes on" };
         self.trace.note(self.queue.now(), Some(node), || word.to_owned());
         self.nodes[node].paused = paused;
+        if !paused {
+            self.arm_anew(node);
+        }
     }
 
     /// A node wants to end.

@@ -23,6 +23,8 @@ pub mod links;
 pub(in crate::sim) mod nemesis;
 pub(in crate::sim) mod node;
 mod queue;
+#[cfg(test)]
+mod testing;
 mod waking;
 
 use std::collections::BTreeMap;
@@ -197,8 +199,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// Takes the next event; one of the driver's own is handed to it. None: there is no event left.
     pub(in crate::sim) fn step(&mut self) -> Option<Option<X>> {
-        let event = self.queue.take()?;
-        Some(self.happen(event))
+        loop {
+            let event = self.queue.take()?;
+            if self.is_wanted(&event) {
+                return Some(self.happen(event));
+            }
+        }
     }
 
     /// An event happens; one of the driver's own is handed to it.
@@ -209,7 +215,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             Event::Frame { from, to, incarnation, pass, frame } => {
                 self.deliver(from, to, incarnation, pass, frame);
             }
-            Event::Timer { node, life } => self.timer(node, life),
+            Event::Timer { node, .. } => self.timer(node),
             Event::Turn { node, life } => self.turn(node, life),
             Event::Disk { node, life, queue } => self.run_disk(node, life, queue),
         }
@@ -239,18 +245,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
     }
 
-    fn timer(&mut self, node: usize, life: u64) {
-        let member = &mut self.nodes[node];
-        let (Some(pump), true) = (member.running(), member.life == life) else { return };
-        let due = member.clock.when(pump.deadline());
-        member.armed = None;
-        if due > self.queue.now() || member.paused {
-            let soon = self.queue.now() + Duration::from_millis(10);
-            let at = if member.paused { due.max(soon) } else { due };
-            member.armed = Some(at);
-            self.queue.plan(at, Event::Timer { node, life });
-            return;
-        }
+    fn timer(&mut self, node: usize) {
         self.trace.timer(self.queue.now(), node);
         self.pass(node);
     }
@@ -261,8 +256,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn turn(&mut self, node: usize, life: u64) {
-        if self.nodes[node].life == life && self.nodes[node].turn {
-            self.nodes[node].turn = false;
+        if self.nodes[node].life == life && self.nodes[node].turn.take().is_some() {
             self.act(node);
         }
     }
@@ -272,7 +266,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if member.life != life || member.running().is_none() {
             return;
         }
-        member.busy[place(queue)] = false;
+        member.busy[place(queue)] = None;
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         self.durable[node].ran(&ran, disk);
