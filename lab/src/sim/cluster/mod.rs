@@ -7,6 +7,7 @@
 //! | `node` | one node: its disk, and its lives |
 //! | `lent` | its disk, while a log is opened on it |
 //! | `lifecycle` | how lives begin and end |
+//! | `pausing` | processes that are stopped for a while |
 //! | `waking` | when a node is woken, and when its disk is done |
 //! | [`links`] | what becomes of a frame |
 //! | `connections` | between clients and nodes |
@@ -22,6 +23,7 @@ mod lifecycle;
 pub mod links;
 pub(in crate::sim) mod nemesis;
 pub(in crate::sim) mod node;
+mod pausing;
 mod queue;
 #[cfg(test)]
 mod testing;
@@ -122,6 +124,8 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     /// What was, whenever a disk was damaged.
     pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
     pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
+    /// What has come to each node while it was paused.
+    put_off: Vec<Vec<Event<L::Pass, X>>>,
     pub(in crate::sim) invariants: Invariants,
     /// What was promised to those who asked, by node and ticket, in this life.
     pub(in crate::sim) promises: Vec<BTreeMap<Ticket, Promise>>,
@@ -150,6 +154,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             durable,
             damaged: vec![Vec::new(); size],
             queue: Queue::new(),
+            put_off: nodes.iter().map(|_| Vec::new()).collect(),
             invariants: Invariants::new(size),
             promises: vec![BTreeMap::new(); size],
             said: Vec::new(),
@@ -223,14 +228,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn deliver(&mut self, from: usize, to: usize, incarnation: Incarnation, pass: L::Pass, frame: Encoded) {
-        if self.nodes[to].paused {
-            // It waits in the system's buffers, for a while.
-            let again = self.now() + Duration::from_millis(10);
-            self.queue.plan(again, Event::Frame { from, to, incarnation, pass, frame });
-            return;
-        }
         if !self.links.lets_in(from, to, &pass) || self.nodes[to].running().is_none() {
             return;
+        }
+        if self.nodes[to].paused {
+            return self.put_off[to].push(Event::Frame { from, to, incarnation, pass, frame });
         }
         self.trace.frame(self.queue.now(), from, to, frame.kind, &frame.payload);
         let Encoded { kind, header_len, payload } = frame;
@@ -274,7 +276,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if member.paused {
             self.plan_disk(node);
         } else {
-            self.give(node, |pump, now, _| pump.pass(now));
+            self.pass(node);
         }
     }
 }

@@ -36,7 +36,7 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     /// Counts its starts: what was planned for an earlier life means nothing to this one.
     pub(in crate::sim) life: u64,
     pub(in crate::sim) state: State<M>,
-    /// The process is stopped, as by SIGSTOP; what comes meanwhile waits.
+    /// See `pausing`.
     pub(in crate::sim) paused: bool,
     pub(in crate::sim) clock: Clock,
     /// When it is to be woken.

@@ -21,6 +21,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let now = Some(self.queue.now());
         match event {
             Event::Frame { .. } | Event::Outside(_) => true,
+            Event::Turn { node, .. } | Event::Timer { node, .. } if self.nodes[*node].paused => false,
             Event::Turn { node, life } => self.lives(*node, *life) && self.nodes[*node].turn == now,
             Event::Disk { node, life, queue } => {
                 self.lives(*node, *life) && self.nodes[*node].busy[place(*queue)] == now
@@ -37,12 +38,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.nodes[node].life == life && self.running(node).is_some()
     }
 
-    /// Whether a node that is woken has something to do; else it is woken later, or when it goes on.
+    /// Whether a node that is woken has something to do; else it is woken later.
     fn is_due(&mut self, node: usize) -> bool {
         let (member, now) = (&self.nodes[node], self.queue.now());
-        if member.paused {
-            return false;
-        }
         let due = member.running().is_some_and(|pump| member.clock.when(pump.deadline()) <= now);
         if !due {
             self.arm(node);
