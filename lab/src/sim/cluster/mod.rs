@@ -273,9 +273,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Some(ran) = disk.run_next(queue) else { return };
         self.durable[node].ran(&ran, disk);
         self.trace.disk(self.queue.now(), node, &ran);
-        if member.paused {
-            self.plan_disk(node);
-        } else {
+        // It goes on, whether or not its node has looked.
+        self.plan_disk(node);
+        if !self.nodes[node].paused {
             self.pass(node);
         }
     }

@@ -117,10 +117,11 @@ pub(in crate::sim) fn place(queue: DiskQueue) -> usize {
 mod tests {
     use std::time::Duration;
 
+    use bytes::Bytes;
     use raft::pump::Ask;
 
     use super::super::testing::{Nodes, leader, pass, started};
-    use super::Event;
+    use super::{DiskQueue, Event};
 
     /// After a while in which nobody asks anything: one for each node, and some that were put forward lately.
     fn timers(cluster: &mut Nodes) -> usize {
@@ -158,5 +159,23 @@ mod tests {
         // Twenty heartbeats, each with its timer, to two nodes that answer; and the end of the second.
         let events = cluster.events - before;
         assert!((95..=105).contains(&events), "{events}");
+    }
+
+    #[test]
+    fn a_disk_does_all_that_it_was_asked_though_its_node_does_not_look() {
+        let mut cluster = started(1);
+        let asked = |cluster: &Nodes| cluster.node(0).disk().unwrap().pending(DiskQueue::Log);
+        // A batch that begins a segment: the segment's header, and then itself.
+        while asked(&cluster) < 2 {
+            pass(&mut cluster, Duration::from_millis(10));
+            let command = Bytes::from(vec![b'x'; 20_000]);
+            cluster.ask(0, Ask::Propose { tag: None, command }).unwrap();
+        }
+        let before = cluster.committed();
+        cluster.plan_turn(0, Duration::from_millis(10));
+        pass(&mut cluster, Duration::from_millis(9));
+        assert_eq!((asked(&cluster), cluster.committed()), (0, before));
+        pass(&mut cluster, Duration::from_millis(2));
+        assert_eq!(cluster.committed(), before.next());
     }
 }
