@@ -13,7 +13,7 @@ const HANDLE: u64 = 0;
 /// A disk in memory whose operations run when [`SimDisk::run_next`] is called, or when somebody waits for
 /// them. It outlives the processes that use it: [`SimDisk::crash`] and [`SimDisk::end_process`] end one, and
 /// the next may be given the disk.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub struct SimDisk {
     device: Device,
     done: VecDeque<Completion>,
