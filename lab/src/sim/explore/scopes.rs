@@ -119,7 +119,7 @@ const PLAIN: Scope = Scope {
 pub const SCOPES: &[Scope] = &[
     Scope {
         name: "election",
-        bounds: bounds(2, 0, 0, 1, 1),
+        bounds: bounds(2, 0, 0, 0, 1),
         quick: bounds(2, 0, 0, 0, 1),
         disks: Disks::Log,
         witnesses: &[
@@ -128,6 +128,19 @@ pub const SCOPES: &[Scope] = &[
             ("a candidate whose vote is not durable yet", |at| {
                 at.nodes().any(|node| node.role == Some(RoleName::Candidate) && node.disk[0])
             }),
+        ],
+        ..PLAIN
+    },
+    Scope {
+        name: "crash",
+        bounds: bounds(1, 0, 0, 1, ANY),
+        quick: bounds(1, 0, 0, 1, ANY),
+        disks: Disks::Log,
+        witnesses: &[
+            ("a vote that is not durable yet", |at| {
+                at.nodes().any(|node| node.role == Some(RoleName::Candidate) && node.disk[0])
+            }),
+            ("a leader, and a second life", |at| leaders(at) > 0 && second_life(at)),
         ],
         ..PLAIN
     },
@@ -186,7 +199,7 @@ pub const SCOPES: &[Scope] = &[
     },
     Scope {
         name: "snapshot",
-        bounds: bounds(1, 2, 0, 1, ANY),
+        bounds: bounds(2, 1, 0, 1, 1),
         quick: bounds(1, 1, 0, 1, ANY),
         snapshot_bytes: 1,
         witnesses: &[
