@@ -265,7 +265,7 @@ mod tests {
             let mut parts = Parts::new(scope, scope.bounds, true);
             let Next::State(start) = parts.start() else { panic!() };
             let (mut waiting, mut choices) = (vec![start], Vec::new());
-            for _ in 0..300 {
+            for _ in 0..3000 {
                 let Some(state) = waiting.pop() else { break };
                 parts.choices(&state, &mut choices);
                 for choice in &choices {
