@@ -6,11 +6,13 @@
 //! every kind are kept in `raft/tests/golden`.
 
 mod codec;
+mod framer;
 mod stats;
 
 use bytes::Bytes;
 
 pub use codec::{DecodeError, decode, encode};
+pub use framer::{FrameError, Framer};
 pub use stats::{KindCount, WireStats};
 
 /// The version of the messages below; carried by ALPN (major) and Hello (range).
