@@ -160,3 +160,24 @@ impl Prefix {
         Ok(Prefix { kind, header_len, len })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_may_be_as_long_as_the_limit_of_its_class() {
+        for (kind, limit) in [
+            (Kind::PreVote, 65_536_u32),
+            (Kind::AppendEntries, 8_388_608),
+            (Kind::InstallSnapshot, 1_049_600),
+        ] {
+            let parse = |len: u32| {
+                let [a, b, c, d] = len.to_le_bytes();
+                Prefix::parse(&[a, b, c, d, kind as u8, 0, 0, 0, 0, 0])
+            };
+            assert!(parse(limit).is_ok());
+            assert!(matches!(parse(limit + 1), Err(DecodeError::TooLong { .. })), "{kind:?}");
+        }
+    }
+}

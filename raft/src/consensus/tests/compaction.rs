@@ -196,3 +196,14 @@ fn a_node_starts_from_a_snapshot_that_was_durable_before_its_term() {
     assert_eq!(persists(&outputs)[0].hard_state, Some(expected));
     assert!(matches!(outputs[..], [.., Output::Persist(_), Output::Send { .. }]), "{outputs:?}");
 }
+
+#[test]
+fn the_membership_at_an_index_is_the_newest_up_to_there() {
+    let data = Bytes::from(postcard::to_stdvec(&voters(5)).unwrap());
+    let second = Entry::new(id(3, 2), EntryKind::Membership, data);
+    let hard_state = HardState { current_term: Term(2), voted_for: None };
+    let entries = [entries(3, &[2]), vec![second, command(4, 2)]].concat();
+    let node = Solo::start(Config::lan(), Start { hard_state, entries, ..Start::default() });
+    let at = |index| node.raft.membership_at(LogIndex(index));
+    assert_eq!([1, 2, 3, 4].map(at), [3, 3, 5, 5].map(|count| Some(voters(count))));
+}
