@@ -50,6 +50,8 @@ enum Job {
     Sim(sim::SimArgs),
     /// Every order of the events of small scopes
     Explore(sim::SimArgs),
+    /// What runs came to, kept in docs/evidence/ and told in EVIDENCE.md
+    Evidence(evidence::EvidenceArgs),
     /// What .ci/run runs: the same as `test`
     Ci,
     /// The project's own rules: who may know whom, what pure code must not name, no dead files
@@ -85,6 +87,7 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),
         Job::Sim(args) => sim::run(&workspace, "sim", &args),
         Job::Explore(args) => sim::run(&workspace, "explore", &args),
+        Job::Evidence(args) => evidence::run(&workspace, &args),
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
         Job::Fuzz(args) => fuzz::run(&workspace, &args),
