@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: what reads what others wrote, against invented input; and one node against invented peers. Not
 //! part of the test run, since it has no end of its own: `raft/tests/fuzz_seeds.rs` is.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::Cmd;
 use crate::evidence;
+use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
 
 /// Every target, and where it lives.
@@ -46,7 +48,8 @@ pub(crate) struct FuzzArgs {
 
 /// Goes on after a target that finds something; cargo-fuzz says how to see it again.
 pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
-    let mut all = Vec::new();
+    let origin = Origin::of(workspace, "fuzz");
+    let mut all = BTreeMap::new();
     for (target, dir) in TARGETS {
         if args.target.as_ref().is_some_and(|chosen| chosen != target) {
             continue;
@@ -55,14 +58,12 @@ pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
         let corpus = workspace.root.join(dir).join("corpus").join(target);
         fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
         let outcome = command(target, dir, args.seconds).watch(workspace, true)?;
-        all.push(report(target, &outcome.lines, outcome.success)?);
+        all.insert(target, report(target, &outcome.lines, outcome.success, args.seconds)?);
     }
     if let Some(file) = &args.json {
-        let report =
-            json!({ "commit": evidence::commit(workspace)?, "seconds": args.seconds, "targets": all });
-        evidence::write(file, &report)?;
+        evidence::write(file, &origin, json!({ "targets": all }))?;
     }
-    let failed = all.iter().filter(|target| target["found"] == json!(true)).count();
+    let failed = all.values().filter(|target| target["crashes"] != json!(0)).count();
     println!("{} targets, {failed} found something", all.len());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -84,7 +85,7 @@ fn command(target: &str, dir: &str, seconds: u64) -> Cmd {
 }
 
 /// What libFuzzer said at the end.
-fn report(target: &str, lines: &[String], success: bool) -> Result<Value> {
+fn report(target: &str, lines: &[String], success: bool, seconds: u64) -> Result<Value> {
     let stat = |name: &str| {
         let value =
             lines.iter().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name)?.strip_prefix(':'));
@@ -96,7 +97,8 @@ fn report(target: &str, lines: &[String], success: bool) -> Result<Value> {
         let mut words = line.split_whitespace().skip_while(|word| *word != "cov:").skip(1);
         words.next()?.parse::<u64>().ok()
     });
-    Ok(json!({ "target": target, "inputs": inputs, "edges": covered, "found": !success }))
+    let crashes = u64::from(!success);
+    Ok(json!({ "seconds": seconds, "runs": inputs.unwrap_or(0), "edges": covered, "crashes": crashes }))
 }
 
 #[cfg(test)]
@@ -129,9 +131,9 @@ mod tests {
             "stat::number_of_executed_units: 5000",
         ];
         let lines = lines.map(str::to_owned);
-        let expected = json!({ "target": "wire", "inputs": 5000, "edges": 99, "found": false });
-        assert_eq!(report("wire", &lines, true).unwrap(), expected);
-        assert!(report("wire", &lines[..2], true).is_err());
-        assert_eq!(report("wire", &lines[..2], false).unwrap()["found"], json!(true));
+        let expected = json!({ "seconds": 9, "runs": 5000, "edges": 99, "crashes": 0 });
+        assert_eq!(report("wire", &lines, true, 9).unwrap(), expected);
+        assert!(report("wire", &lines[..2], true, 9).is_err());
+        assert_eq!(report("wire", &lines[..2], false, 9).unwrap()["crashes"], json!(1));
     }
 }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::Cmd;
 use crate::evidence;
+use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
 use outcomes::Outcomes;
 use reasons::Reasons;
@@ -31,6 +32,9 @@ const SLOW: [&str; 3] = [
     "the_replies_of_a_session_are_bounded",
 ];
 
+/// Where each stage leaves its outcomes.
+const STAGES: [&str; 2] = ["quick", "whole"];
+
 /// Which mutants, and where the account goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MutantsArgs {
@@ -43,21 +47,22 @@ pub(crate) struct MutantsArgs {
     /// Runs nothing: the account of what earlier runs left in these directories; where two tried the same, of the later
     #[arg(long, value_name = "DIR", num_args = 1..)]
     collect: Vec<PathBuf>,
-    /// Where the account goes
-    #[arg(long, value_name = "FILE", default_value = "docs/evidence/mutants.json")]
-    json: PathBuf,
-    /// Tries again only those that passed in the account, with all tests, and brings it up to date
+    /// Writes what came of it, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Tries again, with all tests, those that passed in the last run
     #[arg(long)]
     again: bool,
 }
 
 /// Fails where a mutant passed all tests and has no reason.
 pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode> {
-    let json = workspace.root.join(&args.json);
+    let origin = Origin::of(workspace, "mutants");
     let reasons = Reasons::read(&workspace.root)?;
     let mut outcomes = Outcomes::default();
+    let left = STAGES.map(|stage| workspace.target.join("mutants").join(stage));
     if args.again {
-        outcomes = Outcomes::of_account(&json)?;
+        left.iter().filter(|dir| dir.exists()).try_for_each(|dir| outcomes.take(dir))?;
     } else if args.collect.is_empty() {
         install(workspace)?;
         outcomes.take(&quick(workspace, args)?)?;
@@ -71,12 +76,15 @@ pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode>
         outcomes.take(&whole(workspace, &passed)?)?;
     }
     let shard = args.shard.as_deref().or(args.file.as_deref()).unwrap_or("all");
-    let account = outcomes.account(&workspace.root, &reasons, shard, &evidence::commit(workspace)?)?;
-    evidence::write(&json, &account)?;
+    let account = outcomes.account(&workspace.root, &reasons, shard)?;
     println!("{}", outcomes::summary(&account));
     let open = outcomes::without_reason(&account);
     open.iter().for_each(|name| println!("no reason: {name}"));
-    Ok(if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let code = if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if let Some(file) = &args.json {
+        evidence::write(file, &origin, account)?;
+    }
+    Ok(code)
 }
 
 fn install(workspace: &Workspace) -> Result<()> {
@@ -91,7 +99,7 @@ fn install(workspace: &Workspace) -> Result<()> {
 
 /// The first stage. Says where it left its outcomes.
 fn quick(workspace: &Workspace, args: &MutantsArgs) -> Result<PathBuf> {
-    let mut command = mutants(&workspace.target.join("mutants/quick"));
+    let mut command = mutants(&workspace.target.join("mutants").join(STAGES[0]));
     if let Some(shard) = &args.shard {
         command = command.args(["--shard", shard, "--sharding", "round-robin"].map(str::to_owned));
     }
@@ -106,15 +114,15 @@ fn quick(workspace: &Workspace, args: &MutantsArgs) -> Result<PathBuf> {
     // A mutant is done with at its first failure: others may hang.
     command = command.args(["-Zunstable-options", "--fail-fast"].map(str::to_owned));
     command = command.args(SLOW.iter().flat_map(|test| ["--skip", test]).map(str::to_owned));
-    started(&command, workspace, "quick")
+    started(&command, workspace, STAGES[0])
 }
 
 /// The second stage: all tests, for these.
 fn whole(workspace: &Workspace, names: &[String]) -> Result<PathBuf> {
-    let command = mutants(&workspace.target.join("mutants/whole"));
+    let command = mutants(&workspace.target.join("mutants").join(STAGES[1]));
     let command = command.args(names.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]));
     let tests = ["--cargo-test-arg=--tests", "--", "--", "-Zunstable-options", "--fail-fast"];
-    started(&command.args(tests.map(str::to_owned)), workspace, "whole")
+    started(&command.args(tests.map(str::to_owned)), workspace, STAGES[1])
 }
 
 /// Its exit code only says whether there are survivors.

@@ -27,11 +27,12 @@ enum Fate {
 }
 
 impl Fate {
-    const ALL: [(Fate, &str, &str); 4] = [
-        (Fate::Caught, "CaughtMutant", "caught"),
-        (Fate::Timeout, "Timeout", "timeouts"),
-        (Fate::Passed, "MissedMutant", "missed"),
-        (Fate::Unviable, "Unviable", "unviable"),
+    /// As cargo-mutants calls them.
+    const ALL: [(Fate, &str); 4] = [
+        (Fate::Caught, "CaughtMutant"),
+        (Fate::Timeout, "Timeout"),
+        (Fate::Passed, "MissedMutant"),
+        (Fate::Unviable, "Unviable"),
     ];
 }
 
@@ -44,27 +45,12 @@ impl Outcomes {
             serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
         for outcome in read["outcomes"].as_array().into_iter().flatten() {
             let (name, said) = (outcome["scenario"]["Mutant"]["name"].as_str(), outcome["summary"].as_str());
-            let fate = Fate::ALL.iter().find(|(_, theirs, _)| Some(*theirs) == said);
-            if let (Some(name), Some((fate, ..))) = (name, fate) {
+            let fate = Fate::ALL.iter().find(|(_, theirs)| Some(*theirs) == said);
+            if let (Some(name), Some((fate, _))) = (name, fate) {
                 self.all.insert(name.to_owned(), *fate);
             }
         }
         Ok(())
-    }
-
-    /// Those of an account.
-    pub(super) fn of_account(file: &Path) -> Result<Outcomes> {
-        let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-        let read: Value =
-            serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?;
-        let mut outcomes = Outcomes::default();
-        for (fate, _, ours) in Fate::ALL {
-            for name in read[ours].as_array().into_iter().flatten() {
-                let name = name.as_str().or_else(|| name["name"].as_str());
-                outcomes.all.extend(name.map(|name| (name.to_owned(), fate)));
-            }
-        }
-        Ok(outcomes)
     }
 
     pub(super) fn passed(&self) -> Vec<String> {
@@ -75,24 +61,19 @@ impl Outcomes {
         self.all.iter().filter(move |(_, fate)| **fate == wanted).map(|(name, _)| name.as_str())
     }
 
-    /// What was tried, and what came of it. Mutants that hang the tests count neither way in the score.
-    pub(super) fn account(&self, root: &Path, reasons: &Reasons, shard: &str, commit: &str) -> Result<Value> {
+    /// What was tried, and what came of it. Mutants that hang the tests count neither way.
+    pub(super) fn account(&self, root: &Path, reasons: &Reasons, shard: &str) -> Result<Value> {
         let mut missed = Vec::new();
         for name in self.with(Fate::Passed) {
             missed.push(json!({ "name": name, "reason": reasons.of(root, name)? }));
         }
-        let (caught, passed) = (self.with(Fate::Caught).count(), missed.len());
-        let unexplained = missed.iter().filter(|missed| missed["reason"].is_null()).count();
-        let percent = |part: usize, whole: usize| (part * 100).checked_div(whole).unwrap_or(100);
+        let unviable = self.with(Fate::Unviable).count();
         Ok(json!({
-            "commit": commit,
             "shard": shard,
-            "tested": self.all.len() - self.with(Fate::Unviable).count(),
-            "score_percent": percent(caught, caught + passed),
-            "score_percent_with_reasons": percent(caught, caught + unexplained),
-            "caught": self.with(Fate::Caught).collect::<Vec<_>>(),
+            "tested": self.all.len() - unviable,
+            "caught": self.with(Fate::Caught).count(),
             "timeouts": self.with(Fate::Timeout).collect::<Vec<_>>(),
-            "unviable": self.with(Fate::Unviable).collect::<Vec<_>>(),
+            "unviable": unviable,
             "missed": missed,
         }))
     }
@@ -101,15 +82,11 @@ impl Outcomes {
 /// An account in a line.
 pub(super) fn summary(account: &Value) -> String {
     let count = |what: &str| account[what].as_array().map_or(0, Vec::len);
+    let (tested, caught, unviable) = (&account["tested"], &account["caught"], &account["unviable"]);
+    let (missed, open, timeouts) = (count("missed"), without_reason(account).len(), count("timeouts"));
     format!(
-        "{} mutants: {} caught, {} missed ({} without a reason), {} timeouts; {} do not compile; score {} %",
-        account["tested"],
-        count("caught"),
-        count("missed"),
-        without_reason(account).len(),
-        count("timeouts"),
-        count("unviable"),
-        account["score_percent"],
+        "{tested} mutants: {caught} caught, {missed} missed ({open} without a reason), {timeouts} timeouts; \
+         {unviable} do not compile"
     )
 }
 
@@ -124,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_run_has_the_last_word_and_an_account_is_read_again() {
+    fn a_later_run_has_the_last_word() {
         let run = |fates: &[(&str, &str)]| {
             let outcomes = fates
                 .iter()
@@ -142,12 +119,9 @@ mod tests {
             outcomes.take(&dir).unwrap();
         }
         assert_eq!(outcomes.passed(), ["b:1:2: x"]);
-        let account = outcomes.account(&dir, &Reasons::default(), "1/6", "c0ffee").unwrap();
-        let expected =
-            "3 mutants: 1 caught, 1 missed (1 without a reason), 1 timeouts; 1 do not compile; score 50 %";
+        let account = outcomes.account(&dir, &Reasons::default(), "1/6").unwrap();
+        let expected = "3 mutants: 1 caught, 1 missed (1 without a reason), 1 timeouts; 1 do not compile";
         assert_eq!(summary(&account), expected);
-        fs::write(dir.join("account"), account.to_string()).unwrap();
-        assert_eq!(Outcomes::of_account(&dir.join("account")).unwrap().all, outcomes.all);
         fs::remove_dir_all(dir).unwrap();
     }
 }
