@@ -110,7 +110,7 @@ fn sync_names<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
 impl Scan {
     /// Whether the node never was part of a cluster.
     fn is_blank(&self) -> bool {
-        self.standing.last.id.index == LogIndex(0) && self.standing.repair.is_none() && !self.lost
+        self.standing.last == Base::default() && self.standing.repair.is_none() && !self.lost
     }
 }
 
