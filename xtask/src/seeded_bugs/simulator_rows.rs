@@ -132,6 +132,11 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "resolved-by-index-alone", source: "PROTOCOL.md", known: After(1) },
     Row { name: "restart-commits-the-log", source: "paper", known: After(1) },
     Row {
+        name: "round-of-an-earlier-term-confirmed",
+        source: "this project",
+        known: After(36),
+    },
+    Row {
         name: "scrub-believes-the-cache",
         source: "STORAGE.md",
         known: Hole("probably runs are shorter than a round of scrubbing"),
