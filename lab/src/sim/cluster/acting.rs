@@ -65,7 +65,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn hand_ask(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
-        let (life, promise) = (self.nodes[node].life, self.invariants.asked(&ask));
+        let life = self.nodes[node].life;
+        let view = view(&self.nodes, &self.durable, &self.damaged, node)?;
+        let promise = self.invariants.asked(&view, &ask);
         let mut ticket = None;
         self.hand(node, |pump, now, _| {
             ticket = Some(pump.ask(now, ask)?);

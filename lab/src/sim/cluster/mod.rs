@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft::consensus::io::Ticket;
+use raft::consensus::message::Message;
 use raft::pump::Told;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
@@ -231,11 +232,28 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         match wire::decode(kind, header_len, &payload) {
             Ok(message) => {
                 self.trace.message(self.queue.now(), from, to, &message);
+                self.arrives(from, to, &message);
                 self.give(to, |pump, now, outbox| {
                     pump.receive(now, Received { from: id_of(from), incarnation, message }, outbox)
                 });
+                self.taken(to);
             }
             Err(error) => self.broken("a frame is read as it was written", error.to_string()),
+        }
+    }
+
+    fn arrives(&mut self, from: usize, to: usize, message: &Message) {
+        let now = self.nodes[to].clock.read(self.queue.now());
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, to) {
+            self.invariants.arrives(&view, now, from, message);
+        }
+    }
+
+    fn taken(&mut self, node: usize) {
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+            && let Err((rule, what)) = self.invariants.taken(&view)
+        {
+            self.broken(rule, what);
         }
     }
 
@@ -276,6 +294,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         self.durable[node].ran(&ran, disk);
+        if !ran.done {
+            self.invariants.disk_failed(node);
+        }
         self.trace.disk(self.queue.now(), node, &ran);
         if member.paused {
             self.plan_disk(node);

@@ -4,18 +4,24 @@
 //! | file | what | source |
 //! |---|---|---|
 //! | `progress` | terms, commit index and what is applied never go back | Figure 2 |
-//! | `elections` | one leader a term; one vote a node and term, over all its lives | Figure 3, §5.2 |
+//! | `elections` | one leader a term, by a majority; one vote a node and term, over all its lives | Figure 3, §5.2 |
 //! | `logs` | log matching; a leader only appends | Figure 3, §5.3 |
-//! | `commits` | what is committed is durable on a majority, is in every later leader's log, and the same everywhere | Figure 3, §5.4 |
+//! | `commits` | what is committed is durable on a majority, is in the log of all that can be elected, and the same everywhere | Figure 3, §5.4 |
 //! | `claims` | what a node says of itself is true of its disk | |
+//! | `beliefs` | what a leader counts on its peers is on their disks | |
+//! | `contacts` | a later term is taken over; a leader that is heard is not disturbed | Figure 2, §9.6 |
+//! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
 
+mod beliefs;
 mod claims;
 mod commits;
+mod contacts;
 mod elections;
 mod logs;
 mod progress;
 mod replies;
+mod transfers;
 
 use std::fmt;
 
@@ -66,11 +72,15 @@ impl View<'_> {
         &self.durable[self.node]
     }
 
-    /// On how many nodes this entry is, or was before damage, durable.
+    /// Whether this entry is, or was before damage, durable on a node.
+    fn has_held(&self, node: usize, index: LogIndex, entry: (Term, Chain)) -> bool {
+        let mut logs = std::iter::once(&self.durable[node]).chain(&self.damaged[node]);
+        logs.any(|log| log.holds(index) == Some(entry))
+    }
+
+    /// On how many nodes.
     fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
-        let holds = |log: &DurableLog| log.holds(index) == Some(entry);
-        let ever = |(now, before): &(&DurableLog, &Vec<DurableLog>)| holds(now) || before.iter().any(holds);
-        self.durable.iter().zip(self.damaged).filter(ever).count()
+        (0..self.durable.len()).filter(|node| self.has_held(*node, index, entry)).count()
     }
 
     fn majority(&self) -> usize {
@@ -86,6 +96,9 @@ pub(crate) struct Invariants {
     logs: logs::Logs,
     commits: commits::Commits,
     claims: claims::Claims,
+    beliefs: beliefs::Beliefs,
+    contacts: contacts::Contacts,
+    transfers: transfers::Transfers,
     replies: replies::Replies,
 }
 
@@ -97,6 +110,9 @@ impl Invariants {
             logs: logs::Logs::new(size),
             commits: commits::Commits::new(size),
             claims: claims::Claims::new(size),
+            beliefs: beliefs::Beliefs::new(size),
+            contacts: contacts::Contacts::new(size),
+            transfers: transfers::Transfers::new(size),
             replies: replies::Replies::default(),
         }
     }
@@ -106,13 +122,33 @@ impl Invariants {
         self.progress.check(view)?;
         self.elections.check(view)?;
         self.logs.check(view)?;
+        self.beliefs.check(view)?;
         self.commits.check(view)
+    }
+
+    /// A message is about to be given to a node, whose clock says `now`.
+    pub(crate) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
+        self.contacts.arrives(view, now, from, message);
+        self.transfers.arrives(view, message);
+    }
+
+    /// It has taken it in.
+    pub(crate) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.contacts.taken(view)
     }
 
     /// A node is about to send this.
     pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
         self.elections.leaves(view.node, to, message)?;
+        self.contacts.leaves(view, to, message)?;
+        self.transfers.leaves(view, message)?;
+        self.replies.leaves(view, to, message);
         self.claims.leaves(view, to, message)
+    }
+
+    /// A node's disk did not do what it was asked.
+    pub(crate) fn disk_failed(&mut self, node: usize) {
+        self.transfers.forget(node);
     }
 
     /// A node has begun a new life with what its disk gave back.
@@ -120,12 +156,14 @@ impl Invariants {
         self.progress.born(view);
         self.logs.born(view.node);
         self.commits.born(view.node);
+        self.contacts.born(view.node);
+        self.transfers.forget(view.node);
         self.claims.born(view)
     }
 
-    /// What a client that asks now may rely on.
-    pub(crate) fn asked(&self, ask: &Ask) -> Promise {
-        Promise::new(ask, self.commits.end())
+    /// What a client that asks this node now may rely on.
+    pub(crate) fn asked(&mut self, view: &View<'_>, ask: &Ask) -> Promise {
+        self.replies.asked(view, ask, self.commits.end())
     }
 
     /// A client is told this.
