@@ -25,7 +25,7 @@ pub(in crate::sim) struct Outbox {
     messages: Vec<(NodeId, Message)>,
     told: Vec<(Ticket, Told)>,
     /// Who was found to misbehave, and how.
-    alarms: Vec<(NodeId, String)>,
+    alarms: Vec<(NodeId, Misdeed)>,
 }
 
 impl Outlet for Outbox {
@@ -40,7 +40,7 @@ impl Outlet for Outbox {
     }
 
     fn disconnect(&mut self, peer: NodeId, misdeed: &Misdeed) {
-        self.alarms.push((peer, misdeed.to_string()));
+        self.alarms.push((peer, misdeed.clone()));
     }
 }
 
@@ -104,8 +104,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             return;
         }
         let Pace { turn, turn_ppm, .. } = self.pace[node];
-        if self.random.chance(TURN, node as u64, self.events, turn_ppm) {
-            let wait = self.random.between(TURN_LENGTH, node as u64, self.events, turn);
+        self.inputs[node] += 1;
+        let (entity, number) = (node as u64, self.inputs[node]);
+        if self.random.chance(TURN, entity, number, turn_ppm) {
+            let wait = self.random.between(TURN_LENGTH, entity, number, turn);
             let life = self.nodes[node].life;
             self.nodes[node].turn = true;
             self.queue.plan(self.queue.now() + Duration::from_nanos(wait), Event::Turn { node, life });
@@ -130,11 +132,17 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(pump) = self.nodes[node].running() {
             self.trace.state(now, node, pump.server().raft());
         }
+        if self.nodes[node].spoils {
+            self.nodes[node].spoil();
+        }
         let checked = self.check(node, &messages);
         if let Err((rule, what)) = checked {
             self.broken(rule, what);
         }
         for (peer, misdeed) in alarms {
+            if matches!(misdeed, Misdeed::CorruptEntry { .. }) && self.nodes[seat_of(peer)].was_spoilt {
+                continue;
+            }
             self.broken("correct nodes do nothing wrong", format!("node {node} says of {peer}: {misdeed}"));
         }
         for (to, message) in messages {

@@ -68,6 +68,8 @@ impl Pace {
     /// As a quiet machine with a good disk.
     pub const STEADY: Pace =
         Pace { log: (80_000, 250_000), aside: (20_000, 200_000), stall_ppm: 0, turn: (0, 0), turn_ppm: 0 };
+    /// The same, each time.
+    pub const EVEN: Pace = Pace { log: (150_000, 150_000), aside: (100_000, 100_000), ..Pace::STEADY };
 }
 
 /// Something that happens; `X` to whoever drives the cluster.
@@ -131,6 +133,8 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     violation: Option<Violation>,
     /// Operations that disks have run.
     pub(in crate::sim) operations: Vec<u64>,
+    /// Inputs that nodes were given.
+    pub(in crate::sim) inputs: Vec<u64>,
     pub(in crate::sim) events: u64,
 }
 
@@ -156,6 +160,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             trace: Trace::default(),
             violation: None,
             operations: vec![0; size],
+            inputs: vec![0; size],
             events: 0,
             nodes,
             settings,
@@ -314,5 +319,6 @@ pub(in crate::sim) fn view<'a, M: StateMachine>(
     node: usize,
 ) -> Option<View<'a>> {
     let server = nodes[node].running()?.server();
-    Some(View { node, raft: server.raft(), applied: server.last_applied(), durable, damaged })
+    let (raft, sessions, applied) = (server.raft(), server.sessions(), server.last_applied());
+    Some(View { node, raft, sessions, applied, durable, damaged })
 }

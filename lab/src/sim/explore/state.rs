@@ -105,6 +105,7 @@ impl State {
                 max_kept_log_bytes: 1,
                 ..Config::lan()
             },
+            replies: raft::session::ReplyBounds::default(),
             segment_bytes: 4096,
             membership: Membership { voters: voters.collect() },
         };

@@ -10,6 +10,7 @@
 //! | `claims` | what a node says of itself is true of its disk | |
 //! | `beliefs` | what a leader counts on its peers is on their disks | |
 //! | `contacts` | a later term is taken over; a leader that is heard is not disturbed | Figure 2, §9.6 |
+//! | `memory` | sessions keep no more than they may | |
 //! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
 
@@ -19,6 +20,7 @@ mod commits;
 mod contacts;
 mod elections;
 mod logs;
+mod memory;
 mod progress;
 mod replies;
 mod transfers;
@@ -30,6 +32,7 @@ use raft::consensus::entry::Chain;
 use raft::consensus::message::Message;
 use raft::pump::Ask;
 use raft::server::Reply;
+use raft::session::Sessions;
 use raft::storage::durable_log::DurableLog;
 use raft::{LogIndex, Term, Timestamp};
 
@@ -60,6 +63,7 @@ type Broken = (&'static str, String);
 pub(crate) struct View<'a> {
     pub(crate) node: usize,
     pub(crate) raft: &'a Raft,
+    pub(crate) sessions: &'a Sessions,
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
     pub(crate) durable: &'a [DurableLog],
@@ -98,6 +102,7 @@ pub(crate) struct Invariants {
     claims: claims::Claims,
     beliefs: beliefs::Beliefs,
     contacts: contacts::Contacts,
+    memory: memory::Memory,
     transfers: transfers::Transfers,
     replies: replies::Replies,
 }
@@ -112,6 +117,7 @@ impl Invariants {
             claims: claims::Claims::new(size),
             beliefs: beliefs::Beliefs::new(size),
             contacts: contacts::Contacts::new(size),
+            memory: memory::Memory::new(size),
             transfers: transfers::Transfers::new(size),
             replies: replies::Replies::default(),
         }
@@ -123,6 +129,7 @@ impl Invariants {
         self.elections.check(view)?;
         self.logs.check(view)?;
         self.beliefs.check(view)?;
+        self.memory.check(view)?;
         self.commits.check(view)
     }
 
