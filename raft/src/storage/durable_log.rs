@@ -21,6 +21,7 @@ use super::spares::{self, file_of, segment_of};
 use crate::consensus::entry::{Chain, Entry};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogId, LogIndex, Membership, Term};
+use crate::marks::unmarked;
 
 /// The durable part of one node's log.
 ///
@@ -69,7 +70,7 @@ impl DurableLog {
     pub fn of(disk: &SimDisk, identity: &Identity) -> DurableLog {
         let base = newest_snapshot(disk, identity);
         let mut files = Files(disk);
-        let found = scan(&segments(disk), &mut files, identity, base).unwrap_or_default();
+        let found = unmarked(|| scan(&segments(disk), &mut files, identity, base)).unwrap_or_default();
         let mut log = DurableLog::empty(identity, base);
         let Some(scan) = found else { return log };
         let behind = scan.log.from(base.id.index.next());

@@ -10,6 +10,7 @@
 //! | `claims` | what a node says of itself is true of its disk | |
 //! | `beliefs` | what a leader counts on its peers is on their disks | |
 //! | `contacts` | a later term is taken over; a leader that is heard is not disturbed | Figure 2, §9.6 |
+//! | `quorums` | a leader that no majority answers steps down | §6.2 |
 //! | `memory` | sessions keep no more than they may | |
 //! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
@@ -22,6 +23,7 @@ mod elections;
 mod logs;
 mod memory;
 mod progress;
+mod quorums;
 mod replies;
 mod transfers;
 
@@ -102,6 +104,7 @@ pub(crate) struct Invariants {
     claims: claims::Claims,
     beliefs: beliefs::Beliefs,
     contacts: contacts::Contacts,
+    quorums: quorums::Quorums,
     memory: memory::Memory,
     transfers: transfers::Transfers,
     replies: replies::Replies,
@@ -117,6 +120,7 @@ impl Invariants {
             claims: claims::Claims::new(size),
             beliefs: beliefs::Beliefs::new(size),
             contacts: contacts::Contacts::new(size),
+            quorums: quorums::Quorums::new(size),
             memory: memory::Memory::new(size),
             transfers: transfers::Transfers::new(size),
             replies: replies::Replies::default(),
@@ -136,12 +140,18 @@ impl Invariants {
     /// A message is about to be given to a node, whose clock says `now`.
     pub(crate) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
         self.contacts.arrives(view, now, from, message);
+        self.quorums.arrives(view, now, from, message);
         self.transfers.arrives(view, message);
     }
 
     /// It has taken it in.
     pub(crate) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.contacts.taken(view)
+    }
+
+    /// A node has taken an input, whatever it was, when its clock said `now`.
+    pub(crate) fn passed(&mut self, view: &View<'_>, now: Timestamp) -> Result<(), Broken> {
+        self.quorums.passed(view, now)
     }
 
     /// A node is about to send this.
@@ -164,6 +174,7 @@ impl Invariants {
         self.logs.born(view.node);
         self.commits.born(view.node);
         self.contacts.born(view.node);
+        self.quorums.born(view.node);
         self.transfers.forget(view.node);
         self.claims.born(view)
     }
