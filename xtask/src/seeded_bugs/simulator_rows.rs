@@ -9,11 +9,6 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "canary", source: "-", known: After(1) },
     Row { name: "check-quorum-missing", source: "etcd (Cloudflare, 2020)", known: After(64) },
     Row {
-        name: "commit-beyond-verified",
-        source: "PROTOCOL.md",
-        known: Hole("probably exact conflict hints: the first append that fits holds the conflict"),
-    },
-    Row {
         name: "commit-old-term",
         source: "paper, Figure 8",
         known: Hole("not yet understood: not within 508 seeds"),
@@ -33,11 +28,6 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row { name: "duplicate-applied-again", source: "PROTOCOL.md", known: After(1) },
     Row { name: "durable-kept-after-truncation", source: "STORAGE.md", known: After(1) },
-    Row {
-        name: "earlier-term-acked",
-        source: "PROTOCOL.md",
-        known: Hole("probably the receiver drops what is of an earlier term"),
-    },
     Row {
         name: "election-timer-not-randomised",
         source: "paper",
@@ -69,11 +59,6 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row { name: "heartbeat-commits-unmatched", source: "PROTOCOL.md", known: After(1) },
     Row { name: "incarnation-unchecked", source: "PROTOCOL.md", known: After(47) },
-    Row {
-        name: "last-index-acked",
-        source: "PROTOCOL.md",
-        known: Hole("probably exact conflict hints: the first append that fits holds the conflict"),
-    },
     Row {
         name: "last-segment-recycled",
         source: "STORAGE.md",
@@ -131,11 +116,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row { name: "resolved-by-index-alone", source: "PROTOCOL.md", known: After(1) },
     Row { name: "restart-commits-the-log", source: "paper", known: After(1) },
-    Row {
-        name: "round-of-an-earlier-term-confirmed",
-        source: "this project",
-        known: After(36),
-    },
+    Row { name: "round-of-an-earlier-term-confirmed", source: "this project", known: After(36) },
     Row {
         name: "scrub-believes-the-cache",
         source: "STORAGE.md",

@@ -46,6 +46,7 @@ fn holds(view: &View<'_>, peer: usize, index: LogIndex) -> Result<(), Broken> {
         return Ok(());
     }
     let (node, has) = (view.node, disk.holds(index));
-    let text = format!("node {node} leads term {term} and believes that {peer} holds {index}; there is {has:?}");
+    let text =
+        format!("node {node} leads term {term} and believes that {peer} holds {index}; there is {has:?}");
     Err(("what a leader counts is there", text))
 }

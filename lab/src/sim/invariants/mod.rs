@@ -25,6 +25,8 @@ mod memory;
 mod progress;
 mod quorums;
 mod replies;
+#[cfg(test)]
+mod tests;
 mod transfers;
 
 use std::fmt;

@@ -61,7 +61,8 @@ impl Quorums {
         for (id, progress) in view.raft.progress() {
             let (peer, heard) = (seat_of(id), progress.last_heard);
             if heard > leads.answered[peer] {
-                let text = format!("node {node} leads term {term} and believes that {peer} answered at {heard:?}");
+                let text =
+                    format!("node {node} leads term {term} and believes that {peer} answered at {heard:?}");
                 return Err(("an answer of an earlier term counts for nothing", text));
             }
         }
@@ -75,7 +76,10 @@ impl Quorums {
         if now <= leads.until {
             return Ok(());
         }
-        let text = format!("node {node} leads term {term}; when each answered it: {:?}, now {now:?}", leads.answered);
+        let text = format!(
+            "node {node} leads term {term}; when each answered it: {:?}, now {now:?}",
+            leads.answered
+        );
         Err(("a leader that no majority answers steps down", text))
     }
 }

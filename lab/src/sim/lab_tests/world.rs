@@ -334,3 +334,18 @@ impl World for SimWorld {
         look(&self.ledger.lock())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_whose_time_stands_still_fails() {
+        let world = SimWorld::start(3, 1, Config::lab()).unwrap();
+        let result = (0..100).try_for_each(|_| {
+            world.state.borrow_mut().cluster.plan(Duration::ZERO, Own::Wake);
+            world.go_on_within(50)
+        });
+        assert!(result.unwrap_err().0.starts_with("time stands still: 51 events at"));
+    }
+}

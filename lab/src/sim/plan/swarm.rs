@@ -343,6 +343,38 @@ mod tests {
         assert_eq!(kinds.len(), 15, "{kinds:?}");
     }
 
+    /// Figure 8 needs leaders that fall one after the other, each soon after it was elected.
+    #[test]
+    fn in_some_runs_leader_after_leader_falls() {
+        let falls = |plan: &Plan| {
+            let falls = plan.episodes.iter().filter(|episode| match episode.fault {
+                Fault::Kill(target) | Fault::Power(target) | Fault::Pause(target) | Fault::Mute(target) => {
+                    target == Target::Leader
+                }
+                _ => false,
+            });
+            let at: Vec<u64> = falls.map(|episode| episode.at).collect();
+            at.windows(2).filter(|pair| pair[1] - pair[0] < 1_000_000_000).count()
+        };
+        let many = (0..100).map(Plan::drawn).filter(|plan| falls(plan) > 20).count();
+        assert!((20..80).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn in_an_even_run_everything_takes_equally_long() {
+        let even: Vec<Plan> = (0..200).map(Plan::drawn).filter(|plan| plan.is_even).collect();
+        assert!((10..50).contains(&even.len()), "{}", even.len());
+        let equal = |(low, high): (u64, u64)| low == high;
+        for plan in even {
+            assert!(equal(plan.weather.delay) && equal(plan.pace.log) && equal(plan.pace.aside));
+            assert_eq!((plan.pace.turn_ppm, plan.drift_ppm), (0, 0));
+            assert!(plan.episodes.iter().all(|episode| match &episode.fault {
+                Fault::Weather(weather) => equal(weather.delay),
+                _ => true,
+            }));
+        }
+    }
+
     #[test]
     fn about_half_of_the_kinds_are_on() {
         let on = |seed| {
