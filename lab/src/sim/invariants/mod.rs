@@ -167,7 +167,7 @@ impl Invariants {
 
     /// A node's disk did not do what it was asked.
     pub(crate) fn disk_failed(&mut self, node: usize) {
-        self.transfers.forget(node);
+        self.transfers.disk_failed(node);
     }
 
     /// A node has begun a new life with what its disk gave back.
@@ -177,7 +177,7 @@ impl Invariants {
         self.commits.born(view.node);
         self.contacts.born(view.node);
         self.quorums.born(view.node);
-        self.transfers.forget(view.node);
+        self.transfers.born(view.node);
         self.claims.born(view)
     }
 

@@ -260,7 +260,7 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         between(&mut begun, &bench.view(1), message);
         rule(begun.leaves(&bench.view(1), &again))
     };
-    assert_eq!(after(|begun, view, _| begun.forget(view.node), again.clone()), None, "its file is gone");
+    assert_eq!(after(|begun, view, _| begun.disk_failed(view.node), again.clone()), None, "its file is gone");
     assert_eq!(after(|begun, view, m| begun.arrives(view, &m), asked(3, snapshot(2))), None, "another came");
     assert_eq!(
         after(|begun, view, m| begun.arrives(view, &m), asked(2, snapshot(1))),

@@ -11,7 +11,7 @@ struct Begun {
     snapshot: SnapshotId,
     /// Every byte before this one, as it said.
     there: u64,
-    /// A leader of an earlier term was answered, which says nothing of the file.
+    /// The disk failed, or a leader of an earlier term was answered, which says nothing of the file.
     idle_talk: bool,
 }
 
@@ -25,9 +25,14 @@ impl Transfers {
         Transfers { begun: vec![None; size] }
     }
 
-    /// What was not whole is gone with its life, or with its file.
-    pub(super) fn forget(&mut self, node: usize) {
+    /// What was not whole is gone with its life.
+    pub(super) fn born(&mut self, node: usize) {
         self.begun[node] = None;
+    }
+
+    /// Its file may be gone, and it may not have heard so yet.
+    pub(super) fn disk_failed(&mut self, node: usize) {
+        self.begun[node].iter_mut().for_each(|begun| begun.idle_talk = true);
     }
 
     pub(super) fn arrives(&mut self, view: &View<'_>, message: &Message) {
