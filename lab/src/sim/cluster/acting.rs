@@ -40,7 +40,7 @@ impl Outlet for Outbox {
     }
 
     fn disconnect(&mut self, peer: NodeId, misdeed: &Misdeed) {
-        self.alarms.push((peer, misdeed.clone()));
+        self.alarms.push((peer, *misdeed));
     }
 }
 
