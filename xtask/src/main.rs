@@ -9,6 +9,8 @@ mod evidence;
 mod fuzz;
 #[allow(unreachable_pub, reason = "a module with an interface of its own, whatever it is compiled into")]
 mod lab_tests;
+mod miri;
+mod mutants;
 mod seeded_bugs;
 mod sim;
 mod step;
@@ -56,8 +58,12 @@ enum Job {
     Tidy,
     /// Format every file
     Fmt,
-    /// The checker's parsers against invented input; needs a nightly compiler and cargo-fuzz
+    /// Everything that reads what others wrote, and one node, against invented input; needs a nightly compiler and cargo-fuzz
     Fuzz(fuzz::FuzzArgs),
+    /// Unit tests of pure code under Miri; needs a nightly compiler with that component
+    Miri,
+    /// Changes the sources of `raft` in small ways and sees that the tests notice
+    Mutants(mutants::MutantsArgs),
     /// Switch each deliberate bug on and see that the named test finds it
     SeededBugs(seeded_bugs::SeededBugsArgs),
 }
@@ -85,6 +91,8 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
         Job::Fuzz(args) => fuzz::run(&workspace, &args),
+        Job::Miri => miri::run(&workspace),
+        Job::Mutants(args) => mutants::run(&workspace, &args),
         Job::Fmt => Cmd::cargo(["fmt", "--all"]).run(&workspace),
         Job::SeededBugs(args) => seeded_bugs::run(&workspace, &args),
     }

@@ -30,6 +30,13 @@ impl Origin {
         Origin { date: git.date(&commit), commit, command, machine: machine() }
     }
 
+    /// Of this very command, which makes a result of that kind.
+    pub(crate) fn of(workspace: &Workspace, kind: &str) -> Origin {
+        let words = std::env::args().skip(1).collect::<Vec<_>>();
+        let sources = super::kinds::named(kind).map_or(&[][..], |kind| kind.sources);
+        Origin::here(workspace, sources, command(words.iter().map(String::as_str)))
+    }
+
     /// For the environment of a program.
     pub(crate) fn told(&self) -> String {
         serde_json::json!(self).to_string()
