@@ -84,8 +84,14 @@ fn pairs_of_logs() -> Vec<(Vec<u64>, Vec<u64>)> {
         let least = log.last().copied().unwrap_or(1);
         logs.extend((least..=3).map(|term| [&log[..], &[term]].concat()));
     }
+    // A term has one leader, so its entries begin behind the same log everywhere; those of the first begin at the first
+    // entry, which all have.
+    let before = |log: &[u64], term| log.iter().position(|its| *its == term).map(|at| log[..at].to_vec());
     let can_be = |one: &[u64], other: &[u64]| {
-        (0..one.len().min(other.len())).all(|at| one[at] != other[at] || one[..at] == other[..at])
+        (2..=3).all(|term| match (before(one, term), before(other, term)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        })
     };
     let pairs = logs.iter().flat_map(|one| logs.iter().map(move |other| (one, other)));
     pairs.filter(|(one, other)| can_be(one, other)).map(|(one, other)| (one.clone(), other.clone())).collect()
@@ -96,7 +102,7 @@ fn pairs_of_logs() -> Vec<(Vec<u64>, Vec<u64>)> {
 #[test]
 fn the_first_request_that_matches_holds_the_first_conflict() {
     let pairs = pairs_of_logs();
-    assert!(pairs.len() > 500, "{}", pairs.len());
+    assert!(pairs.len() > 300, "{}", pairs.len());
     for (theirs, ours) in pairs {
         let start = |terms| Start {
             hard_state: HardState { current_term: Term(3), voted_for: None },
