@@ -19,7 +19,7 @@ use crate::consensus::entry::EntryKind;
 use crate::consensus::io::{self as consensus_io, Refusal, RoleName, Ticket};
 use crate::consensus::types::{LogIndex, Term, Timestamp};
 use crate::marks::mark;
-use crate::session::Sessions;
+use crate::session::{ReplyBounds, Sessions};
 use crate::state_machine::StateMachine;
 use snapshots::Schedule;
 
@@ -74,6 +74,18 @@ impl<M: StateMachine> Server<M> {
             from_raft: Vec::new(),
             outputs: Vec::new(),
         }
+    }
+
+    /// For simulators: the same, whose sessions keep less. All nodes of a cluster must have the same.
+    #[must_use]
+    pub fn with_reply_bounds(mut self, bounds: ReplyBounds) -> Server<M> {
+        self.sessions = self.sessions.bounded(bounds);
+        self
+    }
+
+    /// For simulators: a bit of this entry flips in memory. False: there is no such entry, or it has no content.
+    pub fn spoil(&mut self, index: LogIndex) -> bool {
+        self.raft.spoil(index)
     }
 
     /// Takes one input.

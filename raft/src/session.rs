@@ -27,6 +27,22 @@ pub const MAX_SESSION_REPLY_BYTES: u64 = 32 << 20;
 /// log are forgotten. Replicated behaviour: all nodes must have the same.
 pub const MAX_REPLY_BYTES: u64 = 256 << 20;
 
+/// How many bytes of replies are kept. Replicated behaviour, as the constants are that it comes from; only who
+/// simulates a whole cluster can have less, so that the bounds are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReplyBounds {
+    /// By one session: [`MAX_SESSION_REPLY_BYTES`] at most.
+    pub session: u64,
+    /// By all: [`MAX_REPLY_BYTES`] at most.
+    pub all: u64,
+}
+
+impl Default for ReplyBounds {
+    fn default() -> ReplyBounds {
+        ReplyBounds { session: MAX_SESSION_REPLY_BYTES, all: MAX_REPLY_BYTES }
+    }
+}
+
 /// Bytes of an encoded table, at most.
 pub(crate) const MAX_ENCODED: u64 =
     HEAD + MAX_SESSIONS as u64 * (SESSION + MAX_OUTSTANDING * replies::REPLY) + MAX_REPLY_BYTES;
@@ -137,9 +153,29 @@ pub struct Sessions {
     live: BTreeMap<SessionId, Session>,
     /// Bytes of replies that they keep.
     reply_bytes: u64,
+    bounds: ReplyBounds,
 }
 
 impl Sessions {
+    /// The same, that keep no more than this from now on.
+    #[must_use]
+    pub fn bounded(self, bounds: ReplyBounds) -> Sessions {
+        Sessions { bounds, ..self }
+    }
+
+    /// What they keep at most.
+    #[must_use]
+    pub fn bounds(&self) -> ReplyBounds {
+        self.bounds
+    }
+
+    /// What they keep: the one that keeps the most, and all.
+    #[must_use]
+    pub fn kept(&self) -> ReplyBounds {
+        let session = self.live.values().map(|session| session.replies.bytes()).max();
+        ReplyBounds { session: session.unwrap_or(0), all: self.reply_bytes }
+    }
+
     /// Opens a session by the entry at `index`, under the id that was drawn for it, or the next that
     /// is free.
     pub fn open(&mut self, index: LogIndex, drawn: SessionId) -> SessionId {
@@ -186,9 +222,9 @@ impl Sessions {
     pub fn record(&mut self, index: LogIndex, tag: SessionTag, response: Bytes) {
         let Some(session) = self.live.get_mut(&tag.session) else { return };
         self.reply_bytes -= session.replies.bytes();
-        session.replies.keep(tag.serial, index, response);
+        session.replies.keep(tag.serial, index, response, self.bounds.session);
         self.reply_bytes += session.replies.bytes();
-        while self.reply_bytes > MAX_REPLY_BYTES && self.forget_idle() {}
+        while self.reply_bytes > self.bounds.all && self.forget_idle() {}
     }
 
     /// Forgets the replies of the session unused for the longest stretch of log; false if none has any.
@@ -236,7 +272,7 @@ impl Sessions {
         if !from.is_empty() {
             return Err(BadSessions::Trailing { extra: from.len() });
         }
-        Ok(Sessions { live, reply_bytes })
+        Ok(Sessions { live, reply_bytes, bounds: ReplyBounds::default() })
     }
 
     /// Sessions alive.

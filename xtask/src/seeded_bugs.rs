@@ -48,6 +48,18 @@ const BUGS: &[SeededBug] = &[
         class: "replicas of an entry of an old term are counted (Figure 8)",
     },
     SeededBug {
+        name: "commit-beyond-verified",
+        package: "raft",
+        test: "a_follower_commits_no_further_than_a_request_verified",
+        class: "a follower commits beyond what a request showed to be the leader's",
+    },
+    SeededBug {
+        name: "last-index-acked",
+        package: "raft",
+        test: "a_follower_truncates_only_at_a_real_conflict",
+        class: "a follower acknowledges its whole log, not what a request showed to be the leader's",
+    },
+    SeededBug {
         name: "torn-tail-cut-below-durable",
         package: "raft",
         test: "every_flipped_bit_is_harmless_or_named_or_only_costs_what_was_not_known_durable",

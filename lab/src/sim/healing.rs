@@ -132,3 +132,72 @@ fn written(machine: &impl StateMachine) -> Vec<u8> {
     let _ = machine.snapshot().write_to(&mut state);
     state
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::clients::load::Load;
+    use crate::sim::clients::register_workload::RegisterWorkload;
+    use crate::sim::plan::swarm::Plan;
+
+    fn world(seed: u64) -> World<RegisterWorkload> {
+        let plan = Plan { nodes: 3, events: 3_000, episodes: Vec::new(), ..Plan::drawn(seed) };
+        World::new(plan, RegisterWorkload { load: Load::default() })
+    }
+
+    /// The world at the beginning of its second phase, and who leads.
+    fn healed(seed: u64) -> (World<RegisterWorkload>, usize) {
+        let mut world = world(seed);
+        loop {
+            assert!(world.step());
+            if let (Phase::Healed { .. }, Some(leader)) = (world.phase, world.healed_leader()) {
+                return (world, leader);
+            }
+        }
+    }
+
+    #[test]
+    fn a_healed_node_that_applies_no_more_breaks_a_rule() {
+        let (mut world, leader) = (0..20).map(healed).find(|(world, _)| world.healed().count() == 3).unwrap();
+        assert_eq!(world.clone().run().violation, None);
+        let lost = (leader + 1) % 3;
+        for other in [leader, (leader + 2) % 3] {
+            world.cluster.links.cut(other, lost);
+            world.cluster.links.cut(lost, other);
+        }
+        let rule = world.run().violation.map(|violation| violation.rule);
+        assert_eq!(rule, Some("healed nodes apply what is committed"));
+    }
+
+    #[test]
+    fn whoever_is_left_is_down_or_deaf_or_mute() {
+        let mut seen = [0; 3];
+        for seed in 0..40 {
+            let (world, _) = healed(seed);
+            let links = &world.cluster.links;
+            for node in (0..3).filter(|node| !world.quorum[*node]) {
+                let others = [(node + 1) % 3, (node + 2) % 3];
+                let is_down = world.cluster.running(node).is_none();
+                let is_deaf = others.iter().all(|other| links.is_cut(*other, node));
+                let is_mute = others.iter().all(|other| links.is_cut(node, *other));
+                assert_eq!([is_down, is_deaf, is_mute].iter().filter(|way| **way).count(), 1, "seed {seed}");
+                for (count, way) in seen.iter_mut().zip([is_down, is_deaf, is_mute]) {
+                    *count += u32::from(way);
+                }
+            }
+        }
+        assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
+    }
+
+    #[test]
+    fn a_cluster_that_is_even_stays_so_when_it_is_healed() {
+        let mut world = world(1);
+        world.plan.is_even = true;
+        world.heal();
+        assert!(
+            (0..3).all(
+                |node| !world.quorum[node] || world.cluster.pace[node] == crate::sim::cluster::Pace::EVEN
+            )
+        );
+    }
+}

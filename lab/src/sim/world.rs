@@ -110,6 +110,7 @@ impl<W: Workload> World<W> {
             cluster: ClusterId::new("sim").unwrap_or_else(|_| unreachable!()),
             config: plan.limits.config(),
             segment_bytes: plan.limits.segment_bytes,
+            replies: plan.limits.replies(),
             membership: Membership { voters: voters.collect() },
         };
         let net = Net::new(random, plan.nodes, plan.weather);
@@ -117,7 +118,7 @@ impl<W: Workload> World<W> {
         cluster.drift_ppm = plan.drift_ppm;
         let clients = (0..plan.clients).map(|client| workload.client(client, plan.nodes, random)).collect();
         let mut world = World {
-            connections: Connections::new(random),
+            connections: Connections::new(random, plan.late_requests_ppm),
             woken: vec![None; plan.clients],
             record: W::Record::default(),
             phase: Phase::Faults,

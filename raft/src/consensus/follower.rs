@@ -144,7 +144,8 @@ impl Raft {
     }
 
     pub(super) fn handle_heartbeat(&mut self, now: Timestamp, from: NodeId, m: Heartbeat) {
-        if m.term >= self.term() {
+        let is_late = m.term < self.term();
+        if !is_late {
             if !self.accept_leader(now, from, m.term) {
                 return;
             }
@@ -157,7 +158,11 @@ impl Raft {
         }
         let quiet = self.repair.is_none() || crate::seeded_bug!("repair-kept-quiet");
         let lacks = (!quiet).then(|| self.log.last().index.next());
-        let reply = HeartbeatReply { term: self.term(), round: m.round, lacks };
+        // Each term counts its rounds anew: of an earlier one they confirm nothing in this, though its leader may be the
+        // same.
+        let confirms = !is_late || crate::seeded_bug!("round-of-an-earlier-term-confirmed");
+        let round = if confirms { m.round } else { 0 };
+        let reply = HeartbeatReply { term: self.term(), round, lacks };
         self.send_when_term_durable(from, Message::HeartbeatReply(reply));
     }
 

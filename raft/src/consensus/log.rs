@@ -112,6 +112,16 @@ impl Log {
         self.entries.push_back(entry);
     }
 
+    /// For simulators: a bit of this entry's content flips, as bad memory has it.
+    pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
+        let Some(entry) = self.position(index).and_then(|at| self.entries.get_mut(at)) else { return false };
+        let mut data = entry.data.to_vec();
+        let Some(last) = data.last_mut() else { return false };
+        *last ^= 1;
+        entry.data = data.into();
+        true
+    }
+
     /// Removes every entry after `last`.
     pub(crate) fn truncate_after(&mut self, last: LogIndex) {
         let keep = usize::try_from(last.0.saturating_sub(self.base.id.index.0)).unwrap_or(usize::MAX);

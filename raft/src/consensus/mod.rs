@@ -162,6 +162,11 @@ impl Raft {
         &self.log
     }
 
+    /// See [`crate::server::Server::spoil`].
+    pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
+        self.log.spoil(index)
+    }
+
     /// The end of its log.
     #[must_use]
     pub fn last_log(&self) -> LogId {

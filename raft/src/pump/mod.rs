@@ -31,7 +31,7 @@ pub(crate) use workshop::{PIECE, RESTORE, build_from};
 
 use crate::consensus::io::{Misdeed, RoleName, Ticket};
 use crate::consensus::message::{Introduction, Message};
-use crate::consensus::types::{BootId, LogId, NodeId, SessionId, Timestamp};
+use crate::consensus::types::{BootId, LogId, LogIndex, NodeId, SessionId, Timestamp};
 use crate::server::{Input, Output, Reply, Server};
 use crate::session::SessionTag;
 use crate::state_machine::StateMachine;
@@ -338,6 +338,11 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     /// See [`Pump::storage`].
     pub fn storage_mut(&mut self) -> &mut Storage<D> {
         &mut self.storage
+    }
+
+    /// For simulators: a bit of this entry flips in memory; see [`Server::spoil`].
+    pub fn spoil(&mut self, index: LogIndex) -> bool {
+        self.server.spoil(index)
     }
 
     #[cfg(test)]

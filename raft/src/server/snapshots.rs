@@ -133,7 +133,7 @@ impl<M: StateMachine> Server<M> {
         let sessions = if crate::seeded_bug!("sessions-not-installed") {
             std::mem::take(&mut self.sessions)
         } else {
-            sessions
+            sessions.bounded(self.sessions.bounds())
         };
         (self.machine, self.sessions, self.last_applied) = (machine, sessions, applied);
         // The snapshot cannot say which of the entries in it were these.

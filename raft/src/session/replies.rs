@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{BadSessions, MAX_OUTSTANDING, MAX_SESSION_REPLY_BYTES, count};
+use super::{BadSessions, MAX_OUTSTANDING, count};
 use crate::consensus::types::LogIndex;
 
 /// Bytes of an encoded reply beside the reply itself.
@@ -40,11 +40,11 @@ impl Replies {
 
     /// Keeps a reply. Beyond the bound those to the lowest serials are forgotten, down to half of it, so that
     /// not every reply that follows has to look for them.
-    pub(super) fn keep(&mut self, serial: u64, index: LogIndex, response: Bytes) {
+    pub(super) fn keep(&mut self, serial: u64, index: LogIndex, response: Bytes, bound: u64) {
         self.bytes += response.len() as u64;
         self.by_serial.insert(serial, (index, Some(response)));
-        if self.bytes > MAX_SESSION_REPLY_BYTES && !crate::seeded_bug!("replies-unbounded") {
-            self.forget(MAX_SESSION_REPLY_BYTES / 2);
+        if self.bytes > bound && !crate::seeded_bug!("replies-unbounded") {
+            self.forget(bound / 2);
         }
     }
 

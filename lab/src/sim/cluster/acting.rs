@@ -28,7 +28,7 @@ pub(in crate::sim) struct Outbox {
     messages: Vec<(NodeId, Message)>,
     told: Vec<(Ticket, Told)>,
     /// Who was found to misbehave, and how.
-    alarms: Vec<(NodeId, String)>,
+    alarms: Vec<(NodeId, Misdeed)>,
 }
 
 impl Outlet for Outbox {
@@ -43,7 +43,7 @@ impl Outlet for Outbox {
     }
 
     fn disconnect(&mut self, peer: NodeId, misdeed: &Misdeed) {
-        self.alarms.push((peer, misdeed.to_string()));
+        self.alarms.push((peer, *misdeed));
     }
 }
 
@@ -66,7 +66,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn hand_ask(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
-        let (life, promise) = (self.nodes[node].life, self.invariants.asked(&ask));
+        let life = self.nodes[node].life;
+        let view = view(&self.nodes, &self.durable, &self.damaged, node)?;
+        let promise = self.invariants.asked(&view, &ask);
         let mut ticket = None;
         self.hand(node, |pump, now, _| {
             ticket = Some(pump.ask(now, ask)?);
@@ -96,6 +98,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let mut outbox = Outbox::default();
         let given = input(pump, now, &mut outbox);
         self.carry_out(node, outbox, given);
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+            && let Err((rule, what)) = self.invariants.passed(&view, now)
+        {
+            self.broken(rule, what);
+        }
     }
 
     fn act_soon(&mut self, node: usize) {
@@ -103,8 +110,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             return;
         }
         let Pace { turn, turn_ppm, .. } = self.pace[node];
-        if self.random.chance(TURN, node as u64, self.events, turn_ppm) {
-            let wait = self.random.between(TURN_LENGTH, node as u64, self.events, turn);
+        self.inputs[node] += 1;
+        let (entity, number) = (node as u64, self.inputs[node]);
+        if self.random.chance(TURN, entity, number, turn_ppm) {
+            let wait = self.random.between(TURN_LENGTH, entity, number, turn);
             self.plan_turn(node, Duration::from_nanos(wait));
         } else {
             self.act(node);
@@ -127,11 +136,17 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(pump) = self.nodes[node].running() {
             self.trace.state(now, node, pump.server().raft());
         }
+        if self.nodes[node].spoils {
+            self.nodes[node].spoil();
+        }
         let checked = self.check(node, &messages);
         if let Err((rule, what)) = checked {
             self.broken(rule, what);
         }
         for (peer, misdeed) in alarms {
+            if matches!(misdeed, Misdeed::CorruptEntry { .. }) && self.nodes[seat_of(peer)].was_spoilt {
+                continue;
+            }
             self.broken("correct nodes do nothing wrong", format!("node {node} says of {peer}: {misdeed}"));
         }
         for (to, message) in messages {

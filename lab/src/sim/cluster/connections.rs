@@ -21,6 +21,8 @@ pub(in crate::sim) struct ToNode {
     client: usize,
     node: usize,
     connection: u64,
+    /// In which life of the node it was made.
+    life: u64,
     tag: u64,
     ask: Ask,
 }
@@ -35,7 +37,9 @@ pub(in crate::sim) struct Connections {
     /// Who waits for an answer, by node, life and ticket.
     waiting: BTreeMap<(usize, u64, Ticket), (usize, u64, u64)>,
     made: u64,
-    sent: u64,
+    /// By each client, and to it.
+    sent: BTreeMap<usize, u64>,
+    late_ppm: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -45,14 +49,17 @@ struct Connection {
 }
 
 const DELAY: Stream = Stream::named("client.delay");
+const LATE: Stream = Stream::named("client.late");
+const HOW_LATE: Stream = Stream::named("client.how-late");
 /// The delay of a message between a client and a node, in nanoseconds.
 const DELAYS: (u64, u64) = (50_000, 2_000_000);
 /// What nobody answers takes so long to be noticed.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Connections {
-    pub(in crate::sim) fn new(random: Random) -> Connections {
-        Connections { random, open: BTreeMap::new(), waiting: BTreeMap::new(), made: 0, sent: 0 }
+    pub(in crate::sim) fn new(random: Random, late_ppm: u32) -> Connections {
+        let (open, waiting, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Connections { random, open, waiting, made: 0, sent, late_ppm }
     }
 
     /// Whether an event of a connection still means anything to its client; one of none always does.
@@ -63,8 +70,20 @@ impl Connections {
     }
 
     fn delay(&mut self, client: usize) -> Duration {
-        self.sent += 1;
-        Duration::from_nanos(self.random.between(DELAY, client as u64, self.sent, DELAYS))
+        let sent = self.sent.entry(client).or_default();
+        *sent += 1;
+        Duration::from_nanos(self.random.between(DELAY, client as u64, *sent, DELAYS))
+    }
+
+    /// The delay of a request, which may be late.
+    fn request_delay(&mut self, client: usize) -> Duration {
+        let delay = self.delay(client);
+        let (entity, number) = (client as u64, self.sent.get(&client).copied().unwrap_or(0));
+        if !self.random.chance(LATE, entity, number, self.late_ppm) {
+            return delay;
+        }
+        let part = self.random.between(HOW_LATE, entity, number, (1, 100));
+        delay * u32::try_from(1000 / part).unwrap_or(1)
     }
 
     /// When something sent now arrives: not before what was sent earlier.
@@ -75,7 +94,7 @@ impl Connections {
         node: usize,
         way: usize,
     ) -> Option<(Timestamp, u64)> {
-        let at = now + self.delay(client);
+        let at = now + if way == 0 { self.request_delay(client) } else { self.delay(client) };
         let open = self.open.get_mut(&(client, node))?;
         open.last[way] = open.last[way].max(at);
         Some((open.last[way], open.number))
@@ -94,7 +113,8 @@ impl<W: Workload> World<W> {
                 let now = self.cluster.now();
                 match self.connections.arrival(now, client, node, 0) {
                     Some((at, connection)) => {
-                        let request = ToNode { client, node, connection, tag, ask };
+                        let life = self.cluster.node(node).life;
+                        let request = ToNode { client, node, connection, life, tag, ask };
                         self.cluster.plan_at(at, Own::Node(request));
                     }
                     None => self.tell_client(client, None, Duration::ZERO, ClientEvent::Disconnected(node)),
@@ -126,14 +146,15 @@ impl<W: Workload> World<W> {
         self.cluster.plan(after, Own::Client { client, connection, event });
     }
 
-    /// A request has arrived.
+    /// A request has arrived. What is under way when its client hangs up arrives all the same, and nobody waits for
+    /// its answer.
     pub(in crate::sim) fn ask(&mut self, request: ToNode) {
-        let ToNode { client, node, connection, tag, ask } = request;
-        if !self.connections.is_current(client, Some((node, connection))) {
+        if self.cluster.node(request.node).life != request.life {
             return;
         }
+        let ToNode { client, node, connection, life, tag, ask } = request;
         if self.cluster.node(node).paused {
-            let request = ToNode { client, node, connection, tag, ask };
+            let request = ToNode { client, node, connection, life, tag, ask };
             return self.cluster.put_off(node, Own::Node(request));
         }
         if let Some((life, ticket)) = self.cluster.ask(node, ask) {

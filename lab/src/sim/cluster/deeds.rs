@@ -49,7 +49,7 @@ impl Stood {
 
     /// The node as it was, among others whose disks are as they are.
     pub(in crate::sim) fn view<'a>(&'a self, node: usize, durable: &'a [Arc<DurableLog>]) -> View<'a> {
-        View { node, raft: &self.raft, applied: self.applied, durable, damaged: &[] }
+        View { node, raft: &self.raft, sessions: None, applied: self.applied, durable, damaged: &[] }
     }
 
     pub(in crate::sim) fn seen(&self) -> Seen {

@@ -138,11 +138,18 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.arm_anew(node);
     }
 
+    /// From now on its memory is bad.
+    pub(in crate::sim) fn set_bad_memory(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "has bad memory".to_owned());
+        self.nodes[node].spoils = true;
+    }
+
     /// A node wants to end.
     pub(in crate::sim) fn stop(&mut self, node: usize, cause: &StopCause) {
         self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
         match cause {
             StopCause::Storage(_) => {}
+            StopCause::Invariant(_) if self.nodes[node].spoilt => {}
             cause => self.broken("a node goes on", format!("node {node} ended: {cause}")),
         }
         self.end(node, SimDisk::end_process);

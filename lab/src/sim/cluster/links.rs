@@ -54,6 +54,8 @@ impl Weather {
         replay_ppm: 0,
         disorder: false,
     };
+    /// The same, and all frames take equally long.
+    pub const EVEN: Weather = Weather { delay: (200_000, 200_000), ..Weather::FAIR };
 }
 
 /// How late a frame may be replayed.
@@ -131,8 +133,8 @@ impl Net {
 
     /// Fair weather from now on. What is still to be replayed is not: heartbeats of a leader that is gone would
     /// keep an election off for as long as they come.
-    pub fn heal(&mut self) {
-        self.weather = Weather::FAIR;
+    pub fn heal(&mut self, even: bool) {
+        self.weather = if even { Weather::EVEN } else { Weather::FAIR };
         self.healed += 1;
     }
 
@@ -251,7 +253,7 @@ mod tests {
         assert_eq!(net.send(Timestamp::default(), 1, 0, Kind::Heartbeat).len(), 1);
         net.mend(0, 1);
         assert!(net.lets_in(0, 1, &None) && net.lets_in(0, 1, &Some(0)));
-        net.heal();
+        net.heal(false);
         assert!(net.lets_in(0, 1, &None) && !net.lets_in(0, 1, &Some(0)));
     }
 }

@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft::consensus::io::Ticket;
+use raft::consensus::message::Message;
 use raft::pump::Told;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
@@ -74,6 +75,8 @@ impl Pace {
     /// As a quiet machine with a good disk.
     pub const STEADY: Pace =
         Pace { log: (80_000, 250_000), aside: (20_000, 200_000), stall_ppm: 0, turn: (0, 0), turn_ppm: 0 };
+    /// The same, each time.
+    pub const EVEN: Pace = Pace { log: (150_000, 150_000), aside: (100_000, 100_000), ..Pace::STEADY };
 }
 
 /// Something that happens; `X` to whoever drives the cluster.
@@ -132,6 +135,8 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     violation: Option<Violation>,
     /// Operations that disks have run.
     pub(in crate::sim) operations: Vec<u64>,
+    /// Inputs that nodes were given.
+    pub(in crate::sim) inputs: Vec<u64>,
     pub(in crate::sim) events: u64,
 }
 
@@ -159,6 +164,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             trace: Trace::default(),
             violation: None,
             operations: vec![0; size],
+            inputs: vec![0; size],
             events: 0,
             nodes,
             settings,
@@ -236,11 +242,28 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         match wire::decode(kind, header_len, &payload) {
             Ok(message) => {
                 self.trace.message(self.queue.now(), from, to, &message);
+                self.arrives(from, to, &message);
                 self.give(to, |pump, now, outbox| {
                     pump.receive(now, Received { from: id_of(from), incarnation, message }, outbox)
                 });
+                self.taken(to);
             }
             Err(error) => self.broken("a frame is read as it was written", error.to_string()),
+        }
+    }
+
+    fn arrives(&mut self, from: usize, to: usize, message: &Message) {
+        let now = self.nodes[to].clock.read(self.queue.now());
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, to) {
+            self.invariants.arrives(&view, now, from, message);
+        }
+    }
+
+    fn taken(&mut self, node: usize) {
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+            && let Err((rule, what)) = self.invariants.taken(&view)
+        {
+            self.broken(rule, what);
         }
     }
 
@@ -269,6 +292,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         Arc::make_mut(&mut self.durable[node]).ran(&ran, disk);
+        if !ran.done {
+            self.invariants.disk_failed(node);
+        }
         self.trace.disk(self.queue.now(), node, &ran);
         // It goes on, whether or not its node has looked.
         self.plan_disk(node);
@@ -286,5 +312,6 @@ pub(in crate::sim) fn view<'a, M: StateMachine>(
     node: usize,
 ) -> Option<View<'a>> {
     let server = nodes[node].running()?.server();
-    Some(View { node, raft: server.raft(), applied: server.last_applied(), durable, damaged })
+    let (raft, sessions, applied) = (server.raft(), server.sessions(), server.last_applied());
+    Some(View { node, raft, sessions: Some(sessions), applied, durable, damaged })
 }

@@ -19,6 +19,7 @@ pub(in crate::sim) enum Undo {
     Weather,
     Disk(usize),
     Room(usize),
+    Memory(usize, u64),
 }
 
 const HEAL: Stream = Stream::named("nemesis.heal");
@@ -106,6 +107,11 @@ impl<W: Workload> World<W> {
                 let node = self.up(*target)?;
                 self.cluster.drift(node, *ppm);
             }
+            Fault::Spoil(target) => {
+                let node = self.up(*target)?;
+                self.cluster.set_bad_memory(node);
+                return Some(Some(Undo::Memory(node, self.cluster.node(node).life)));
+            }
             Fault::Wipe(node) => {
                 if !self.may_wipe(*node) {
                     return None;
@@ -132,6 +138,12 @@ impl<W: Workload> World<W> {
             Undo::Disk(node) => {
                 self.cluster.pace[node] = self.plan.pace;
                 self.cluster.hurry_disk(node);
+            }
+            Undo::Memory(node, life) => {
+                if self.cluster.node(node).life == life && self.cluster.running(node).is_some() {
+                    self.cluster.kill(node);
+                    self.node_died(node, Duration::ZERO);
+                }
             }
             Undo::Room(node) => self.cluster.disk_fault(node, DiskFault::Capacity(u64::MAX)),
         }
@@ -201,7 +213,7 @@ impl<W: Workload> World<W> {
         for number in self.undo.keys().copied().collect::<Vec<_>>() {
             self.end_episode(number);
         }
-        self.cluster.links.heal();
+        self.cluster.links.heal(self.plan.is_even);
         let damaged = self.landed.contains_key("rot");
         let broken = self.gone.iter().filter(|gone| **gone).count();
         let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
@@ -217,7 +229,7 @@ impl<W: Workload> World<W> {
                 self.leave_broken(node);
                 continue;
             }
-            self.cluster.pace[node] = Pace { turn_ppm: 0, ..Pace::STEADY };
+            self.cluster.pace[node] = if self.plan.is_even { Pace::EVEN } else { Pace::STEADY };
             self.cluster.hurry_disk(node);
             self.start(node);
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use raft::consensus::io::RoleName;
 use raft::consensus::snapshot::Base;
 use raft::pump::{AtOnce, Parts, Pump, StopCause, first_write, raft_of, serve};
+use raft::session::ReplyBounds;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::SimDisk;
 use raft::storage::{Identity, OpenError, Storage};
@@ -21,6 +23,8 @@ pub(in crate::sim) struct Settings {
     pub(in crate::sim) config: Config,
     /// Bytes of a segment of the log.
     pub(in crate::sim) segment_bytes: u64,
+    /// What sessions keep.
+    pub(in crate::sim) replies: ReplyBounds,
     /// The first members.
     pub(in crate::sim) membership: Membership,
 }
@@ -38,6 +42,12 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     pub(in crate::sim) state: State<M>,
     /// See `pausing`.
     pub(in crate::sim) paused: bool,
+    /// Its memory is bad: the next entry that is durable and not applied meets it.
+    pub(in crate::sim) spoils: bool,
+    /// It has met one, in this life.
+    pub(in crate::sim) spoilt: bool,
+    /// The same, in any life: what it sent may still be on its way.
+    pub(in crate::sim) was_spoilt: bool,
     pub(in crate::sim) clock: Clock,
     /// When it is to be woken.
     pub(in crate::sim) armed: Option<Timestamp>,
@@ -116,6 +126,9 @@ impl<M: StateMachine> Node<M> {
             life: 0,
             state: State::Down(Box::new(disk)),
             paused: false,
+            spoils: false,
+            spoilt: false,
+            was_spoilt: false,
             clock: Clock::default(),
             armed: None,
             turn: None,
@@ -181,7 +194,7 @@ impl<M: StateMachine> Node<M> {
         }
         self.life += 1;
         self.clock = Clock::started(now, drift_ppm);
-        self.paused = false;
+        (self.paused, self.spoils, self.spoilt) = (false, false, false);
         (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
         Ok(())
     }
@@ -195,8 +208,20 @@ impl<M: StateMachine> Node<M> {
         };
         end(&mut disk);
         self.state = State::Down(Box::new(disk));
-        self.paused = false;
+        (self.paused, self.spoils, self.spoilt) = (false, false, false);
         (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
+    }
+
+    /// Bad memory meets an entry, if there is one for it. A leader's would go to others, who refuse it: its part is
+    /// played by nobody for as long as it leads.
+    pub(in crate::sim) fn spoil(&mut self) {
+        let State::Up(pump) = &mut self.state else { return };
+        let server = pump.server();
+        let next = server.last_applied().next();
+        let waits = server.raft().role() != RoleName::Leader && next <= server.raft().durable_index();
+        if waits && pump.spoil(next) {
+            (self.spoils, self.spoilt, self.was_spoilt) = (false, true, true);
+        }
     }
 
     pub(in crate::sim) fn durable(&self, cluster: &ClusterId) -> Option<DurableLog> {
@@ -213,7 +238,7 @@ fn open<M: StateMachine>(
     seed: u64,
     life: u64,
 ) -> Result<Parts<M, Lent, AtOnce>, StartError> {
-    let Settings { cluster, config, segment_bytes, membership } = settings;
+    let Settings { cluster, config, segment_bytes, replies, membership } = settings;
     let (mut storage, identity, mut recovered) =
         Storage::open_with(disk, cluster, id, incarnation, *segment_bytes)?;
     let blank = recovered.entries.is_empty() && recovered.base == Base::default();
@@ -222,7 +247,7 @@ fn open<M: StateMachine>(
         storage.flush().map_err(StopCause::from)?;
     }
     let raft = raft_of(&identity, config.clone(), seed, Timestamp::default(), recovered)?;
-    let server = serve(&mut storage, raft, machine)?;
+    let server = serve(&mut storage, raft, machine)?.with_reply_bounds(*replies);
     Ok(Parts { storage, identity, boot: BootId(life), server, workshop: AtOnce::default(), seed })
 }
 

@@ -20,6 +20,7 @@ pub(super) fn started(size: usize) -> Nodes {
     let settings = Settings {
         cluster: ClusterId::new("test").unwrap(),
         config: Config::lan(),
+        replies: raft::session::ReplyBounds::default(),
         segment_bytes: 64 << 10,
         membership: Membership { voters: voters.collect() },
     };

@@ -76,6 +76,7 @@ pub(super) fn nodes(scope: &Scope) -> Nodes {
             max_append_entries: scope.append_entries,
             ..Config::lan()
         },
+        replies: raft::session::ReplyBounds::default(),
         segment_bytes: 4096,
         membership: Membership { voters: voters.collect() },
     };

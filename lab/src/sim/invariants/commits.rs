@@ -2,7 +2,8 @@
 //! said, the same at every place, and in the log of every leader from then on.
 
 use raft::consensus::entry::Chain;
-use raft::{LogIndex, Term};
+use raft::storage::durable_log::DurableLog;
+use raft::{LogId, LogIndex, Term};
 
 use super::{Broken, Seen, View};
 
@@ -91,8 +92,31 @@ impl Commits {
             let text = format!("node {} commits {upto}, which is durable on {holders} nodes", view.node);
             return Err(("committed is durable on a majority", text));
         }
-        Ok(())
+        match (0..view.durable.len()).find(|node| is_electable_without(view, *node, upto, last)) {
+            Some(other) => {
+                let text = format!("node {} commits {upto}, and {other} could lead without it", view.node);
+                Err(("what is committed no leader lacks", text))
+            }
+            None => Ok(()),
+        }
     }
+}
+
+/// Whether a majority would vote for this node by what is on their disks although an entry is not on its own
+/// (Figure 8: held by a majority is not enough).
+fn is_electable_without(view: &View<'_>, node: usize, index: LogIndex, entry: (Term, Chain)) -> bool {
+    let disk = &view.durable[node];
+    if disk.repair().is_some() || index <= disk.base().id.index || disk.holds(index) == Some(entry) {
+        return false;
+    }
+    let end = disk.last();
+    // Who lost something votes as if it were there.
+    let ends = |voter: &usize| {
+        let disk = &view.durable[*voter];
+        let least = disk.repair().map(|repair| repair.least);
+        view.damaged(*voter).map(DurableLog::last).chain(least).fold(disk.last(), LogId::max)
+    };
+    (0..view.durable.len()).filter(|voter| ends(voter) <= end).count() >= view.majority()
 }
 
 #[cfg(test)]

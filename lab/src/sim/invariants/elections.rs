@@ -1,4 +1,4 @@
-//! At most one leader in a term, and at most one vote of a node in a term, whatever lives it has led.
+//! At most one leader in a term, and only with a majority's votes; at most one vote of a node in a term, whatever lives it has led.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,24 @@ pub(super) struct Elections {
 impl Elections {
     pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
         let (node, Some(term)) = (view.node, view.leads()) else { return Ok(()) };
-        let leader = *self.leaders.entry(term).or_insert(node);
-        if leader == node {
+        match self.leaders.insert(term, node) {
+            None => self.elected(view, term),
+            Some(leader) if leader == node => Ok(()),
+            Some(leader) => {
+                Err(("one leader a term", format!("nodes {leader} and {node} both lead term {term}")))
+            }
+        }
+    }
+
+    /// A majority has said that it votes for it; its own vote it tells nobody where there is nobody else.
+    fn elected(&self, view: &View<'_>, term: Term) -> Result<(), Broken> {
+        let node = view.node;
+        let voted = |voter: &usize| *voter == node || self.votes.get(&(*voter, term)) == Some(&node);
+        let votes = (0..view.durable.len()).filter(voted).count();
+        if votes >= view.majority() {
             return Ok(());
         }
-        Err(("one leader a term", format!("nodes {leader} and {node} both lead term {term}")))
+        Err(("a leader has a majority's votes", format!("node {node} leads term {term} with {votes} votes")))
     }
 
     pub(super) fn leaves(&mut self, node: usize, to: usize, message: &Message) -> Result<(), Broken> {

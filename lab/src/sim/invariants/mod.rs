@@ -4,18 +4,34 @@
 //! | file | what | source |
 //! |---|---|---|
 //! | `progress` | terms, commit index and what is applied never go back | Figure 2 |
-//! | `elections` | one leader a term; one vote a node and term, over all its lives | Figure 3, §5.2 |
+//! | `elections` | one leader a term, by a majority; one vote a node and term, over all its lives | Figure 3, §5.2 |
 //! | `logs` | log matching; a leader only appends | Figure 3, §5.3 |
-//! | `commits` | what is committed is durable on a majority, is in every later leader's log, and the same everywhere | Figure 3, §5.4 |
+//! | `commits` | what is committed is durable on a majority, is in the log of all that can be elected, and the same everywhere | Figure 3, §5.4 |
 //! | `claims` | what a node says of itself is true of its disk | |
+//! | `beliefs` | what a leader counts on its peers is on their disks | |
+//! | `contacts` | a later term is taken over; a leader that is heard is not disturbed | Figure 2, §9.6 |
+//! | `quorums` | a leader that no majority answers steps down | §6.2 |
+//! | `memory` | sessions keep no more than they may | |
+//! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
+//! | `confirmations` | a read waits for a majority | §6.4 |
+//! | `dealings` | the rules that only sweeps ask for, as one | |
 
+mod beliefs;
 mod claims;
 mod commits;
+mod confirmations;
+mod contacts;
+mod dealings;
 mod elections;
 mod logs;
+mod memory;
 mod progress;
+mod quorums;
 mod replies;
+#[cfg(test)]
+mod tests;
+mod transfers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,8 +42,11 @@ use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 use raft::pump::Ask;
 use raft::server::Reply;
+use raft::session::Sessions;
 use raft::storage::durable_log::DurableLog;
 use raft::{LogId, LogIndex, Term, Timestamp};
+
+use dealings::Dealings;
 
 pub(crate) use claims::{begins_as_it_ended, truthful};
 pub use replies::Promise;
@@ -58,6 +77,8 @@ pub(crate) type Broken = (&'static str, String);
 pub(crate) struct View<'a> {
     pub(crate) node: usize,
     pub(crate) raft: &'a Raft,
+    /// None where a step is looked at that is only remembered.
+    pub(crate) sessions: Option<&'a Sessions>,
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
     pub(crate) durable: &'a [Arc<DurableLog>],
@@ -75,12 +96,20 @@ impl View<'_> {
         (self.raft.role() == RoleName::Leader).then(|| self.raft.term())
     }
 
-    /// On how many nodes this entry is, or was before damage, durable.
+    /// What was durable on a disk whenever it was damaged or replaced.
+    fn damaged(&self, node: usize) -> impl Iterator<Item = &DurableLog> {
+        self.damaged.get(node).into_iter().flatten()
+    }
+
+    /// Whether this entry is, or was before damage, durable on a node.
+    fn has_held(&self, node: usize, index: LogIndex, entry: (Term, Chain)) -> bool {
+        let mut logs = std::iter::once(&*self.durable[node]).chain(self.damaged(node));
+        logs.any(|log| log.holds(index) == Some(entry))
+    }
+
+    /// On how many nodes.
     fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
-        let holds = |log: &DurableLog| log.holds(index) == Some(entry);
-        let before = |node: usize| self.damaged.get(node).is_some_and(|logs| logs.iter().any(holds));
-        let nodes = self.durable.iter().enumerate();
-        nodes.filter(|(node, now)| holds(now) || before(*node)).count()
+        (0..self.durable.len()).filter(|node| self.has_held(*node, index, entry)).count()
     }
 
     fn majority(&self) -> usize {
@@ -183,39 +212,65 @@ impl History {
 pub(crate) struct Invariants {
     seen: Vec<Seen>,
     history: History,
+    dealings: Dealings,
 }
 
 impl Invariants {
     pub(crate) fn new(size: usize) -> Invariants {
-        Invariants { seen: vec![Seen::default(); size], history: History::new(size) }
+        let (seen, history) = (vec![Seen::default(); size], History::new(size));
+        Invariants { seen, history, dealings: Dealings::new(size) }
     }
 
     /// See [`History::stepped`].
     pub(crate) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
         let before = std::mem::replace(&mut self.seen[view.node], Seen::of(view));
+        self.dealings.stepped(view)?;
         self.history.stepped(&before, view)
+    }
+
+    /// A message is about to be given to a node, whose clock says `now`.
+    pub(crate) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
+        self.dealings.arrives(view, now, from, message);
+    }
+
+    /// It has taken it in.
+    pub(crate) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.dealings.taken(view)
+    }
+
+    /// A node has taken an input, whatever it was, when its clock said `now`.
+    pub(crate) fn passed(&mut self, view: &View<'_>, now: Timestamp) -> Result<(), Broken> {
+        self.dealings.passed(view, now)
     }
 
     /// A node is about to send this.
     pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        self.dealings.leaves(view, to, message)?;
         truthful(view, to, message)?;
         self.history.leaves(view.node, to, message)
+    }
+
+    /// A node's disk did not do what it was asked.
+    pub(crate) fn disk_failed(&mut self, node: usize) {
+        self.dealings.disk_failed(node);
     }
 
     /// A node has begun a new life with what its disk gave back.
     pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.seen[view.node] = Seen::born(view);
+        self.dealings.born(view.node);
         begins_as_it_ended(view)?;
         self.history.born(view)
     }
 
-    /// See [`History::asked`].
-    pub(crate) fn asked(&self, ask: &Ask) -> Promise {
-        self.history.asked(ask)
+    /// What a client that asks this node now may rely on.
+    pub(crate) fn asked(&mut self, view: &View<'_>, ask: &Ask) -> Promise {
+        Promise { asked: self.dealings.asked(view), ..self.history.asked(ask) }
     }
 
     /// See [`History::told`].
     pub(crate) fn told(&mut self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
+        self.dealings.told(view, promise, reply)?;
         self.history.told(view, promise, reply)
     }
 

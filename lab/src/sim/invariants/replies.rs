@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use raft::LogIndex;
-use raft::SessionId;
 use raft::pump::Ask;
 use raft::server::Reply;
+use raft::{LogIndex, SessionId, Term};
 
 use super::{Broken, View};
 
@@ -17,6 +16,8 @@ pub struct Promise {
     committed: LogIndex,
     /// The command of a session.
     command: Option<(SessionId, u64)>,
+    /// When it was asked, in which term of the node, for [`super::confirmations`].
+    pub(super) asked: (u64, Term),
 }
 
 impl Promise {
@@ -25,7 +26,7 @@ impl Promise {
             Ask::Propose { tag: Some(tag), .. } => Some((tag.session, tag.serial)),
             Ask::Propose { tag: None, .. } | Ask::OpenSession | Ask::Read { .. } => None,
         };
-        Promise { committed, command }
+        Promise { committed, command, asked: (0, Term(0)) }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use raft::consensus::io::{RoleName, Ticket};
 use raft::pump::{Ask, Told};
+use raft::session::ReplyBounds;
 use raft::wire::Kind;
 use raft::{ClusterId, Config, Incarnation, LogId, Membership, Timestamp};
 
@@ -25,6 +26,8 @@ use crate::world::{Failure, Standing, Traffic, Verdict, World};
 
 /// How often every node is asked for its standing, besides what the test itself asks.
 const WATCH: Duration = Duration::from_millis(50);
+/// More than this at one moment is without end.
+const AT_ONCE: u64 = 1_000_000;
 /// Small enough that a log of a few thousand commands has several segments.
 const SEGMENT_BYTES: u64 = 64 << 10;
 
@@ -49,6 +52,8 @@ type Asked = (usize, u64, Ticket);
 pub struct SimWorld {
     random: Random,
     drawn: Cell<u64>,
+    /// The time, and how much has happened at it.
+    moment: Cell<(Duration, u64)>,
     network: Network,
     ledger: SharedLedger,
     state: RefCell<State>,
@@ -73,7 +78,8 @@ impl SimWorld {
         let cluster = ClusterId::new("lab").map_err(|e| Failure(e.to_string()))?;
         let voters = (0..size).map(|node| (id_of(node), Incarnation(1 + node as u128)));
         let membership = Membership { voters: voters.collect() };
-        let settings = Settings { cluster, config, segment_bytes: SEGMENT_BYTES, membership };
+        let replies = ReplyBounds::default();
+        let settings = Settings { cluster, config, segment_bytes: SEGMENT_BYTES, replies, membership };
         let network = Network::new(size, random.draw(NETWORK, 0, 0));
         let ledger = SharedLedger::new(size);
         let links = LabLinks::new(random, network.clone(), ledger.clone());
@@ -82,7 +88,8 @@ impl SimWorld {
         let (asked, answered) = (BTreeMap::new(), false);
         let state = State { cluster, connected: vec![true; size], asked, answered };
         let state = RefCell::new(state);
-        let world = SimWorld { random, drawn: Cell::new(0), network, ledger, state };
+        let (drawn, moment) = (Cell::new(0), Cell::default());
+        let world = SimWorld { random, drawn, moment, network, ledger, state };
         for node in 0..size {
             world.launch(node)?;
         }
@@ -92,13 +99,25 @@ impl SimWorld {
     /// Lets the world's time pass until something happens that the test may wait for.
     ///
     /// # Errors
-    /// Something happened that must not.
+    /// Something happened that must not; or time stands still.
     pub fn go_on(&self) -> Verdict {
+        self.go_on_within(AT_ONCE)
+    }
+
+    /// The same, with so many events at one moment at most.
+    fn go_on_within(&self, at_once: u64) -> Verdict {
         loop {
             let Some(own) = self.state.borrow_mut().step() else {
                 return Err(Failure("nothing is left to happen".to_owned()));
             };
             self.check()?;
+            let now = self.now();
+            let (since, events) = self.moment.get();
+            let events = if since == now { events + 1 } else { 1 };
+            self.moment.set((now, events));
+            if events > at_once {
+                return Err(Failure(format!("time stands still: {events} events at {now:?}")));
+            }
             match own {
                 Some(Own::Wake) => return Ok(()),
                 // So that whoever runs the test sees the time even where it waits for nothing.
@@ -313,5 +332,20 @@ impl World for SimWorld {
 
     fn observe<R>(&self, look: impl FnOnce(&Ledger) -> R) -> R {
         look(&self.ledger.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_whose_time_stands_still_fails() {
+        let world = SimWorld::start(3, 1, Config::lab()).unwrap();
+        let result = (0..100).try_for_each(|_| {
+            world.state.borrow_mut().cluster.plan(Duration::ZERO, Own::Wake);
+            world.go_on_within(50)
+        });
+        assert!(result.unwrap_err().0.starts_with("time stands still: 51 events at"));
     }
 }

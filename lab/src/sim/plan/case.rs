@@ -69,6 +69,8 @@ impl Case {
             weather: Weather::FAIR,
             pace: Pace::STEADY,
             drift_ppm: 0,
+            late_requests_ppm: 0,
+            is_even: false,
             episodes: Vec::new(),
         };
         let load = Load { pause: Duration::from_millis(50), in_flight: 4, ..Load::default() };

@@ -76,6 +76,9 @@ pub enum Fault {
     },
     /// The clock runs fast or slow by so many millionths.
     Drift(Target, i32),
+    /// A bit flips in memory, of the next entry that is durable and not applied. The process is killed and started
+    /// again when the episode ends.
+    Spoil(Target),
     /// The disk is replaced by an empty one; the node comes back under the same id and must be refused.
     Wipe(usize),
 }
@@ -98,6 +101,7 @@ impl Fault {
             Fault::FailedSync { .. } => "failed sync",
             Fault::Rot { .. } => "rot",
             Fault::Drift(..) => "drift",
+            Fault::Spoil(_) => "bad memory",
             Fault::Wipe(_) => "wipe",
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use raft::Config;
+use raft::session::ReplyBounds;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Episode, Fault, Target};
@@ -32,13 +33,20 @@ pub struct Plan {
     pub pace: Pace,
     /// Clocks run fast or slow by so many millionths at most.
     pub drift_ppm: u32,
+    /// So many of a million requests of clients reach their nodes up to a thousand times as late, those that their
+    /// clients have given up, too.
+    #[serde(default)]
+    pub late_requests_ppm: u32,
+    /// All takes equally long, in the second phase too: what happens together once happens together for ever.
+    #[serde(default)]
+    pub is_even: bool,
     /// What goes wrong, in order.
     pub episodes: Vec<Episode>,
 }
 
 /// See [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each is a field of Config, but for the first")]
+#[allow(missing_docs, reason = "each is a field of Config, but for the first and the last")]
 pub struct Limits {
     /// Bytes of a segment of the log.
     pub segment_bytes: u64,
@@ -50,6 +58,13 @@ pub struct Limits {
     pub snapshot_chunk_bytes: usize,
     pub snapshot_window_bytes: usize,
     pub snapshot_min_log_bytes: u64,
+    /// Bytes of replies that a session keeps; all together four times as many.
+    #[serde(default = "shipped_reply_bytes")]
+    pub session_reply_bytes: u64,
+}
+
+fn shipped_reply_bytes() -> u64 {
+    ReplyBounds::default().session
 }
 
 impl Limits {
@@ -68,7 +83,14 @@ impl Limits {
             snapshot_chunk_bytes: config.snapshot_chunk_bytes,
             snapshot_window_bytes: config.snapshot_window_bytes,
             snapshot_min_log_bytes: config.snapshot_min_log_bytes,
+            session_reply_bytes: shipped_reply_bytes(),
         }
+    }
+
+    /// What sessions keep in a cluster with these limits.
+    #[must_use]
+    pub fn replies(&self) -> ReplyBounds {
+        ReplyBounds { session: self.session_reply_bytes, all: self.session_reply_bytes.saturating_mul(4) }
     }
 
     /// The settings of a cluster with these limits.
@@ -98,7 +120,7 @@ const LASTS: Stream = Stream::named("swarm.lasts");
 const DETAIL: Stream = Stream::named("swarm.detail");
 
 /// The kinds of episodes; rot and wiped disks are drawn apart.
-const KINDS: u64 = 12;
+const KINDS: u64 = 13;
 /// Episodes are drawn so far ahead; few runs last as long.
 const HORIZON: Duration = Duration::from_secs(120);
 
@@ -120,7 +142,7 @@ impl Plan {
         episodes.extend(draw.rot());
         episodes.extend(draw.coups());
         episodes.sort_by_key(|episode| episode.at);
-        Plan {
+        let plan = Plan {
             seed,
             nodes,
             clients: usize_of(random.between(SIZE, 1, 0, (1, 8))),
@@ -129,8 +151,25 @@ impl Plan {
             weather: draw.weather(0),
             pace: draw.pace(),
             drift_ppm: if random.chance(ON, 101, 0, 500_000) { 20_000 } else { 0 },
+            late_requests_ppm: draw.ppm(802, 50_000),
+            is_even: false,
             episodes,
+        };
+        if random.chance(ON, 103, 0, 125_000) { plan.even() } else { plan }
+    }
+
+    /// The same, but nothing takes longer than another time.
+    fn even(mut self) -> Plan {
+        let even = |(_, high): (u64, u64)| (high, high);
+        let Pace { log, aside, .. } = self.pace;
+        self.pace = Pace { log: even(log), aside: even(aside), turn_ppm: 0, ..self.pace };
+        self.weather.delay = even(self.weather.delay);
+        for episode in &mut self.episodes {
+            if let Fault::Weather(weather) = &mut episode.fault {
+                weather.delay = even(weather.delay);
+            }
         }
+        Plan { drift_ppm: 0, is_even: true, ..self }
     }
 }
 
@@ -152,6 +191,7 @@ impl Draw {
             snapshot_chunk_bytes: usize_of(limit(6, &[100, 1 << 10, 256 << 10])),
             snapshot_window_bytes: usize_of(limit(7, &[1, 4 << 10, 4 << 20])),
             snapshot_min_log_bytes: limit(8, &[1 << 10, 8 << 10, 64 << 10, 64 << 20]),
+            session_reply_bytes: limit(9, &[0, 30, 300, 3_000, shipped_reply_bytes(), shipped_reply_bytes()]),
         }
     }
 
@@ -222,6 +262,7 @@ impl Draw {
             8 => Fault::SlowDisk(target, self.log_uniform(DETAIL, kind << 8, number, (2, 2000))),
             9 => Fault::FullDisk(target),
             10 => Fault::FailedSync { target, cache_keeps: detail(2) % 2 == 0 },
+            11 => Fault::Spoil(target),
             _ => Fault::Drift(target, i32::try_from(detail(2) % 100_001).unwrap_or(0) - 50_000),
         }
     }
@@ -299,7 +340,39 @@ mod tests {
             kinds.extend(plan.episodes.iter().map(|episode| episode.fault.kind()));
             assert_eq!(plan, Plan::drawn(seed));
         }
-        assert_eq!(kinds.len(), 14, "{kinds:?}");
+        assert_eq!(kinds.len(), 15, "{kinds:?}");
+    }
+
+    /// Figure 8 needs leaders that fall one after the other, each soon after it was elected.
+    #[test]
+    fn in_some_runs_leader_after_leader_falls() {
+        let falls = |plan: &Plan| {
+            let falls = plan.episodes.iter().filter(|episode| match episode.fault {
+                Fault::Kill(target) | Fault::Power(target) | Fault::Pause(target) | Fault::Mute(target) => {
+                    target == Target::Leader
+                }
+                _ => false,
+            });
+            let at: Vec<u64> = falls.map(|episode| episode.at).collect();
+            at.windows(2).filter(|pair| pair[1] - pair[0] < 1_000_000_000).count()
+        };
+        let many = (0..100).map(Plan::drawn).filter(|plan| falls(plan) > 20).count();
+        assert!((20..80).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn in_an_even_run_everything_takes_equally_long() {
+        let even: Vec<Plan> = (0..200).map(Plan::drawn).filter(|plan| plan.is_even).collect();
+        assert!((10..50).contains(&even.len()), "{}", even.len());
+        let equal = |(low, high): (u64, u64)| low == high;
+        for plan in even {
+            assert!(equal(plan.weather.delay) && equal(plan.pace.log) && equal(plan.pace.aside));
+            assert_eq!((plan.pace.turn_ppm, plan.drift_ppm), (0, 0));
+            assert!(plan.episodes.iter().all(|episode| match &episode.fault {
+                Fault::Weather(weather) => equal(weather.delay),
+                _ => true,
+            }));
+        }
     }
 
     #[test]

@@ -105,13 +105,14 @@ impl<F: FnMut(&Case) -> bool> Search<F> {
 
     fn settings(&mut self) {
         self.try_with(|case| case.plan.drift_ppm = 0);
+        self.try_with(|case| case.plan.late_requests_ppm = 0);
         self.try_with(|case| case.plan.weather = Weather::FAIR);
         self.try_with(|case| case.plan.pace = Pace::STEADY);
         let usual = Limits::usual();
         if self.try_with(|case| case.plan.limits = usual) {
             return;
         }
-        let one: [fn(&mut Limits, &Limits); 9] = [
+        let one: [fn(&mut Limits, &Limits); 10] = [
             |limits, usual| limits.segment_bytes = usual.segment_bytes,
             |limits, usual| limits.max_append_entries = usual.max_append_entries,
             |limits, usual| limits.max_append_bytes = usual.max_append_bytes,
@@ -121,6 +122,7 @@ impl<F: FnMut(&Case) -> bool> Search<F> {
             |limits, usual| limits.snapshot_chunk_bytes = usual.snapshot_chunk_bytes,
             |limits, usual| limits.snapshot_window_bytes = usual.snapshot_window_bytes,
             |limits, usual| limits.snapshot_min_log_bytes = usual.snapshot_min_log_bytes,
+            |limits, usual| limits.session_reply_bytes = usual.session_reply_bytes,
         ];
         for set in one {
             self.try_with(|case| set(&mut case.plan.limits, &usual));
@@ -168,6 +170,7 @@ fn is_within(fault: &Fault, nodes: usize) -> bool {
         | Fault::SlowDisk(target, _)
         | Fault::FullDisk(target)
         | Fault::FailedSync { target, .. }
+        | Fault::Spoil(target)
         | Fault::Drift(target, _) => match target {
             Target::Node(node) => *node < nodes,
             Target::Leader => true,

@@ -120,6 +120,25 @@ fn a_round_of_an_earlier_term_confirms_nothing() {
     assert_eq!(granted(&confirm(&mut node, N2, round)), [1]);
 }
 
+/// It may be answered to the same leader, which counts its rounds from the beginning in a later term.
+#[test]
+fn a_late_heartbeat_of_an_earlier_term_is_answered_without_its_round() {
+    let mut node = Solo::new(3, 3, &[]);
+    let round = |node: &mut Solo, term| {
+        let heartbeat = Heartbeat { term: Term(term), round: 7, leader_commit: LogIndex(0) };
+        let outputs = node.hears(N2, Message::Heartbeat(heartbeat));
+        let written = node.persisted(&outputs);
+        let replies = [sends(&outputs), sends(&written)].concat();
+        replies.iter().find_map(|(_, message)| match message {
+            Message::HeartbeatReply(reply) => Some((reply.term, reply.round)),
+            _ => None,
+        })
+    };
+    assert_eq!(round(&mut node, 5), Some((Term(5), 7)));
+    assert_eq!(round(&mut node, 4), Some((Term(5), 0)));
+    assert_eq!(round(&mut node, 5), Some((Term(5), 7)));
+}
+
 #[test]
 fn a_round_that_nobody_started_confirms_nothing() {
     let mut node = leader();

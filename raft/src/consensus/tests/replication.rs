@@ -76,6 +76,55 @@ fn terms_that_the_leader_lacks_are_passed_over_at_once() {
     assert_eq!(rejections(&theirs, &[40; 200]), 2);
 }
 
+/// All logs of a leader and a follower with up to four commands of three terms, as far as they can be in one cluster.
+fn pairs_of_logs() -> Vec<(Vec<u64>, Vec<u64>)> {
+    let mut logs = vec![Vec::new()];
+    for from in 0.. {
+        let Some(log) = logs.get(from).filter(|log: &&Vec<u64>| log.len() < 4).cloned() else { break };
+        let least = log.last().copied().unwrap_or(1);
+        logs.extend((least..=3).map(|term| [&log[..], &[term]].concat()));
+    }
+    // A term has one leader, so its entries begin behind the same log everywhere; those of the first begin at the first
+    // entry, which all have.
+    let before = |log: &[u64], term| log.iter().position(|its| *its == term).map(|at| log[..at].to_vec());
+    let can_be = |one: &[u64], other: &[u64]| {
+        (2..=3).all(|term| match (before(one, term), before(other, term)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        })
+    };
+    let pairs = logs.iter().flat_map(|one| logs.iter().map(move |other| (one, other)));
+    pairs.filter(|(one, other)| can_be(one, other)).map(|(one, other)| (one.clone(), other.clone())).collect()
+}
+
+/// So exact are the hints of a rejection. Therefore what a follower has behind a request that matched is the leader's,
+/// too, whatever it says or commits of it; that it goes by the request alone is for leaders that probe otherwise.
+#[test]
+fn the_first_request_that_matches_holds_the_first_conflict() {
+    let pairs = pairs_of_logs();
+    assert!(pairs.len() > 300, "{}", pairs.len());
+    for (theirs, ours) in pairs {
+        let start = |terms| Start {
+            hard_state: HardState { current_term: Term(3), voted_for: None },
+            entries: entries(3, terms),
+            ..Start::default()
+        };
+        let single = Config { max_append_entries: 1, ..Config::lan() };
+        let mut follower = Solo::new(3, 3, &theirs);
+        let mut leader = Solo::start(single, start(&ours));
+        let mut appends = appends_to(&leader.lead(), N2);
+        while let Some(m) = appends.pop() {
+            let (id, outcome) = (m.id, outcome(&follower.appended(N2, m)));
+            if let AppendOutcome::Matched(_) = outcome {
+                break;
+            }
+            appends.extend(appends_to(&reply(&mut leader, N2, id, outcome), N2));
+        }
+        let has = |entry: &Entry| leader.raft.log().get(entry.id.index) == Some(entry);
+        assert!(follower.raft.log().from(LogIndex(1)).all(has), "{theirs:?} under {ours:?}");
+    }
+}
+
 #[test]
 fn a_batch_is_bounded_in_bytes_and_skips_nothing() {
     let mut node = Solo::new(3, 1, &[]);

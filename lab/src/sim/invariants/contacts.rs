@@ -1,0 +1,93 @@
+//! What a node makes of what it hears: a later term is its own at once (Figure 2, "Rules for Servers"), and while it
+//! hears a leader it helps nobody to replace it (dissertation §9.6).
+
+use std::collections::BTreeSet;
+
+use raft::consensus::io::RoleName;
+use raft::consensus::message::Message;
+use raft::{Term, Timestamp};
+
+use super::{Broken, View};
+
+/// What is looked for once the message that arrives has been taken in.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    term: Term,
+    /// Only leaders say it.
+    of_leader: bool,
+    now: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Contacts {
+    arrived: Option<Arrived>,
+    /// When a node last obeyed a leader, by its own clock.
+    heard: Vec<Option<Timestamp>>,
+    /// Who asked whom for which term's pre-vote while that one heard no leader.
+    asked: BTreeSet<(usize, usize, Term)>,
+}
+
+impl Contacts {
+    pub(super) fn new(size: usize) -> Contacts {
+        Contacts { arrived: None, heard: vec![None; size], asked: BTreeSet::new() }
+    }
+
+    /// Its clock begins again, too.
+    pub(super) fn born(&mut self, node: usize) {
+        self.heard[node] = None;
+        self.asked.retain(|(asked, ..)| *asked != node);
+    }
+
+    pub(super) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
+        self.arrived = None;
+        let (term, of_leader) = match message {
+            Message::PreVote(ask) => {
+                if !self.hears_a_leader(view, now) {
+                    self.asked.insert((view.node, from, ask.term));
+                }
+                return;
+            }
+            // Whoever hears a leader ignores it, whatever its term.
+            Message::RequestVote(_) | Message::Introduction(_) | Message::IntroductionReply(_) => return,
+            Message::AppendEntries(m) => (m.term, true),
+            Message::Heartbeat(m) => (m.term, true),
+            Message::InstallSnapshot(m) => (m.term, true),
+            Message::PreVoteReply(m) => (m.term, false),
+            Message::RequestVoteReply(m) => (m.term, false),
+            Message::AppendEntriesReply(m) => (m.term, false),
+            Message::HeartbeatReply(m) => (m.term, false),
+            Message::InstallSnapshotReply(m) => (m.term, false),
+        };
+        self.arrived = Some(Arrived { term, of_leader, now });
+    }
+
+    fn hears_a_leader(&self, view: &View<'_>, now: Timestamp) -> bool {
+        let patience = view.raft.config().election_min;
+        view.raft.role() == RoleName::Leader
+            || self.heard[view.node].is_some_and(|heard| now < heard + patience)
+    }
+
+    /// What arrived has been taken in.
+    pub(super) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        let Some(Arrived { term, of_leader, now }) = self.arrived.take() else { return Ok(()) };
+        let (node, own) = (view.node, view.raft.term());
+        if own < term {
+            let text = format!("node {node} has heard of term {term} and stays in {own}");
+            return Err(("a later term is taken over", text));
+        }
+        if of_leader && own == term {
+            self.heard[node] = Some(now);
+        }
+        Ok(())
+    }
+
+    pub(super) fn leaves(&self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        let Message::PreVoteReply(reply) = message else { return Ok(()) };
+        let node = view.node;
+        if !reply.granted || self.asked.contains(&(node, to, reply.asked)) {
+            return Ok(());
+        }
+        let text = format!("node {node} hears a leader and would vote for {to} in term {}", reply.asked);
+        Err(("a leader that is heard is not disturbed", text))
+    }
+}

@@ -1,0 +1,71 @@
+//! A snapshot on its way goes on: who has its beginning does not ask for it again.
+
+use raft::consensus::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOutcome};
+use raft::consensus::snapshot::SnapshotId;
+
+use super::{Broken, View};
+
+/// What a node has of the snapshot that it was sent last.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    snapshot: SnapshotId,
+    /// Every byte before this one, as it said.
+    there: u64,
+    /// The disk failed, or a leader of an earlier term was answered, which says nothing of the file.
+    idle_talk: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Transfers {
+    begun: Vec<Option<Begun>>,
+}
+
+impl Transfers {
+    pub(super) fn new(size: usize) -> Transfers {
+        Transfers { begun: vec![None; size] }
+    }
+
+    /// What was not whole is gone with its life.
+    pub(super) fn born(&mut self, node: usize) {
+        self.begun[node] = None;
+    }
+
+    /// Its file may be gone, and it may not have heard so yet.
+    pub(super) fn disk_failed(&mut self, node: usize) {
+        self.begun[node].iter_mut().for_each(|begun| begun.idle_talk = true);
+    }
+
+    pub(super) fn arrives(&mut self, view: &View<'_>, message: &Message) {
+        let Message::InstallSnapshot(InstallSnapshot { term, snapshot, .. }) = message else { return };
+        let begun = &mut self.begun[view.node];
+        let is_late = *term < view.raft.term();
+        match begun {
+            Some(begun) if begun.snapshot == *snapshot => begun.idle_talk |= is_late,
+            // It takes the place of the other.
+            _ => *begun = Some(Begun { snapshot: *snapshot, there: 0, idle_talk: is_late }),
+        }
+    }
+
+    pub(super) fn leaves(&mut self, view: &View<'_>, message: &Message) -> Result<(), Broken> {
+        let Message::InstallSnapshotReply(InstallSnapshotReply { snapshot, outcome, .. }) = message else {
+            return Ok(());
+        };
+        let same = |begun: &&mut Begun| begun.snapshot == *snapshot && !begun.idle_talk;
+        let Some(begun) = self.begun[view.node].as_mut().filter(same) else { return Ok(()) };
+        match outcome {
+            SnapshotOutcome::Next(0) if begun.there > 0 => {
+                let (node, there) = (view.node, begun.there);
+                let text = format!("node {node} had {there} bytes of {snapshot:?} and begins again");
+                Err(("a transfer goes on", text))
+            }
+            SnapshotOutcome::Next(there) => {
+                begun.there = begun.there.max(*there);
+                Ok(())
+            }
+            SnapshotOutcome::Installed => {
+                begun.there = 0;
+                Ok(())
+            }
+        }
+    }
+}
