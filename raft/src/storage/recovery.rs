@@ -95,7 +95,7 @@ pub(super) fn scan(
 
 /// Which segments to read, and up to where. Each says in its header where the log ended when it was
 /// begun: what stands behind that place was cut off for good.
-fn itinerary(
+pub(super) fn itinerary(
     segments: &[Segment],
     source: &mut impl Source,
     identity: &Identity,
