@@ -43,7 +43,7 @@ pub struct DiskStatus {
 }
 
 /// Measures syncs, and keeps time for a disk that is full.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct DiskWatch {
     batches: u64,
     syncs: u64,
@@ -55,8 +55,26 @@ pub(crate) struct DiskWatch {
     pub(crate) retry_at: Option<Timestamp>,
     /// When to read a part of the log again.
     pub(crate) scrub_at: Timestamp,
+    /// How often that is.
+    pub(super) scrub_every: Duration,
     /// Reasons to doubt a snapshot that were seen.
     pub(super) doubts: u64,
+}
+
+impl Default for DiskWatch {
+    fn default() -> DiskWatch {
+        DiskWatch {
+            batches: 0,
+            syncs: 0,
+            began: Timestamp::default(),
+            sync: Duration::ZERO,
+            sync_max: Duration::ZERO,
+            retry_at: None,
+            scrub_at: Timestamp::default(),
+            scrub_every: SCRUB,
+            doubts: 0,
+        }
+    }
 }
 
 impl DiskWatch {
