@@ -6,6 +6,8 @@
 //! | `acting` | what a node is given, and what leaves it |
 //! | `node` | one node: its disk, and its lives |
 //! | `lent` | its disk, while a log is opened on it |
+//! | `damage` | disks that lose what was durable, or lie |
+//! | `ambush` | what meets a node when its disk comes to it |
 //! | `lifecycle` | how lives begin and end |
 //! | `waking` | when a node is woken, and when its disk is done |
 //! | [`links`] | what becomes of a frame |
@@ -15,8 +17,10 @@
 //! | `choosing` | the same cluster, whose next event is picked |
 
 mod acting;
+pub(in crate::sim) mod ambush;
 pub(in crate::sim) mod choosing;
 pub(in crate::sim) mod connections;
+pub(in crate::sim) mod damage;
 mod lent;
 mod lifecycle;
 pub mod links;
@@ -38,7 +42,9 @@ use raft::wire::{self, Kind};
 use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::ambush::Trap;
 use self::choosing::Digest;
+use self::damage::{Blemish, Foreign, Tampering};
 use self::links::Links;
 use self::node::{Node, Running, Settings};
 use self::queue::Queue;
@@ -119,6 +125,19 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     pub(in crate::sim) durable: Vec<DurableLog>,
     /// What was, whenever a disk was damaged.
     pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
+    pub(in crate::sim) blemishes: Vec<Blemish>,
+    /// What is done to a write of each node.
+    pub(in crate::sim) tamperings: Vec<Option<Tampering>>,
+    /// What stands among each node's files and is not its own.
+    pub(in crate::sim) foreign: Vec<Option<Foreign>>,
+    /// What waits for each node.
+    pub(in crate::sim) traps: Vec<Option<Trap>>,
+    /// What waited and has met its node: episode and node.
+    pub(in crate::sim) sprung: Vec<(usize, usize)>,
+    /// Episodes that were to wait for something, and have come to it.
+    pub(in crate::sim) landed: Vec<usize>,
+    /// How often a node reads a part of what it wrote again; none: as it does by itself.
+    pub(in crate::sim) scrub_every: Option<Duration>,
     pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
     pub(in crate::sim) invariants: Invariants,
     /// What was promised to those who asked, by node and ticket, in this life.
@@ -147,6 +166,13 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             random,
             durable,
             damaged: vec![Vec::new(); size],
+            blemishes: Vec::new(),
+            tamperings: vec![None; size],
+            foreign: vec![None; size],
+            traps: vec![None; size],
+            sprung: Vec::new(),
+            landed: Vec::new(),
+            scrub_every: None,
             queue: Queue::new(),
             invariants: Invariants::new(size),
             promises: vec![BTreeMap::new(); size],
@@ -268,19 +294,31 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn run_disk(&mut self, node: usize, life: u64, queue: DiskQueue) {
-        let member = &mut self.nodes[node];
+        let member = &self.nodes[node];
         if member.life != life || member.running().is_none() {
             return;
         }
+        if self.falls_into_trap(node, queue) {
+            return;
+        }
+        self.tamper(node, queue);
+        let member = &mut self.nodes[node];
         member.busy[place(queue)] = false;
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         self.durable[node].ran(&ran, disk);
         self.trace.disk(self.queue.now(), node, &ran);
-        if member.paused {
+        self.was_read_again(node, &ran);
+        if self.is_trapped(node, queue, &ran.op) {
+            return;
+        }
+        if self.nodes[node].paused {
             self.plan_disk(node);
         } else {
             self.give(node, |pump, now, _| pump.pass(now));
+        }
+        if queue == DiskQueue::Aside {
+            self.check_files(node);
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | `elections` | one leader a term; one vote a node and term, over all its lives | Figure 3, §5.2 |
 //! | `logs` | log matching; a leader only appends | Figure 3, §5.3 |
 //! | `commits` | what is committed is durable on a majority, is in every later leader's log, and the same everywhere | Figure 3, §5.4 |
+//! | `snapshots` | what stands for the beginning of a log is durable; only damage is repaired | |
 //! | `claims` | what a node says of itself is true of its disk | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
 
@@ -16,6 +17,7 @@ mod elections;
 mod logs;
 mod progress;
 mod replies;
+mod snapshots;
 
 use std::fmt;
 
@@ -66,6 +68,12 @@ impl View<'_> {
         &self.durable[self.node]
     }
 
+    /// Whether the node's disk has a snapshot up to there, or had one before damage.
+    fn held_base(&self, base: LogIndex) -> bool {
+        let ever = self.damaged[self.node].iter().chain([self.own()]);
+        ever.into_iter().any(|log| log.base().id.index >= base)
+    }
+
     /// On how many nodes this entry is, or was before damage, durable.
     fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
         let holds = |log: &DurableLog| log.holds(index) == Some(entry);
@@ -86,6 +94,7 @@ pub(crate) struct Invariants {
     logs: logs::Logs,
     commits: commits::Commits,
     claims: claims::Claims,
+    snapshots: snapshots::Snapshots,
     replies: replies::Replies,
 }
 
@@ -97,6 +106,7 @@ impl Invariants {
             logs: logs::Logs::new(size),
             commits: commits::Commits::new(size),
             claims: claims::Claims::new(size),
+            snapshots: snapshots::Snapshots::new(size),
             replies: replies::Replies::default(),
         }
     }
@@ -106,6 +116,7 @@ impl Invariants {
         self.progress.check(view)?;
         self.elections.check(view)?;
         self.logs.check(view)?;
+        self.snapshots.check(view)?;
         self.commits.check(view)
     }
 
@@ -120,6 +131,7 @@ impl Invariants {
         self.progress.born(view);
         self.logs.born(view.node);
         self.commits.born(view.node);
+        self.snapshots.born(view)?;
         self.claims.born(view)
     }
 
