@@ -12,6 +12,7 @@
 //! | [`transport`] | the `Transport` trait and the in-process one | |
 //! | [`pump`] | one node without a runtime: server, log and snapshots together | |
 //! | [`driver`] | the tokio loop and the cloneable `Handle` | |
+//! | [`marks`] | situations that a sweep of the simulator must have seen | |
 //!
 //! `consensus`, `session`, `server` and `bootstrap` are pure: time, randomness and the results of
 //! I/O come in as arguments, what should happen goes out as plain data.
@@ -20,6 +21,7 @@
 pub mod bootstrap;
 pub mod consensus;
 pub mod driver;
+pub mod marks;
 pub mod pump;
 pub mod seeded_bugs;
 pub mod server;

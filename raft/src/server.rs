@@ -18,6 +18,7 @@ use crate::consensus::Raft;
 use crate::consensus::entry::EntryKind;
 use crate::consensus::io::{self as consensus_io, Refusal, RoleName, Ticket};
 use crate::consensus::types::{LogIndex, Term, Timestamp};
+use crate::marks::mark;
 use crate::session::Sessions;
 use crate::state_machine::StateMachine;
 use snapshots::Schedule;
@@ -192,6 +193,7 @@ impl<M: StateMachine> Server<M> {
             return;
         }
         for (_, ticket) in uncommitted.into_values() {
+            mark!("uncommitted-told-unknown");
             if crate::seeded_bug!("unknown-told-as-refused") {
                 self.reply(ticket, Reply::Refused(Refusal::NotLeader { leader: None }));
                 continue;
@@ -204,6 +206,7 @@ impl<M: StateMachine> Server<M> {
         while let Some(read) = self.granted.first_entry() {
             let (index, ticket) = *read.key();
             if index > self.last_applied && !crate::seeded_bug!("read-does-not-wait-for-apply") {
+                mark!("read-waits-for-apply");
                 break;
             }
             let query = read.remove();

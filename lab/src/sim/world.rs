@@ -93,6 +93,8 @@ pub struct Outcome {
     pub landed: BTreeMap<&'static str, u64>,
     /// Frames that suffered something.
     pub disturbed: crate::sim::cluster::links::Disturbed,
+    /// Situations that arose on this thread since the newest world on it was made.
+    pub marks: raft::marks::Counts,
 }
 
 /// A second phase takes no more events than this: nodes that answer each other without end may need no time.
@@ -102,6 +104,7 @@ impl<W: Workload> World<W> {
     /// The world before the first event.
     #[must_use]
     pub fn new(plan: Plan, workload: W) -> World<W> {
+        raft::marks::forget();
         let random = Random::new(plan.seed);
         let voters = (0..plan.nodes).map(|node| (id_of(node), Incarnation(1 + node as u128)));
         let settings = Settings {
@@ -194,6 +197,7 @@ impl<W: Workload> World<W> {
             hash: self.cluster.trace.hash(),
             landed: self.landed.clone(),
             disturbed: self.cluster.links.disturbed,
+            marks: raft::marks::counts(),
         }
     }
 

@@ -7,6 +7,7 @@ use super::role::Role;
 use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
 use super::types::{LogIndex, Membership, Timestamp};
+use crate::marks::mark;
 
 impl Raft {
     pub(super) fn handle_snapshot_stored(&mut self, id: SnapshotId, meta: &SnapshotMeta) {
@@ -33,6 +34,7 @@ impl Raft {
         if upto <= base {
             return;
         }
+        mark!("log-compacted");
         if let Some(newest) = self.log.compact(upto) {
             self.base_membership = Some(newest);
         }
@@ -52,7 +54,10 @@ impl Raft {
             }
         }
         let kept = self.log.bytes_between(upto, snapshot);
-        if kept > self.config.max_kept_log_bytes { snapshot } else { upto }
+        let too_much = kept > self.config.max_kept_log_bytes;
+        mark!("compaction-waits-for-peer" if !too_much && upto < snapshot);
+        mark!("compaction-leaves-peer-behind" if too_much);
+        if too_much { snapshot } else { upto }
     }
 
     /// The membership that holds at `index`.

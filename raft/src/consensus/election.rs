@@ -7,6 +7,7 @@ use super::quorum::majority;
 use super::role::Role;
 use super::state::{HeldWhat, Raft};
 use super::types::{HardState, LogId, NodeId, Term, Timestamp};
+use crate::marks::mark;
 
 impl Raft {
     pub(super) fn ask_for_pre_votes(&mut self, now: Timestamp) {
@@ -35,6 +36,9 @@ impl Raft {
     pub(super) fn handle_pre_vote(&mut self, now: Timestamp, from: NodeId, m: PreVote) {
         let free = !self.protects_a_leader(now) || crate::seeded_bug!("pre-vote-disturbs-leader");
         let granted = m.term > self.term() && free && self.is_up_to_date(m.last_log);
+        let newer = m.term > self.term();
+        mark!("pre-vote-refused-for-live-leader" if newer && !free && m.last_log >= self.log.last());
+        mark!("pre-vote-refused-to-shorter-log" if newer && free && m.last_log < self.log.last());
         let reply = PreVoteReply { term: self.term(), asked: m.term, granted };
         self.send_when_term_durable(from, Message::PreVoteReply(reply));
     }
@@ -44,6 +48,7 @@ impl Raft {
             self.count_vote(now, from);
         }
         if m.term > self.term() && !crate::seeded_bug!("pre-vote-reply-term-ignored") {
+            mark!("pre-vote-answered-from-higher-term");
             self.become_follower(now, m.term, None);
             return;
         }
@@ -69,11 +74,16 @@ impl Raft {
         if m.term > self.term() && (m.leadership_transfer || !self.protects_a_leader(now)) {
             self.become_follower(now, m.term, None);
         }
+        mark!("vote-refused-for-live-leader" if m.term > self.term() && m.last_log >= self.log.last());
+        mark!("vote-asked-in-earlier-term" if m.term < self.term());
         let free = self
             .hard_state
             .voted_for
             .is_none_or(|voted| voted == from || crate::seeded_bug!("vote-twice-in-a-term"));
         let granted = m.term == self.term() && free && self.is_up_to_date(m.last_log);
+        mark!("vote-refused-as-already-given" if m.term == self.term() && !free);
+        mark!("vote-refused-to-shorter-log" if m.term == self.term() && free && m.last_log < self.log.last());
+        mark!("vote-given-again" if granted && self.hard_state.voted_for == Some(from));
         if granted {
             if crate::seeded_bug!("vote-not-persisted") {
                 self.hard_state.voted_for = Some(from);
@@ -101,8 +111,11 @@ impl Raft {
         if let Role::Candidate { granted } = &mut self.role {
             granted.insert(from);
             if granted.len() >= majority(self.membership.voters.len()) {
+                mark!("election-alone" if granted.len() == 1);
                 self.become_leader(now);
             }
+        } else {
+            mark!("vote-counted-late");
         }
     }
 
@@ -134,7 +147,9 @@ impl Raft {
         } else {
             candidate >= last || crate::seeded_bug!("vote-for-any-log")
         };
-        as_good && self.covers_what_was_lost(candidate)
+        let covers = self.covers_what_was_lost(candidate);
+        mark!("vote-refused-by-damaged-log" if as_good && !covers);
+        as_good && covers
     }
 
     /// A message of the current term's leader, or of a higher term's. Returns whether to go on.
@@ -150,6 +165,7 @@ impl Raft {
             return false;
         }
         if term > self.term() || self.leader.is_none() || !matches!(self.role, Role::Follower) {
+            mark!("candidate-met-leader" if term == self.term() && matches!(self.role, Role::Candidate { .. }));
             self.become_follower(now, term, Some(from));
         }
         self.leader_contact = Some(now);

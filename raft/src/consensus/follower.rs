@@ -5,10 +5,12 @@ use super::io::{Misdeed, Output};
 use super::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, Message};
 use super::state::Raft;
 use super::types::{LogId, LogIndex, NodeId, Term, Timestamp};
+use crate::marks::mark;
 
 impl Raft {
     pub(super) fn handle_append_entries(&mut self, now: Timestamp, from: NodeId, m: AppendEntries) {
         if m.term < self.term() && !crate::seeded_bug!("old-leader-obeyed") {
+            mark!("append-from-earlier-term");
             // Any outcome will do: the sender steps down at the term.
             let outcome = AppendOutcome::Conflict { term: None, first: self.log.last().index.next() };
             let reply = AppendEntriesReply { term: self.term(), id: m.id, outcome };
@@ -24,6 +26,7 @@ impl Raft {
             return;
         }
         let stuck = !self.has_room() && self.brings_entries(&m);
+        mark!("append-refused-by-full-disk" if stuck);
         let outcome = if stuck { AppendOutcome::NoRoom } else { self.append(m) };
         let reply = Message::AppendEntriesReply(AppendEntriesReply { term, id, outcome });
         match outcome {
@@ -68,10 +71,14 @@ impl Raft {
         let compacted = m.prev_log.index < self.log.base().id.index;
         match self.log.term_at(m.prev_log.index) {
             // What was compacted away is committed, and so agrees (§5.4.3).
-            None if compacted => {}
-            None => return self.conflict(None, self.log.last().index.next()),
+            None if compacted => mark!("append-before-base"),
+            None => {
+                mark!("append-behind-gap");
+                return self.conflict(None, self.log.last().index.next());
+            }
             // Names the whole conflicting term, so that a long divergence costs a round trip per term.
             Some(term) if term != m.prev_log.term && !crate::seeded_bug!("prev-term-unchecked") => {
+                mark!("append-behind-other-term");
                 let first = self.log.first_of_term(term);
                 let off_by_one = crate::seeded_bug!("conflict-hint-off-by-one");
                 return self.conflict(Some(term), if off_by_one { first.next() } else { first });
@@ -103,7 +110,10 @@ impl Raft {
         let base = self.log.base().id.index;
         for entry in entries.into_iter().skip_while(|e| e.id.index <= base) {
             match self.log.term_at(entry.id.index) {
-                Some(term) if term == entry.id.term => continue,
+                Some(term) if term == entry.id.term => {
+                    mark!("append-repeats-entries");
+                    continue;
+                }
                 Some(_) if crate::seeded_bug!("conflict-not-truncated") => continue,
                 Some(_) => self.truncate_after(entry.id.index.previous()),
                 None => {}
@@ -117,6 +127,8 @@ impl Raft {
     }
 
     fn truncate_after(&mut self, last: LogIndex) {
+        mark!("conflicting-entries-truncated");
+        mark!("durable-entries-truncated" if self.durability.durable() > last);
         self.log.truncate_after(last);
         self.durability.truncate_after(last);
         self.refresh_membership();
@@ -136,7 +148,9 @@ impl Raft {
             }
             // What it may commit goes by what matched, which of a damaged log is not true.
             if self.repair.is_none() || crate::seeded_bug!("damaged-log-committed") {
-                self.follow_commit(m.leader_commit.min(self.log.last().index));
+                let commits = m.leader_commit.min(self.log.last().index);
+                mark!("commit-told-by-heartbeat" if commits > self.commit_index);
+                self.follow_commit(commits);
             }
         }
         let quiet = self.repair.is_none() || crate::seeded_bug!("repair-kept-quiet");

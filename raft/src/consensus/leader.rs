@@ -12,6 +12,7 @@ use super::quorum::{majority, reached_by_majority};
 use super::role::{Leader, Role};
 use super::state::Raft;
 use super::types::{LogIndex, NodeId, Term, Timestamp};
+use crate::marks::mark;
 
 /// A follower learns of a new commit index this fraction of a heartbeat later at the latest, unless
 /// an append tells it before: soon enough to apply, late enough to ride on the next append.
@@ -36,6 +37,8 @@ impl Raft {
                 Some(Refusal::NotLeader { leader: self.leader })
             }
         };
+        mark!("proposal-refused-as-overload" if refusal == Some(Refusal::Overloaded));
+        mark!("proposal-refused-by-full-disks" if refusal == Some(Refusal::DiskFull));
         let answer = match refusal {
             Some(reason) => Output::Refused { ticket, reason },
             None => Output::Accepted { ticket, id: self.append_own(kind, data) },
@@ -66,6 +69,7 @@ impl Raft {
         let term = self.term();
         let Role::Leader(leader) = &mut self.role else { return };
         let current = m.term == term || crate::seeded_bug!("stale-append-reply-counted");
+        mark!("append-reply-from-earlier-term" if !current);
         let Some(peer) = leader.peers.get_mut(&from).filter(|_| current) else { return };
         peer.heard(now);
         match m.outcome {
@@ -112,6 +116,7 @@ impl Raft {
         let reached =
             if crate::seeded_bug!("read-without-quorum") { own } else { reached_by_majority(&mut rounds) };
         for (ticket, index) in leader.reads.confirmed(reached) {
+            mark!("read-confirmed-by-its-round");
             self.outputs.push(Output::ReadGranted { ticket, index });
         }
     }
@@ -128,9 +133,13 @@ impl Raft {
         let mut matches: Vec<LogIndex> = leader.peers.values().map(|p| p.match_index).chain([own]).collect();
         let reached = reached_by_majority(&mut matches);
         let of_this_term = self.log.term_at(reached) == Some(self.term());
+        mark!("old-term-majority-not-committed" if reached > self.commit_index && !of_this_term);
         if reached <= self.commit_index || !(of_this_term || crate::seeded_bug!("commit-old-term")) {
             return;
         }
+        let first = self.log.term_at(self.commit_index.next());
+        mark!("old-term-entry-committed-by-successor" if first.is_some_and(|first| first < self.term()));
+        mark!("committed-before-own-disk" if reached > own);
         let newly = self.log.from(self.commit_index.next()).take_while(|e| e.id.index <= reached);
         let bytes: usize = newly.map(Entry::weight).sum();
         self.commit_index = reached;
@@ -157,7 +166,10 @@ impl Raft {
 
     /// Everything that a leader does by the clock.
     pub(super) fn leader_timers(&mut self, now: Timestamp) {
-        if !self.quorum_answers(now) || self.disk_is_slow(now) {
+        let answered = self.quorum_answers(now);
+        if !answered || self.disk_is_slow(now) {
+            mark!("check-quorum-stepped-down" if !answered);
+            mark!("slow-disk-stepped-down" if answered);
             self.become_follower(now, self.term(), None);
             return;
         }
@@ -204,6 +216,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let peers: Vec<NodeId> = leader.peers.keys().copied().collect();
         let may_read = self.commit_index >= leader.term_start || crate::seeded_bug!("read-before-noop");
+        mark!("read-waits-for-noop" if !may_read && leader.reads.are_waiting());
         if may_read && leader.reads.start(self.commit_index) {
             for peer in &peers {
                 self.send_heartbeat(now, *peer);

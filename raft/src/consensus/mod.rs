@@ -29,6 +29,7 @@ mod state;
 pub mod transfer;
 pub mod types;
 
+use crate::marks::mark;
 use config::Config;
 pub use invariants::Broken;
 use io::{Input, Misdeed, Output, RoleName, Room};
@@ -107,8 +108,10 @@ impl Raft {
             RoleName::Follower | RoleName::PreCandidate | RoleName::Candidate => {
                 if now < self.election_due {
                 } else if self.may_lead(now) {
+                    mark!("election-without-winner" if self.role() == RoleName::Candidate);
                     self.become_pre_candidate(now);
                 } else {
+                    mark!("damaged-node-does-not-campaign" if self.repair.is_some());
                     self.restart_election_timer(now);
                     self.become_follower(now, self.term(), None);
                 }

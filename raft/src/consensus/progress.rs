@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::transfer::Transfer;
 use super::types::{LogIndex, Timestamp};
+use crate::marks::mark;
 
 /// Losses in a row beyond which the patience grows no more: 16 times the usual one.
 const MAX_DOUBLINGS: u32 = 5;
@@ -162,8 +163,10 @@ impl Progress {
         let awaited = self.in_flight.iter().any(|r| r.id == id);
         let late_news = matches!(self.mode, Mode::Probe { .. }) && next < self.next_index;
         if !awaited && !late_news {
+            mark!("rejection-ignored");
             return;
         }
+        mark!("rejection-counted-late" if !awaited);
         self.measure(now, id);
         self.lost = 0;
         self.in_flight.clear();
@@ -190,6 +193,7 @@ impl Progress {
     }
 
     fn lost_what_it_held(&mut self, from: LogIndex) {
+        mark!("leader-learns-what-was-lost" if from <= self.match_index);
         let from = from.min(self.next_index);
         if !crate::seeded_bug!("repair-match-kept") {
             self.match_index = self.match_index.min(from.previous());
@@ -209,6 +213,7 @@ impl Progress {
     /// If a request has been unanswered for too long, frees the window and goes back to probing.
     pub fn give_up_lost(&mut self, now: Timestamp, config: &Config) {
         if self.lost_at(config).is_some_and(|at| at <= now) && !crate::seeded_bug!("window-never-freed") {
+            mark!("request-given-up");
             // A peer that said something since then is there, and need not be waited for.
             let there = self.in_flight.front().is_some_and(|oldest| self.last_heard > oldest.sent);
             self.in_flight.clear();

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::io::Ticket;
 use super::types::LogIndex;
+use crate::marks::mark;
 
 /// Reads that one round will answer.
 #[derive(Clone, Debug)]
@@ -30,6 +31,11 @@ impl ReadRounds {
         self.waiting.push(read);
     }
 
+    /// Whether reads wait for a round of their own.
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// The number of the newest round: what a heartbeat that leaves now asks to be confirmed.
     pub(super) fn newest(&self) -> u64 {
         self.newest
@@ -39,6 +45,7 @@ impl ReadRounds {
     /// share the next. Returns whether heartbeats must leave now.
     pub(super) fn start(&mut self, commit_index: LogIndex) -> bool {
         if self.waiting.is_empty() || !self.running.is_empty() {
+            mark!("read-waits-for-next-round" if !self.waiting.is_empty());
             return false;
         }
         if self.newest == 0 || !crate::seeded_bug!("read-round-reused") {

@@ -8,6 +8,7 @@ use super::role::Role;
 use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
 use super::types::{LogIndex, NodeId, Timestamp};
+use crate::marks::mark;
 
 /// Windows of bytes that may wait for the disk. A leader that hears nothing of a slow one probes, and sends
 /// another window from where the answer says; after a few the disk has enough to do.
@@ -37,6 +38,7 @@ impl Raft {
             return;
         }
         if self.holds(m.snapshot.last.index) {
+            mark!("snapshot-refused-as-committed");
             self.answer_installed(from, m.snapshot);
         } else if self.has_room() {
             self.receive(from, m);
@@ -68,6 +70,7 @@ impl Raft {
         let fresh = Receiving { snapshot: m.snapshot, expected: 0, written: 0 };
         let enough = UNWRITTEN_WINDOWS.saturating_mul(self.config.snapshot_window_bytes as u64);
         let restarts = m.data.is_empty() && crate::seeded_bug!("transfer-restarts-with-each-probe");
+        mark!("transfer-replaced-at-receiver" if self.receiving.is_some_and(|r| r.snapshot != m.snapshot));
         let receiving = match &mut self.receiving {
             Some(receiving) if receiving.snapshot == m.snapshot && !restarts => receiving,
             other => other.insert(fresh),
@@ -79,6 +82,7 @@ impl Raft {
             let InstallSnapshot { snapshot, offset, data, .. } = m;
             self.outputs.push(Output::WriteSnapshot { snapshot, offset, data });
         } else {
+            mark!("snapshot-piece-out-of-order" if !m.data.is_empty());
             let expected = receiving.expected;
             self.answer_snapshot(from, m.snapshot, SnapshotOutcome::Next(expected));
         }
@@ -123,7 +127,11 @@ impl Raft {
     /// acknowledged; `compact` then drops what precedes it. Else nothing of the log is worth keeping.
     fn take_in(&mut self, now: Timestamp, id: SnapshotId, meta: SnapshotMeta) {
         let last = id.last.index;
-        if self.log.id_at(last) != Some(id.last) {
+        let own = self.log.id_at(last);
+        mark!("snapshot-over-conflicting-log" if own.is_some_and(|own| own != id.last));
+        mark!("snapshot-over-short-log" if own.is_none());
+        mark!("snapshot-within-log" if own == Some(id.last) && self.log.last().index > last);
+        if own != Some(id.last) {
             self.log.replace(meta.base);
             // Nothing of the new log is durable before the write that names its base.
             self.durability.truncate_after(last.previous());

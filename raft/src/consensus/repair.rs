@@ -3,6 +3,7 @@
 
 use super::state::Raft;
 use super::types::{LogId, Timestamp};
+use crate::marks::mark;
 
 impl Raft {
     /// Whether this node may campaign: with a whole log, and a disk that takes what a leader writes.
@@ -23,6 +24,7 @@ impl Raft {
     pub(super) fn finish_repair(&mut self) {
         let Some(repair) = self.repair else { return };
         if self.log.id_at(self.durability.durable()).is_some_and(|durable| durable >= repair.least) {
+            mark!("damaged-log-repaired");
             self.repair = None;
             self.just_repaired = true;
         }

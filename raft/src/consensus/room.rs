@@ -5,6 +5,7 @@ use super::quorum::majority;
 use super::role::Role;
 use super::state::Raft;
 use super::types::Timestamp;
+use crate::marks::mark;
 
 /// A write that takes longer than this many of the longest election timeouts is too slow to lead with.
 const SLOW: u32 = 3;
@@ -13,6 +14,7 @@ impl Raft {
     pub(super) fn handle_room(&mut self, now: Timestamp, room: Room) {
         self.room = room;
         if room == Room::Full && !matches!(self.role, Role::Follower) {
+            mark!("full-disk-stepped-down");
             self.become_follower(now, self.term(), None);
         }
     }

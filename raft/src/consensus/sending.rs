@@ -11,6 +11,7 @@ use super::snapshot::SnapshotId;
 use super::state::Raft;
 use super::transfer::Transfer;
 use super::types::{LogIndex, NodeId, Timestamp};
+use crate::marks::mark;
 
 impl Raft {
     /// Begins a transfer where the log cannot help, ends one where it can again, and asks for as many
@@ -20,6 +21,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(peer) = leader.peers.get_mut(&to) else { return };
         if peer.next_index > base {
+            mark!("transfer-ended-by-log" if peer.mode == Mode::Snapshot);
             peer.end_snapshot();
             return;
         }
@@ -124,6 +126,7 @@ impl Progress {
     /// The snapshot that is on its way; `newest` if there was none.
     fn begin_snapshot(&mut self, now: Timestamp, newest: SnapshotId) -> &mut Transfer {
         if self.mode != Mode::Snapshot {
+            mark!("transfer-begun");
             self.forget_requests();
             self.mode = Mode::Snapshot;
         }

@@ -18,6 +18,7 @@ use super::role::{Leader, Role};
 use super::snapshot::{Base, Repair, SnapshotId};
 use super::transfer::Pace;
 use super::types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
+use crate::marks::mark;
 
 /// Whether a message wrongly leaves before what it claims is durable.
 fn hasty(message: &Message) -> bool {
@@ -174,7 +175,8 @@ impl Raft {
     pub(super) fn become_follower(&mut self, now: Timestamp, term: Term, leader: Option<NodeId>) {
         let was_leader = matches!(self.role, Role::Leader(_));
         let changed = term != self.term() || self.leader != leader || !matches!(self.role, Role::Follower);
-        if term > self.term() {
+        let raised = term > self.term();
+        if raised {
             self.set_hard_state(HardState { current_term: term, voted_for: None });
         }
         let former = std::mem::replace(&mut self.role, Role::Follower);
@@ -182,6 +184,7 @@ impl Raft {
         if was_leader {
             self.restart_election_timer(now);
         }
+        mark!("leader-deposed-by-higher-term" if was_leader && raised);
         if let Role::Leader(former) = former {
             self.refuse_reads(*former);
         }
@@ -193,6 +196,7 @@ impl Raft {
     fn refuse_reads(&mut self, former: Leader) {
         let reason = Refusal::NotLeader { leader: self.leader };
         for ticket in former.reads.abandon() {
+            mark!("read-refused-at-end-of-term");
             self.outputs.push(Output::Refused { ticket, reason });
         }
     }
@@ -300,6 +304,8 @@ impl Raft {
                 self.held.push_back(held);
             } else if held.term == term || crate::seeded_bug!("earlier-term-acked") {
                 released.push(held.what);
+            } else {
+                mark!("held-answer-dropped");
             }
         }
         released

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::config::Config;
 use super::snapshot::SnapshotId;
 use super::types::Timestamp;
+use crate::marks::mark;
 
 /// What a clock that wakes late may make up for: more would be a burst.
 const MAX_LATE: Duration = Duration::from_millis(2);
@@ -58,6 +59,7 @@ impl Transfer {
 
     /// A probe leaves.
     pub(super) fn probed(&mut self, now: Timestamp) {
+        mark!("transfer-probed-again" if self.lost > 0);
         self.probing = true;
         self.moved = now;
         self.lost = (self.lost + 1).min(MAX_DOUBLINGS);
@@ -81,6 +83,8 @@ impl Transfer {
     /// was sent since is lost. True where all of it is: the link, or the peer's file; or it found the file bad.
     pub(super) fn answered(&mut self, now: Timestamp, there: u64) -> bool {
         let begins_again = self.probing && there == 0 && self.next > 0;
+        mark!("transfer-begun-again" if begins_again);
+        mark!("transfer-resumed" if self.probing && there > 0 && self.next == 0);
         if there > self.there {
             self.lost = 0;
             self.in_flight.retain(|piece| piece.end > there);

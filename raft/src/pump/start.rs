@@ -8,6 +8,7 @@ use crate::consensus::entry::Chain;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::types::{Membership, Timestamp};
 use crate::consensus::{Raft, Start};
+use crate::marks::mark;
 use crate::server::Server;
 use crate::state_machine::StateMachine;
 use crate::storage::{Disk, Identity, Recovered, Storage};
@@ -56,6 +57,7 @@ pub fn raft_of(
     let membership = of_snapshot.or(membership);
     let start = Start { hard_state, base, membership, entries, repair, snapshot };
     let damaged = start.repair.is_some();
+    mark!("restart-with-damaged-log" if damaged);
     let raft = Raft::new(identity.node, config, seed, now, start).map_err(|error| {
         if damaged { StopCause::Storage(error.to_string()) } else { StopCause::Invariant(error.to_string()) }
     })?;
@@ -73,6 +75,7 @@ fn check_named(membership: &Membership, identity: &Identity) -> Result<(), StopC
     if membership.knows(*node, *incarnation) || crate::seeded_bug!("incarnation-unchecked") {
         return Ok(());
     }
+    mark!("incarnation-refused-at-start");
     Err(StopCause::Bootstrap(format!(
         "the membership does not name node {node} under incarnation {incarnation}"
     )))
@@ -88,6 +91,7 @@ pub fn serve<M: StateMachine, D: Disk>(
     machine: M,
 ) -> Result<Server<M>, StopCause> {
     let Some(id) = raft.snapshot() else { return Ok(Server::new(raft, machine)) };
+    mark!("restart-from-snapshot");
     let (sessions, machine) = storage.read_body(id, |body| build_from(body)).map_err(|error| {
         StopCause::Storage(format!("the snapshot at {} cannot be restored: {error}", id.last))
     })?;

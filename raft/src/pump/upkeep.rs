@@ -5,6 +5,7 @@ use super::{Pump, RESTORE, StopCause, Workshop};
 use crate::consensus::io::Room;
 use crate::consensus::transfer::Transfer;
 use crate::consensus::types::{NodeId, Timestamp};
+use crate::marks::mark;
 use crate::server::Input;
 use crate::state_machine::StateMachine;
 use crate::storage::Disk;
@@ -57,6 +58,7 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
                 return Ok(());
             }
             SnapshotEvent::Refused { snapshot, why } => {
+                mark!("received-snapshot-refused");
                 tracing::warn!(last = %snapshot.last, why, "a snapshot from the leader is refused");
                 Input::SnapshotFailed { snapshot }
             }
@@ -88,10 +90,12 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
         }
         let full = self.storage.is_full();
         if full && self.disk.retry_at.is_none() {
+            mark!("disk-full-noticed");
             tracing::error!("the disk is full: this node votes, but takes nothing new");
             self.disk.retry_at = Some(now + RETRY);
             self.server.step(now, Input::Room(Room::Full))?;
         } else if self.disk.retry_at.is_some() && self.storage.has_room() {
+            mark!("disk-has-room-again");
             tracing::info!("the disk has room again");
             self.disk.retry_at = None;
             self.server.step(now, Input::Room(Room::Ample))?;

@@ -8,6 +8,7 @@ use super::io::{Fatal, Reply};
 use super::{APPLY_PER_DRAIN, Server, panic_text};
 use crate::consensus::entry::{Entry, EntryKind};
 use crate::consensus::types::{LogIndex, SessionId};
+use crate::marks::mark;
 use crate::session::{SessionTag, Verdict};
 use crate::state_machine::StateMachine;
 
@@ -57,10 +58,16 @@ impl<M: StateMachine> Server<M> {
                 self.sessions.record(index, tag, response.clone());
                 Reply::Applied { index, response }
             }
-            Verdict::Repeat(index, response) => Reply::Applied { index, response },
+            Verdict::Repeat(index, response) => {
+                mark!("command-repeated");
+                Reply::Applied { index, response }
+            }
             // Either way the client is told that it is not known here what came of it.
             Verdict::Expired | Verdict::Forgotten => Reply::SessionExpired,
-            Verdict::OutOfWindow => Reply::OutOfWindow,
+            Verdict::OutOfWindow => {
+                mark!("command-below-floor");
+                Reply::OutOfWindow
+            }
         })
     }
 

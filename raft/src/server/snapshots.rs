@@ -10,6 +10,7 @@ use super::{Server, panic_text};
 use crate::consensus::io as consensus_io;
 use crate::consensus::snapshot::{Base, SnapshotId, SnapshotMeta};
 use crate::consensus::types::{LogIndex, Timestamp};
+use crate::marks::mark;
 use crate::session::Sessions;
 use crate::state_machine::StateMachine;
 
@@ -105,12 +106,14 @@ impl<M: StateMachine> Server<M> {
         } else {
             self.sessions.encode()
         };
+        mark!("snapshot-frozen");
         self.snapshots.under_way = true;
         Ok(Frozen { meta: SnapshotMeta { base, membership }, sessions, view })
     }
 
     /// The snapshot that was being taken could not be stored.
     pub fn snapshot_failed(&mut self) {
+        mark!("snapshot-failed");
         self.snapshots = Schedule { failed_at: self.last_applied, ..Schedule::default() };
     }
 
@@ -121,8 +124,10 @@ impl<M: StateMachine> Server<M> {
         let takes = self.raft.takes_snapshot(&id, &meta);
         self.raft.step(now, consensus_io::Input::SnapshotInstalled { id, meta })?;
         if !takes {
+            mark!("snapshot-installed-too-late");
             return Ok(());
         }
+        mark!("snapshot-installed");
         let applied =
             if crate::seeded_bug!("applied-again-after-install") { self.last_applied } else { id.last.index };
         let sessions = if crate::seeded_bug!("sessions-not-installed") {

@@ -21,6 +21,7 @@ use super::spares::{self, file_of, segment_of};
 use crate::consensus::entry::{Chain, Entry};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogId, LogIndex, Membership, Term};
+use crate::marks::unmarked;
 
 /// The durable part of one node's log.
 ///
@@ -82,7 +83,7 @@ impl DurableLog {
     fn read(disk: &SimDisk, identity: &Identity, believes: bool) -> DurableLog {
         let base = newest_snapshot(disk, identity);
         let mut files = Files { disk, believes, kept: BTreeMap::new() };
-        let found = scan(&segments(disk), &mut files, identity, base).unwrap_or_default();
+        let found = unmarked(|| scan(&segments(disk), &mut files, identity, base)).unwrap_or_default();
         let mut log = DurableLog { believes, ..DurableLog::empty(identity, base) };
         let Some(scan) = found else { return log };
         let behind = scan.log.from(base.id.index.next());

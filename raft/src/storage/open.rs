@@ -15,6 +15,7 @@ use crate::consensus::entry::Entry;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogIndex, Membership};
+use crate::marks::mark;
 use crate::seeded_bug;
 
 /// What a log held.
@@ -87,6 +88,7 @@ pub(super) fn recover<D: Disk>(
     let blank = highest > live && is_blank(&newest, highest, identity);
     let mut spares = Spares::new(disk, bytes, if blank { highest } else { highest.next() });
     if blank {
+        mark!("spare-segment-adopted");
         spares.adopt(if whole { newest.len() as u64 } else { 0 });
     }
     sync_names(disk).map_err(failed)?;
@@ -124,6 +126,9 @@ fn begin_life<D: Disk>(
         mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
     } = scan;
     let (base, last) = (log.base(), log.last());
+    mark!("log-behind-snapshot" if standing.last.id.index < base.id.index);
+    mark!("damage-made-good-by-log" if !damage.is_empty() && !lost);
+    mark!("damage-lost-entries" if lost);
     if lost {
         standing.repair = Some(standing.lost());
     }
@@ -146,6 +151,7 @@ fn begin_life<D: Disk>(
     };
     let mut wal = Wal::new(start);
     if rewrite && !seeded_bug!("tail-not-rewritten") {
+        mark!("unsynced-tail-rewritten" if tail.is_some());
         let tail = Persist {
             hard_state: Some(standing.hard_state),
             prev_chain: kept.chain,

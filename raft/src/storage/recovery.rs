@@ -25,6 +25,7 @@ use crate::consensus::entry::Entry;
 use crate::consensus::log::Log;
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
+use crate::marks::mark;
 use crate::seeded_bug;
 
 /// Where the segments' bytes come from.
@@ -178,6 +179,10 @@ impl Scanner<'_> {
             let payload = found.and_then(|found| payload_of(&file, &found, seed));
             let intact = payload.is_some() || seeded_bug!("torn-tail-taken-for-damage") && found.is_some();
             if !intact && !self.is_damage(place, &file, later, source)? {
+                let bytes = usize::try_from(offset).ok().and_then(|at| file.get(at..)).unwrap_or_default();
+                mark!("torn-payload-cut" if found.is_some());
+                mark!("torn-header-cut" if found.is_none() && bytes.iter().take(BATCH_HEADER).any(|byte| *byte != 0));
+                mark!("intact-batch-behind-tear-cut" if next_header(&file, offset + 1, seed, u64::MAX).is_some());
                 let end = found.map_or(offset + BATCH_HEADER as u64, |found| found.end());
                 return no_hole(source, place, end, later).map(|()| false);
             }
@@ -285,6 +290,7 @@ impl Scanner<'_> {
     }
 
     fn damaged(&mut self, place: Place, what: &'static str) {
+        mark!("damage-below-durable");
         self.scan.damage.push(Damage { place, index: self.scan.log.last().index, what });
     }
 
@@ -336,7 +342,9 @@ impl Scanner<'_> {
         let start = self.snapshot.id.index;
         self.scan.log.truncate_after(kept.max(start));
         if last.id.index <= start {
-            self.diverge(last.id.index == start && last != self.snapshot, last);
+            let branches = last.id.index == start && last != self.snapshot;
+            mark!("log-branches-from-snapshot" if branches);
+            self.diverge(branches, last);
             return true;
         }
         if kept < start {

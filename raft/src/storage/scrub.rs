@@ -10,6 +10,7 @@ use super::disk::{Completion, Disk, Op, OpId, Outcome};
 use super::record::{SEGMENT_HEADER, Seed, Segment, ended_before, header_at, payload_of};
 use super::spares::file_of;
 use super::wal::Sealed;
+use crate::marks::mark;
 use crate::seeded_bug;
 
 /// One walk after another through the sealed segments, a segment for each step.
@@ -72,6 +73,7 @@ impl Scrub {
                 (!self.unreadable.insert(segment)).then_some(0)
             }
         };
+        mark!("segment-read-again" if rotten.is_none() && completion.result.is_ok());
         if let Some(offset) = rotten
             && self.rotten.insert(segment)
         {

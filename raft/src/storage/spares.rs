@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId};
 use super::record::Segment;
+use crate::marks::mark;
 
 pub(super) const DIRECTORY: &str = "wal";
 /// Zeros written at once: little enough to let others at the disk in between.
@@ -156,6 +157,7 @@ impl Spares {
         match &completion.result {
             Ok(_) => self.go_on(disk, step),
             Err(error) if no_room(error) => {
+                mark!("segment-without-room");
                 let file = file_of(self.next);
                 tracing::warn!(%error, "no room for the next segment of the log");
                 self.submit(disk, Step::GiveBack, Op::Remove { file });

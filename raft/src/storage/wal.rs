@@ -13,6 +13,7 @@ use super::spares::{Spares, file_of};
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
+use crate::marks::mark;
 use crate::seeded_bug;
 use queue::{Queue, Waiting};
 
@@ -188,10 +189,12 @@ impl Wal {
     pub(super) fn compact(&mut self, disk: &mut impl Disk, index: LogIndex) {
         // Term and vote stand in what was written last, so that must be behind what goes.
         let written = self.current.as_ref().is_some_and(|current| self.synced.segment == current.segment);
+        mark!("compaction-waits-for-new-segment" if !written && self.sealed.front().is_some_and(|s| s.highest <= index));
         while let Some(oldest) = self.sealed.front()
             && oldest.highest <= index
             && (written || seeded_bug!("last-segment-recycled"))
         {
+            mark!("segment-removed");
             self.spares.recycle(disk, oldest.segment);
             self.sealed.pop_front();
         }
@@ -231,11 +234,15 @@ impl Wal {
             return true;
         }
         self.spares.begin(disk);
-        let Some(segment) = self.spares.take() else { return false };
+        let Some(segment) = self.spares.take() else {
+            mark!("write-waits-for-segment");
+            return false;
+        };
         let (file, seed) = (file_of(segment), Seed::new(&self.identity, segment));
         // A batch that no segment could hold makes its own longer.
         let fresh = Current { segment, file, seed, end: 0, highest: LogIndex(0) };
         if let Some(Current { segment, highest, .. }) = self.current.replace(fresh) {
+            mark!("segment-begun");
             // A mark may stand behind, which nothing made durable.
             self.ended = self.synced;
             self.sealed.push_back(Sealed { segment, end: self.ended.offset, highest });
@@ -251,6 +258,7 @@ impl Wal {
         let mark = Batch::new();
         let room = |current: &Current| current.end + mark.len() as u64 <= limit;
         if quiet && self.current.as_ref().is_some_and(room) {
+            mark!("durability-marked");
             self.stats.marks += 1;
             self.marked = true;
             let kept = self.queue.standing.last.id.index;
@@ -321,6 +329,7 @@ impl Wal {
         if let Err(error) = completion.result
             && !seeded_bug!("failed-sync-passed-over")
         {
+            mark!("sync-failed");
             return Err(self.fail(error));
         }
         if let Some(InFlight { data, synced: Some(synced), commit, .. }) = write {

@@ -65,6 +65,10 @@ fn check_manifest(path: &str, text: &str, allowed: &Allowed) -> Vec<Finding> {
             let advice = "move what is shared into a crate that both may know";
             findings.push(Finding::error(path, line, format!("{} {what} on {name}: {advice}", allowed.name)));
         }
+        if allowed.name != "lab" && name == "raft" && rest.contains("marks") {
+            let what = "only lab turns raft's marks on: what is deployed does not count situations";
+            findings.push(Finding::error(path, line, what));
+        }
         if allowed.name == "lab" && name == "register" && rest.contains("service") {
             let what = "lab takes register without its service, so that simulating builds no QUIC";
             findings.push(Finding::error(path, line, what));
@@ -137,6 +141,13 @@ mod tests {
         let manifest = "[dependencies]\nregister = { workspace = true, features = [\"service\"] }\n";
         assert_eq!(findings("lab", manifest).len(), 1);
         assert_eq!(findings("lab", "[dependencies]\nregister.workspace = true\n").len(), 0);
+    }
+
+    #[test]
+    fn only_lab_counts_situations() {
+        let manifest = "[dependencies]\nraft = { workspace = true, features = [\"marks\"] }\n";
+        assert_eq!(findings("register", manifest).len(), 1);
+        assert_eq!(findings("lab", manifest).len(), 0);
     }
 
     #[test]

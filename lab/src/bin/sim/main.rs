@@ -91,5 +91,8 @@ fn end(tally: &Tally, json: Option<&Path>) -> Result<bool, Error> {
         println!("    cargo xtask sim --replay {seed}");
     }
     println!("{tally}");
-    Ok(tally.failures.is_empty())
+    for mark in tally.missing() {
+        println!("never seen: {}: {}", mark.name, mark.meaning);
+    }
+    Ok(tally.is_good())
 }

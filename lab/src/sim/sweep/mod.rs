@@ -3,8 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | [`tally`] | what seeds came to |
+//! | [`marks`] | which situations they have seen |
 //! | [`shrink`] | the smallest case that breaks the same rule |
 
+pub mod marks;
 pub mod shrink;
 pub mod tally;
 

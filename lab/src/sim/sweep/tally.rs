@@ -5,8 +5,10 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use raft::marks::{ALL, Mark};
 use serde::{Deserialize, Serialize};
 
+use super::marks::Marks;
 use crate::sim::cluster::links::Disturbed;
 use crate::sim::world::Outcome;
 
@@ -37,6 +39,9 @@ pub struct Tally {
     pub landed: BTreeMap<String, u64>,
     /// Frames that suffered something.
     pub disturbed: Disturbed,
+    /// Which situations arose.
+    #[serde(default)]
+    pub marks: Marks,
     /// What must not be, by seed.
     pub failures: BTreeMap<u64, Failure>,
 }
@@ -78,6 +83,7 @@ impl Tally {
             *self.landed.entry((*kind).to_owned()).or_default() += count;
         }
         self.disturbed += outcome.disturbed;
+        self.marks.add(&outcome.marks);
         if let Some(violation) = &outcome.violation {
             let failure = Failure { rule: violation.rule.to_owned(), what: violation.to_string() };
             self.failures.insert(seed, failure);
@@ -126,8 +132,23 @@ impl Tally {
             *self.landed.entry(kind).or_default() += count;
         }
         self.disturbed += other.disturbed;
+        self.marks.merge(other.marks);
         self.failures.extend(other.failures);
         Ok(())
+    }
+}
+
+impl Tally {
+    /// Situations that never arose, although there were seeds enough. With a seeded bug some may be out of reach.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static Mark> {
+        if cfg!(seeded_bugs) { Vec::new() } else { self.marks.missing(self.seeds).collect() }
+    }
+
+    /// Whether nothing was wrong and nothing is missing.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.failures.is_empty() && self.missing().is_empty()
     }
 }
 
@@ -145,6 +166,7 @@ impl std::ops::AddAssign for Disturbed {
 /// The table at the end of a sweep.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.marks)?;
         let ranges: Vec<String> =
             self.ranges.iter().map(|range| format!("{} to {}", range.start, range.end - 1)).collect();
         row(f, "seeds", &format!("{} ({})", self.seeds, ranges.join(", ")))?;
@@ -167,6 +189,8 @@ impl fmt::Display for Tally {
             "frames",
             &format!("{lost} lost, {cut} cut, {doubled} doubled, {replayed} replayed, {late} late"),
         )?;
+        let unseen = self.marks.unseen().count();
+        row(f, "situations", &format!("{} seen, {unseen} not", ALL.len() - unseen))?;
         write!(f, "{:<20}{}", "failures", self.failures.len())
     }
 }
@@ -207,6 +231,23 @@ mod tests {
         }
         assert_eq!(parts, tally(3..9));
         assert!(parts.done > 0 && !parts.landed.is_empty() && parts.disturbed != Disturbed::default());
+    }
+
+    #[test]
+    fn a_large_sweep_without_a_situation_is_not_good() {
+        let mark = &ALL[7];
+        let mut tally = Tally::of(0..mark.within);
+        let mut outcome = Case { plan: shortest(), load: Default::default() }.run();
+        outcome.marks = [1; ALL.len()];
+        outcome.marks[7] = 0;
+        for seed in 0..mark.within {
+            assert!(tally.is_good(), "{seed} seeds are too few to tell");
+            tally.add(seed, &outcome, Duration::ZERO);
+        }
+        assert_eq!((tally.is_good(), tally.missing()), (false, vec![mark]));
+        outcome.marks[7] = 1;
+        tally.add(mark.within, &outcome, Duration::ZERO);
+        assert!(tally.is_good());
     }
 
     #[test]

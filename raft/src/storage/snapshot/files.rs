@@ -8,6 +8,7 @@ use super::walk::Walk;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, LogId};
+use crate::marks::mark;
 use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, look, run};
 use crate::storage::salvage::opens;
 
@@ -120,6 +121,7 @@ impl Snapshots {
     /// Removes what is left of files that were not finished. Blocks.
     pub(in crate::storage) fn sweep<D: Disk>(disk: &mut D) -> Result<(), DiskError> {
         for name in names(disk)?.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            mark!("unfinished-snapshot-swept");
             run(disk, Op::Remove { file: format!("{DIRECTORY}/{name}") })?;
         }
         Ok(())
@@ -202,6 +204,7 @@ impl Snapshots {
         let stale = std::mem::take(&mut self.stale).into_iter();
         let stale = stale.filter(|file| self.known.iter().all(|id| file_of(id.last) != *file));
         for file in gone.chain(stale) {
+            mark!("old-snapshot-removed");
             disk.submit_aside(Op::Remove { file });
         }
         self.known = kept.into_iter().map(|(_, id)| *id).collect();

@@ -10,6 +10,7 @@ use super::files::UNFINISHED;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::{ClusterId, LogId};
+use crate::marks::mark;
 use crate::seeded_bug;
 use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome};
 use crate::storage::spares::no_room;
@@ -159,6 +160,7 @@ impl Landing {
         match &completion.result {
             Ok(outcome) => self.advance(disk, cluster, outcome),
             Err(error) if no_room(error) => {
+                mark!("snapshot-without-room");
                 if let (Step::SyncDir, Some(last)) = (&self.step, self.named()) {
                     self.temporary = file_of(last);
                 }
@@ -231,6 +233,7 @@ impl Landing {
         } else if offset < id.length && !data.is_empty() {
             self.read_back(disk, decoder, offset);
         } else if decoder.finish().is_ok_and(|(found, _)| found == id) {
+            mark!("snapshot-read-back");
             return Some(self.is_whole(id));
         } else {
             self.give_up(disk, "read back, it is not what was written".to_owned());

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
+use crate::marks::mark;
 use crate::storage::error::StorageError;
 use crate::storage::record::{Batch, BatchHeader, Place, Seed, Standing};
 
@@ -45,6 +46,7 @@ impl Queue {
 
     /// Queues a write.
     pub(super) fn append(&mut self, persist: &Persist) {
+        mark!("group-commit" if !self.waiting.is_empty());
         if let Some(base) = persist.base {
             self.standing.last = base;
         }

@@ -4,6 +4,7 @@
 use super::super::landing::{Landed, Landing};
 use super::{Event, Snapshots};
 use crate::consensus::snapshot::SnapshotId;
+use crate::marks::mark;
 use crate::seeded_bug;
 use crate::storage::disk::{Completion, Disk, DiskError};
 
@@ -58,6 +59,7 @@ impl Snapshots {
                 let own = self.own.as_ref().and_then(Landing::named).max(self.stored);
                 let as_new = own.is_some_and(|own| own.index >= id.last.index);
                 if as_new && !seeded_bug!("snapshot-named-over-another") {
+                    mark!("received-snapshot-given-up");
                     theirs.landing.give_up(disk, AS_NEW.to_owned());
                 } else {
                     theirs.landing.name(disk);
@@ -95,6 +97,7 @@ impl Snapshots {
     /// What comes from the leader and holds no more than this node's own is of no use.
     fn give_up_older(&mut self, disk: &mut impl Disk, own: SnapshotId) {
         if let Some(mut theirs) = self.theirs.take_if(|theirs| theirs.snapshot.last.index <= own.last.index) {
+            mark!("received-snapshot-given-up");
             theirs.landing.give_up(disk, AS_NEW.to_owned());
             self.leaving.push(theirs.landing);
         }
