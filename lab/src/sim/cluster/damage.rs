@@ -33,6 +33,8 @@ pub(in crate::sim) struct Blemish {
     file: String,
     offset: u64,
     bytes: Vec<u8>,
+    /// In the cache, too.
+    decayed: bool,
     /// Since then the node has read the file again.
     read: bool,
 }
@@ -60,7 +62,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     pub(in crate::sim) fn decay(&mut self, node: usize, (file, offset): (String, u64), bit: u8) {
         let byte = |disk: &SimDisk| disk.durable(&file)?.get(usize::try_from(offset).ok()?).copied();
         let Some(byte) = self.nodes[node].disk().and_then(byte) else { return };
-        self.blemished(node, &file, offset, vec![byte]);
+        self.blemished(node, (&file, offset), vec![byte], true);
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
     }
 
@@ -70,9 +72,22 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.disk_fault(node, DiskFault::Unreadable { file, offset });
     }
 
-    fn blemished(&mut self, node: usize, file: &str, offset: u64, bytes: Vec<u8>) {
+    fn blemished(&mut self, node: usize, (file, offset): (&str, u64), bytes: Vec<u8>, decayed: bool) {
         let life = self.nodes[node].life;
-        self.blemishes.push(Blemish { node, life, file: file.to_owned(), offset, bytes, read: false });
+        self.blemishes.push(Blemish {
+            node,
+            life,
+            file: file.to_owned(),
+            offset,
+            bytes,
+            decayed,
+            read: false,
+        });
+    }
+
+    pub(super) fn is_decayed(&self, node: usize) -> bool {
+        let life = self.nodes[node].life;
+        self.blemishes.iter().any(|blemish| blemish.decayed && (blemish.node, blemish.life) == (node, life))
     }
 
     /// Whether a disk holds less than its node was told, or than it was told once.
@@ -84,7 +99,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// Whether the node could not know, were the power to fail now, that something is missing: what the disk lost
     /// was the last that it was told, and a tail that never was whole looks the same.
-    pub(super) fn would_lose_silently(&self, node: usize) -> bool {
+    pub(in crate::sim) fn would_lose_silently(&self, node: usize) -> bool {
         let Some(disk) = self.nodes[node].disk().filter(|disk| disk.lies()) else { return false };
         let mut after = disk.clone();
         after.crash(|_| false, 0);
@@ -108,7 +123,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             | Op::WriteSync { file, offset, data },
         ) = op
         {
-            self.blemished(node, &file, offset, data.to_vec());
+            self.blemished(node, (&file, offset), data.to_vec(), false);
         }
         self.disk_fault(
             node,

@@ -56,8 +56,18 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// The process is killed; what it wrote is with the system, synced or not.
     pub(in crate::sim) fn kill(&mut self, node: usize) {
+        if self.is_decayed(node) && !self.would_lose_silently(node) {
+            return self.reboot(node);
+        }
         self.trace.note(self.queue.now(), Some(node), || "is killed".to_owned());
         self.end(node, SimDisk::end_process);
+    }
+
+    /// The machine goes down in order: all that was written is on the disk, and nothing is in a cache. What a cache
+    /// holds and the disk does not, after a sync that failed, would make damage of its other copy look like none.
+    pub(in crate::sim) fn reboot(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "is rebooted".to_owned());
+        self.end(node, |disk| disk.crash(|_| true, usize::MAX));
     }
 
     /// The power fails; what becomes of each sector that is not durable is drawn under `number`. Where a disk lies

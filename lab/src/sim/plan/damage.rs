@@ -15,16 +15,21 @@ pub(super) fn ambush(target: Target, detail: u64) -> Fault {
     let of = |shift: u32, count: usize| usize_of(detail >> shift & 0xff) % count;
     let blows = [Blow::Kill, Blow::Power, Blow::Stall, Blow::StallThenPower];
     let blow = blows[of(8, blows.len())];
-    let (moment, blow) = match of(0, 8) {
-        0 | 1 => (Moment::SnapshotNamed, blow),
-        // What is not built from yet may be lost on any node.
-        2 | 3 => (Moment::ReceivedNamed, if of(24, 2) == 0 { Blow::Flip } else { blow }),
-        4 => (Moment::SegmentNamed, blow),
-        5 => (Moment::Synced, blow),
+    let coup = of(16, 2) == 0;
+    let (moment, blow, coup) = match of(0, 8) {
+        0 => (Moment::SnapshotNamed, blow, coup),
+        // What is not built from yet may be lost on any node. Another leader has another snapshot to send.
+        1..=3 => match of(24, 8) {
+            0..=2 => (Moment::ReceivedNamed, Blow::Flip, false),
+            3..=6 => (Moment::ReceivedNamed, Blow::Stall, true),
+            _ => (Moment::ReceivedNamed, blow, coup),
+        },
+        4 => (Moment::SegmentNamed, blow, coup),
+        5 => (Moment::Synced, blow, coup),
         // While nothing of it is durable, what stood before must not go.
-        _ => (Moment::SegmentBegins, Blow::StallThenPower),
+        _ => (Moment::SegmentBegins, Blow::StallThenPower, coup),
     };
-    Fault::Ambush { target, moment, blow, coup: of(16, 2) == 0 }
+    Fault::Ambush { target, moment, blow, coup }
 }
 
 impl Draw {

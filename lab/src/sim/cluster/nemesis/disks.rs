@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use raft::pump::StopCause;
 use raft::storage::memory::{Fault as DiskFault, SyncFailure};
+use raft::storage::{OpenError, StorageError};
 
 use super::Undo;
 use crate::sim::clients::workload::Workload;
@@ -36,7 +38,10 @@ impl<W: Workload> World<W> {
             Fault::Rot { node, place_ppm, aim } => {
                 let node = self.up(Target::Node(*node))?;
                 let place = self.cluster.place(node, *aim, *place_ppm)?;
-                self.cluster.kill(node);
+                if self.cluster.would_lose_silently(node) {
+                    return None;
+                }
+                self.cluster.reboot(node);
                 self.cluster.rot(node, place, bit(*place_ppm));
                 self.node_died(node, lasts);
             }
@@ -50,7 +55,10 @@ impl<W: Workload> World<W> {
             Fault::Unreadable { node, place_ppm, aim } => {
                 let node = self.up(Target::Node(*node))?;
                 let place = self.cluster.place(node, *aim, *place_ppm)?;
-                self.cluster.kill(node);
+                if self.cluster.would_lose_silently(node) {
+                    return None;
+                }
+                self.cluster.reboot(node);
                 self.cluster.make_unreadable(node, sector_of(place));
                 self.node_died(node, SOON);
                 return Some(Some(Undo::Unreadable(node)));
@@ -150,12 +158,14 @@ impl<W: Workload> World<W> {
     /// A node could not start. Whether that is right follows from what was done to its disk; where it is for good,
     /// the others must do without it.
     pub(in crate::sim) fn refused(&mut self, node: usize, error: &StartError) {
-        use raft::storage::OpenError;
-        let StartError::Open(error) = error else { return };
+        let no_room = StorageError::NoRoom.into();
         match error {
             // It may go better the next time.
-            OpenError::NoRoom { .. } | OpenError::Storage { .. } => {}
-            OpenError::ForeignSnapshot { .. } if self.cluster.foreign[node].is_some() => {}
+            StartError::Open(OpenError::NoRoom { .. } | OpenError::Storage { .. }) => {}
+            StartError::Stopped(cause) if *cause == no_room => {}
+            StartError::Open(OpenError::ForeignSnapshot { .. }) if self.cluster.foreign[node].is_some() => {}
+            // Of what a disk does not take, and does not give back, nothing follows for the next time.
+            StartError::Stopped(StopCause::Storage(_)) if self.cluster.damaged[node].is_empty() => {}
             _ if self.cluster.damaged[node].is_empty() => {
                 self.cluster.broken("a whole disk is enough to start", format!("node {node}: {error}"));
             }
