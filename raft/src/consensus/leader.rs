@@ -87,7 +87,7 @@ impl Raft {
                 peer.rejected(now, m.id, next.max(LogIndex(1)));
             }
             // It is repeated as if it had been lost: later and later.
-            AppendOutcome::NoRoom => peer.full = true,
+            AppendOutcome::NoRoom => peer.had_no_room(m.id),
             AppendOutcome::Repairing { from } => peer.repairing(m.id, from),
         }
     }

@@ -175,6 +175,11 @@ impl Progress {
         self.mode = Mode::Probe { silent: false };
     }
 
+    /// The peer's disk had no room for a request. An answer that a later match overtook is no news.
+    pub fn had_no_room(&mut self, id: u64) {
+        self.full = self.full || id > self.matched_by;
+    }
+
     /// The peer lost what it held at and behind `from`: the one thing that lowers `match_index`. What
     /// was committed by counting it stays so, since such a peer helps no log to win that lacks it. An
     /// answer that a later match overtook is no news.

@@ -21,7 +21,9 @@ impl Raft {
 
     /// Whether enough disks, as far as their nodes have told this leader, take what would be proposed.
     pub(super) fn majority_has_room(&self) -> bool {
-        let full = self.progress().filter(|(_, peer)| peer.full).count();
+        // One that holds all there is had room for it, whatever it said; nothing would be sent that it could answer.
+        let last = self.log.last().index;
+        let full = self.progress().filter(|(_, peer)| peer.full && peer.match_index < last).count();
         let voters = self.membership.voters.len();
         voters - full >= majority(voters)
     }

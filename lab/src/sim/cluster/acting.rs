@@ -56,10 +56,8 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// is asked together.
     pub(in crate::sim) fn ask_together(&mut self, node: usize, ask: Ask) -> Option<(u64, Ticket)> {
         let asked = self.hand_ask(node, ask);
-        let member = &mut self.nodes[node];
-        if asked.is_some() && !member.turn {
-            member.turn = true;
-            self.queue.plan(self.queue.now(), Event::Turn { node, life: member.life });
+        if asked.is_some() && self.nodes[node].turn.is_none() {
+            self.plan_turn(node, Duration::ZERO);
         }
         asked
     }
@@ -98,15 +96,13 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn act_soon(&mut self, node: usize) {
-        if self.nodes[node].turn || self.running(node).is_none() {
+        if self.nodes[node].turn.is_some() || self.running(node).is_none() {
             return;
         }
         let Pace { turn, turn_ppm, .. } = self.pace[node];
         if self.random.chance(TURN, node as u64, self.events, turn_ppm) {
             let wait = self.random.between(TURN_LENGTH, node as u64, self.events, turn);
-            let life = self.nodes[node].life;
-            self.nodes[node].turn = true;
-            self.queue.plan(self.queue.now() + Duration::from_nanos(wait), Event::Turn { node, life });
+            self.plan_turn(node, Duration::from_nanos(wait));
         } else {
             self.act(node);
         }

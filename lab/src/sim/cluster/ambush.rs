@@ -1,9 +1,9 @@
 //! What meets a node when its disk comes to a certain step: between a write and its sync, a name and its directory's,
 //! a completion and the news of it.
 
-use raft::StateMachine;
 use raft::storage::disk::Op;
 use raft::storage::memory::Queue as DiskQueue;
+use raft::{StateMachine, Timestamp};
 
 use super::Cluster;
 use super::links::Links;
@@ -52,7 +52,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         };
         let trap = self.traps[node].take_if(caught);
         self.sprung.extend(trap.map(|trap| (trap.number, node)));
-        trap.is_some()
+        self.hold_if(trap.is_some(), node, queue)
+    }
+
+    /// A queue stands still: whatever is planned for it comes never.
+    fn hold_if(&mut self, sprung: bool, node: usize, queue: DiskQueue) -> bool {
+        if sprung {
+            self.nodes[node].busy[place(queue)] = Some(Timestamp::from_nanos(u64::MAX));
+        }
+        sprung
     }
 
     /// The same after an operation, of which the node is not told yet.
@@ -60,9 +68,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let caught = |trap: &mut Trap| trap.moment.queue() == queue && trap.moment.is_after(ran);
         let trap = self.traps[node].take_if(caught);
         self.sprung.extend(trap.map(|trap| (trap.number, node)));
-        if trap.is_some() {
-            self.nodes[node].busy[place(queue)] = true;
-        }
-        trap.is_some()
+        self.hold_if(trap.is_some(), node, queue)
     }
 }

@@ -133,9 +133,8 @@ impl<W: Workload> World<W> {
             return;
         }
         if self.cluster.node(node).paused {
-            // It waits in the system's buffers.
             let request = ToNode { client, node, connection, tag, ask };
-            return self.cluster.plan(Duration::from_millis(10), Own::Node(request));
+            return self.cluster.put_off(node, Own::Node(request));
         }
         if let Some((life, ticket)) = self.cluster.ask(node, ask) {
             self.connections.waiting.insert((node, life, ticket), (client, connection, tag));

@@ -1,4 +1,4 @@
-//! How nodes begin and end: started, killed, without power, paused; or ended by themselves.
+//! How nodes begin and end: started, killed, without power; or ended by themselves.
 
 use raft::pump::StopCause;
 use raft::storage::durable_log::DurableLog;
@@ -93,6 +93,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     fn end(&mut self, node: usize, how: impl FnOnce(&mut SimDisk)) {
         let (before, blemished) = (self.durable[node].clone(), self.is_blemished(node));
         self.nodes[node].end(how);
+        self.put_off[node].clear();
         self.promises[node].clear();
         self.traps[node] = None;
         if blemished {
@@ -128,13 +129,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let now = self.queue.now();
         self.nodes[node].clock.drift(now, ppm);
         self.arm_anew(node);
-    }
-
-    /// Stops a process, or lets it go on.
-    pub(in crate::sim) fn set_paused(&mut self, node: usize, paused: bool) {
-        let word = if paused { "is paused" } else { "goes on" };
-        self.trace.note(self.queue.now(), Some(node), || word.to_owned());
-        self.nodes[node].paused = paused;
     }
 
     /// A node wants to end.

@@ -9,6 +9,7 @@
 //! | `damage` | disks that lose what was durable, or lie |
 //! | `ambush` | what meets a node when its disk comes to it |
 //! | `lifecycle` | how lives begin and end |
+//! | `pausing` | processes that are stopped for a while |
 //! | `waking` | when a node is woken, and when its disk is done |
 //! | [`links`] | what becomes of a frame |
 //! | `connections` | between clients and nodes |
@@ -26,7 +27,10 @@ mod lifecycle;
 pub mod links;
 pub(in crate::sim) mod nemesis;
 pub(in crate::sim) mod node;
+mod pausing;
 mod queue;
+#[cfg(test)]
+mod testing;
 mod waking;
 
 use std::collections::BTreeMap;
@@ -139,6 +143,8 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     /// How often a node reads a part of what it wrote again; none: as it does by itself.
     pub(in crate::sim) scrub_every: Option<Duration>,
     pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
+    /// What has come to each node while it was paused.
+    put_off: Vec<Vec<Event<L::Pass, X>>>,
     pub(in crate::sim) invariants: Invariants,
     /// What was promised to those who asked, by node and ticket, in this life.
     pub(in crate::sim) promises: Vec<BTreeMap<Ticket, Promise>>,
@@ -174,6 +180,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             landed: Vec::new(),
             scrub_every: None,
             queue: Queue::new(),
+            put_off: nodes.iter().map(|_| Vec::new()).collect(),
             invariants: Invariants::new(size),
             promises: vec![BTreeMap::new(); size],
             said: Vec::new(),
@@ -223,8 +230,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// Takes the next event; one of the driver's own is handed to it. None: there is no event left.
     pub(in crate::sim) fn step(&mut self) -> Option<Option<X>> {
-        let event = self.queue.take()?;
-        Some(self.happen(event))
+        loop {
+            let event = self.queue.take()?;
+            if self.is_wanted(&event) {
+                return Some(self.happen(event));
+            }
+        }
     }
 
     /// An event happens; one of the driver's own is handed to it.
@@ -235,7 +246,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             Event::Frame { from, to, incarnation, pass, frame } => {
                 self.deliver(from, to, incarnation, pass, frame);
             }
-            Event::Timer { node, life } => self.timer(node, life),
+            Event::Timer { node, .. } => self.timer(node),
             Event::Turn { node, life } => self.turn(node, life),
             Event::Disk { node, life, queue } => self.run_disk(node, life, queue),
         }
@@ -243,14 +254,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn deliver(&mut self, from: usize, to: usize, incarnation: Incarnation, pass: L::Pass, frame: Encoded) {
-        if self.nodes[to].paused {
-            // It waits in the system's buffers, for a while.
-            let again = self.now() + Duration::from_millis(10);
-            self.queue.plan(again, Event::Frame { from, to, incarnation, pass, frame });
-            return;
-        }
         if !self.links.lets_in(from, to, &pass) || self.nodes[to].running().is_none() {
             return;
+        }
+        if self.nodes[to].paused {
+            return self.put_off[to].push(Event::Frame { from, to, incarnation, pass, frame });
         }
         self.trace.frame(self.queue.now(), from, to, frame.kind, &frame.payload);
         let Encoded { kind, header_len, payload } = frame;
@@ -265,18 +273,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
     }
 
-    fn timer(&mut self, node: usize, life: u64) {
-        let member = &mut self.nodes[node];
-        let (Some(pump), true) = (member.running(), member.life == life) else { return };
-        let due = member.clock.when(pump.deadline());
-        member.armed = None;
-        if due > self.queue.now() || member.paused {
-            let soon = self.queue.now() + Duration::from_millis(10);
-            let at = if member.paused { due.max(soon) } else { due };
-            member.armed = Some(at);
-            self.queue.plan(at, Event::Timer { node, life });
-            return;
-        }
+    fn timer(&mut self, node: usize) {
         self.trace.timer(self.queue.now(), node);
         self.pass(node);
     }
@@ -287,8 +284,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn turn(&mut self, node: usize, life: u64) {
-        if self.nodes[node].life == life && self.nodes[node].turn {
-            self.nodes[node].turn = false;
+        if self.nodes[node].life == life && self.nodes[node].turn.take().is_some() {
             self.act(node);
         }
     }
@@ -303,7 +299,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
         self.tamper(node, queue);
         let member = &mut self.nodes[node];
-        member.busy[place(queue)] = false;
+        member.busy[place(queue)] = None;
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         self.durable[node].ran(&ran, disk);
@@ -312,10 +308,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if self.is_trapped(node, queue, &ran.op) {
             return;
         }
-        if self.nodes[node].paused {
-            self.plan_disk(node);
-        } else {
-            self.give(node, |pump, now, _| pump.pass(now));
+        // It goes on, whether or not its node has looked.
+        self.plan_disk(node);
+        if !self.nodes[node].paused {
+            self.pass(node);
         }
         if queue == DiskQueue::Aside {
             self.check_files(node);

@@ -94,7 +94,7 @@ impl<W: Workload> World<W> {
             Fault::Pause(target) => {
                 let node = self.up(*target)?;
                 let life = self.cluster.node(node).life;
-                self.cluster.set_paused(node, true);
+                self.cluster.pause(node);
                 return Some(Some(Undo::Resume(node, life)));
             }
             Fault::Mute(target) => {
@@ -155,7 +155,7 @@ impl<W: Workload> World<W> {
         match undo {
             Undo::Resume(node, life) => {
                 if self.cluster.node(node).life == life {
-                    self.cluster.set_paused(node, false);
+                    self.cluster.go_on(node);
                 }
             }
             Undo::Mend(links) => links.into_iter().for_each(|(from, to)| self.cluster.links.mend(from, to)),

@@ -36,15 +36,15 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     /// Counts its starts: what was planned for an earlier life means nothing to this one.
     pub(in crate::sim) life: u64,
     pub(in crate::sim) state: State<M>,
-    /// The process is stopped, as by SIGSTOP; what comes meanwhile waits.
+    /// See `pausing`.
     pub(in crate::sim) paused: bool,
     pub(in crate::sim) clock: Clock,
     /// When it is to be woken.
     pub(in crate::sim) armed: Option<Timestamp>,
-    /// A turn is planned, in which it acts on what it was given.
-    pub(in crate::sim) turn: bool,
-    /// An operation of the log's queue, and of the other, is planned to run.
-    pub(in crate::sim) busy: [bool; 2],
+    /// When it acts on what it was given, if that is not at once.
+    pub(in crate::sim) turn: Option<Timestamp>,
+    /// When the next operation of the log's queue, and of the other, has run.
+    pub(in crate::sim) busy: [Option<Timestamp>; 2],
 }
 
 #[derive(Clone)]
@@ -118,8 +118,8 @@ impl<M: StateMachine> Node<M> {
             paused: false,
             clock: Clock::default(),
             armed: None,
-            turn: false,
-            busy: [false; 2],
+            turn: None,
+            busy: [None; 2],
         }
     }
 
@@ -182,7 +182,7 @@ impl<M: StateMachine> Node<M> {
         self.life += 1;
         self.clock = Clock::started(now, drift_ppm);
         self.paused = false;
-        (self.armed, self.turn, self.busy) = (None, false, [false; 2]);
+        (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
         Ok(())
     }
 
@@ -196,7 +196,7 @@ impl<M: StateMachine> Node<M> {
         end(&mut disk);
         self.state = State::Down(Box::new(disk));
         self.paused = false;
-        (self.armed, self.turn, self.busy) = (None, false, [false; 2]);
+        (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
     }
 
     pub(in crate::sim) fn durable(&self, cluster: &ClusterId) -> Option<DurableLog> {

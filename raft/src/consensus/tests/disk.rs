@@ -184,6 +184,35 @@ fn a_leader_refuses_what_no_majority_has_room_for() {
 }
 
 #[test]
+fn an_old_word_of_a_full_disk_stops_nothing() {
+    let mut leader = Solo::new(3, 1, &[]);
+    let elected = leader.lead();
+    leader.persisted(&elected);
+    let sent = leader.propose(1, "x");
+    leader.persisted(&sent);
+    let both = |leader: &mut Solo, id, outcome: AppendOutcome| {
+        for from in [N2, N3] {
+            let reply = AppendEntriesReply { term: Term(2), id, outcome };
+            leader.hears(from, Message::AppendEntriesReply(reply));
+        }
+    };
+    let accepts = |leader: &mut Solo, ticket| {
+        let outputs = leader.propose(ticket, "y");
+        leader.persisted(&outputs);
+        outputs.iter().any(|output| matches!(output, Output::Accepted { .. }))
+    };
+    let last = leader.raft.last_log().index;
+    both(&mut leader, 2, AppendOutcome::Matched(last));
+    assert!(accepts(&mut leader, 2));
+    both(&mut leader, 1, AppendOutcome::NoRoom);
+    assert!(accepts(&mut leader, 3), "what was asked later was taken");
+    let last = leader.raft.last_log().index;
+    both(&mut leader, 3, AppendOutcome::Matched(last));
+    both(&mut leader, 9, AppendOutcome::NoRoom);
+    assert!(accepts(&mut leader, 4), "it was taken all the same: there is nothing left to ask them");
+}
+
+#[test]
 fn a_leader_that_waits_too_long_for_its_disk_steps_down() {
     let mut node = Solo::new(1, 1, &[]);
     let campaign = node.after(301);

@@ -129,7 +129,7 @@ impl<W: Workload> World<W> {
         }
         if let Some(leader) = self.up(Target::Leader).filter(|leader| coup && *leader != node) {
             let life = self.cluster.node(leader).life;
-            self.cluster.set_paused(leader, true);
+            self.cluster.pause(leader);
             undo.push(Undo::Resume(leader, life));
         }
         self.undo.insert(number, Undo::All(undo));
