@@ -126,9 +126,9 @@ fn begin_life<D: Disk>(
         mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
     } = scan;
     let (base, last) = (log.base(), log.last());
-    // A snapshot may be durable before the term of its last entry is: in that term nothing was said yet. Where there
-    // was damage, it may have been.
-    let behind = damage.is_empty() && base.id.term > standing.hard_state.current_term;
+    // A snapshot may be durable before the term of its last entry is: in that term nothing was said yet. Where
+    // entries are lost, it may have been.
+    let behind = !lost && base.id.term > standing.hard_state.current_term;
     if behind {
         standing.hard_state = HardState { current_term: base.id.term, voted_for: None };
     }
