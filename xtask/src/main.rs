@@ -5,6 +5,7 @@
 
 mod command;
 mod demo;
+mod evidence;
 mod fuzz;
 #[allow(unreachable_pub, reason = "a module with an interface of its own, whatever it is compiled into")]
 mod lab_tests;
@@ -47,6 +48,8 @@ enum Job {
     Sim(sim::SimArgs),
     /// Every order of the events of small scopes
     Explore(sim::SimArgs),
+    /// What runs came to, kept in docs/evidence/ and told in EVIDENCE.md
+    Evidence(evidence::EvidenceArgs),
     /// What .ci/run runs: the same as `test`
     Ci,
     /// The project's own rules: who may know whom, what pure code must not name, no dead files
@@ -78,6 +81,7 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),
         Job::Sim(args) => sim::run(&workspace, "sim", &args),
         Job::Explore(args) => sim::run(&workspace, "explore", &args),
+        Job::Evidence(args) => evidence::run(&workspace, &args),
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
         Job::Fuzz(args) => fuzz::run(&workspace, &args),
