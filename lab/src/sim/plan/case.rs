@@ -70,6 +70,8 @@ impl Case {
             pace: Pace::STEADY,
             drift_ppm: 0,
             episodes: Vec::new(),
+            at_rest: None,
+            scrub_every: None,
         };
         let load = Load { pause: Duration::from_millis(50), in_flight: 4, ..Load::default() };
         Case { plan, load }
