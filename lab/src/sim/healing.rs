@@ -15,6 +15,8 @@ use crate::sim::world::{Own, Phase, World};
 const TIMEOUTS: u32 = 10;
 /// Meanwhile it is given something to commit this often.
 const PROBES: Duration = Duration::from_millis(50);
+/// A process is away for so long, in what goes wrong at rest.
+const SHORT: Duration = Duration::from_millis(20);
 /// And its clients end within this, whatever they had begun.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -63,6 +65,10 @@ impl<W: Workload> World<W> {
     }
 
     pub(super) fn check_over(&mut self) {
+        // Whoever rests has as much time again.
+        if self.phase == Phase::Ended || self.rested.is_some_and(|at| self.cluster.now() < at + PATIENCE) {
+            return;
+        }
         let late: Vec<usize> =
             (0..self.clients.len()).filter(|client| !self.clients[*client].is_done()).collect();
         if !late.is_empty() {
@@ -82,15 +88,45 @@ impl<W: Workload> World<W> {
             && self.clients.iter().all(Client::is_done)
             && self.have_applied_the_same()
         {
+            let Some(rested) = self.rested else { return self.rest() };
+            if self.cluster.now() < rested + self.rounds() {
+                return;
+            }
             self.phase = Phase::Ended;
+            if let Some(what) = Some(self.rounds())
+                .filter(|long| *long > Duration::ZERO)
+                .and_then(|_| self.cluster.any_unseen_blemish())
+            {
+                self.cluster.broken("damage is found while the node runs", what);
+            }
             self.compare_states();
         }
+    }
+
+    /// All is done, and nobody will ask for anything. What goes wrong now must be made good without.
+    fn rest(&mut self) {
+        self.rested = Some(self.cluster.now());
+        self.cluster.plan(PATIENCE, Own::Over);
+        if let Some(fault) = self.plan.at_rest.clone()
+            && self.inflict(self.plan.episodes.len(), &fault, SHORT).is_some()
+        {
+            *self.landed.entry("at rest").or_default() += 1;
+        }
+    }
+
+    /// How long a node takes to read all again that it wrote long ago, and to say what it found; nothing where that
+    /// is longer than a run.
+    fn rounds(&self) -> Duration {
+        let every = self.cluster.scrub_every.filter(|_| self.cluster.has_blemishes());
+        let rounds = 2 * self.cluster.longest_round() + 3;
+        every.map_or(Duration::ZERO, |every| every * u32::try_from(rounds).unwrap_or(1))
     }
 
     fn have_applied_the_same(&self) -> bool {
         let committed = self.cluster.committed();
         let applied = |node: usize| self.cluster.running(node).map(|pump| pump.server().last_applied());
-        self.healed().all(|node| applied(node) == Some(committed))
+        let repairs = |node: usize| self.cluster.running(node).and_then(|pump| pump.server().raft().repair());
+        self.healed().all(|node| applied(node) == Some(committed) && repairs(node).is_none())
     }
 
     fn healed(&self) -> impl Iterator<Item = usize> {

@@ -72,6 +72,8 @@ pub struct World<W: Workload> {
     pub(super) random: Random,
     /// Nodes that will never start again: their disks were replaced.
     pub(super) gone: Vec<bool>,
+    /// When all was done and quiet, on a healed cluster.
+    pub(super) rested: Option<Timestamp>,
 }
 
 /// How a run ended.
@@ -116,6 +118,7 @@ impl<W: Workload> World<W> {
         let net = Net::new(random, plan.nodes, plan.weather);
         let mut cluster = Cluster::new(settings, plan.pace, net, random);
         cluster.drift_ppm = plan.drift_ppm;
+        cluster.scrub_every = plan.scrub_every.map(Duration::from_nanos);
         let clients = (0..plan.clients).map(|client| workload.client(client, plan.nodes, random)).collect();
         let mut world = World {
             connections: Connections::new(random, plan.late_requests_ppm),
@@ -126,6 +129,7 @@ impl<W: Workload> World<W> {
             undo: BTreeMap::new(),
             landed: BTreeMap::new(),
             gone: vec![false; plan.nodes],
+            rested: None,
             workload,
             clients,
             cluster,
@@ -244,6 +248,13 @@ impl<W: Workload> World<W> {
         for said in std::mem::take(&mut self.cluster.said) {
             self.answer(said);
         }
+        for (number, node) in std::mem::take(&mut self.cluster.sprung) {
+            self.spring(number, node);
+        }
+        for number in std::mem::take(&mut self.cluster.landed) {
+            let kind = self.plan.episodes.get(number).map(|episode| episode.fault.kind());
+            *self.landed.entry(kind.unwrap_or_default()).or_default() += 1;
+        }
         for node in std::mem::take(&mut self.cluster.ended) {
             self.node_died(node, Duration::from_millis(100));
         }
@@ -264,6 +275,7 @@ impl<W: Workload> World<W> {
             return;
         }
         if let Err(error) = self.cluster.start(node, self.workload.machine()) {
+            self.refused(node, &error);
             // What a full or failing disk keeps from starting tries again, as a supervisor would have it.
             self.cluster.trace.note(self.cluster.now(), Some(node), || format!("does not start: {error}"));
             let life = self.cluster.node(node).life;

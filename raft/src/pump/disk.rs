@@ -43,7 +43,7 @@ pub struct DiskStatus {
 }
 
 /// Measures syncs, and keeps time for a disk that is full.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct DiskWatch {
     batches: u64,
     syncs: u64,
@@ -55,6 +55,8 @@ pub(crate) struct DiskWatch {
     pub(crate) retry_at: Option<Timestamp>,
     /// When to read a part of the log again.
     pub(crate) scrub_at: Timestamp,
+    /// How often that is.
+    pub(super) scrub_every: Duration,
     /// Reasons to doubt a snapshot that were seen.
     pub(super) doubts: u64,
 }
@@ -62,9 +64,34 @@ pub(crate) struct DiskWatch {
 /// How long syncs took is for people.
 impl std::hash::Hash for DiskWatch {
     fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
-        let DiskWatch { batches: _, syncs: _, began: _, sync: _, sync_max: _, retry_at, scrub_at, doubts } =
-            self;
-        (retry_at, scrub_at, doubts).hash(hasher);
+        let DiskWatch {
+            batches: _,
+            syncs: _,
+            began: _,
+            sync: _,
+            sync_max: _,
+            retry_at,
+            scrub_at,
+            scrub_every,
+            doubts,
+        } = self;
+        (retry_at, scrub_at, scrub_every, doubts).hash(hasher);
+    }
+}
+
+impl Default for DiskWatch {
+    fn default() -> DiskWatch {
+        DiskWatch {
+            batches: 0,
+            syncs: 0,
+            began: Timestamp::default(),
+            sync: Duration::ZERO,
+            sync_max: Duration::ZERO,
+            retry_at: None,
+            scrub_at: Timestamp::default(),
+            scrub_every: SCRUB,
+            doubts: 0,
+        }
     }
 }
 

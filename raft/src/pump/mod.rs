@@ -151,6 +151,11 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
         }
     }
 
+    /// From now on a part of what is on disk is read again this often, which says how fast damage is found.
+    pub fn scrub_every(&mut self, often: std::time::Duration) {
+        self.disk.scrub_every = often;
+    }
+
     /// When to call [`Pump::pass`], if nothing else comes first.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {

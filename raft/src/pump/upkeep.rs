@@ -1,6 +1,6 @@
 //! What a node does besides the protocol: snapshots, room on its disk, reading again what it wrote long ago.
 
-use super::disk::{RETRY, SCRUB};
+use super::disk::RETRY;
 use super::{Pump, RESTORE, StopCause, Workshop};
 use crate::consensus::io::Room;
 use crate::consensus::transfer::Transfer;
@@ -116,7 +116,7 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
         if now < self.disk.scrub_at {
             return;
         }
-        self.disk.scrub_at = now + SCRUB;
+        self.disk.scrub_at = now + self.disk.scrub_every;
         let held = self.server.raft().snapshot().map(|id| id.last.index).unwrap_or_default();
         if self.storage.rotten().is_some_and(|rotten| rotten > held) {
             self.server.want_snapshot();

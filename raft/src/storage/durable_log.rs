@@ -4,7 +4,7 @@
 //! A second opinion: what is written is decoded as it becomes durable, and kept as terms and chains; nothing is
 //! asked of the log that wrote it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Buf, Bytes};
 
@@ -34,6 +34,8 @@ use crate::marks::unmarked;
 #[derive(Clone, Debug, Hash)]
 pub struct DurableLog {
     identity: Identity,
+    /// What the disk says counts.
+    believes: bool,
     /// The end of the newest snapshot.
     base: Base,
     /// The ends of older ones, which a log that is to be replaced may follow.
@@ -68,10 +70,21 @@ impl DurableLog {
     /// What a starting node would find were the power to fail now. Reads the whole disk.
     #[must_use]
     pub fn of(disk: &SimDisk, identity: &Identity) -> DurableLog {
+        DurableLog::read(disk, identity, false)
+    }
+
+    /// The same of a disk that is believed: what it holds for written counts, though it lost it and does not
+    /// know ([`SimDisk::lies`]), until the power fails. Of snapshots only what is there.
+    #[must_use]
+    pub fn as_told(disk: &SimDisk, identity: &Identity) -> DurableLog {
+        DurableLog::read(disk, identity, true)
+    }
+
+    fn read(disk: &SimDisk, identity: &Identity, believes: bool) -> DurableLog {
         let base = newest_snapshot(disk, identity);
-        let mut files = Files(disk);
+        let mut files = Files { disk, believes, kept: BTreeMap::new() };
         let found = unmarked(|| scan(&segments(disk), &mut files, identity, base)).unwrap_or_default();
-        let mut log = DurableLog::empty(identity, base);
+        let mut log = DurableLog { believes, ..DurableLog::empty(identity, base) };
         let Some(scan) = found else { return log };
         let behind = scan.log.from(base.id.index.next());
         log.entries = behind.scan(base.chain, |chain, entry| Some(link(chain, entry))).collect();
@@ -83,6 +96,7 @@ impl DurableLog {
     fn empty(identity: &Identity, base: Base) -> DurableLog {
         DurableLog {
             identity: identity.clone(),
+            believes: false,
             base,
             older: Vec::new(),
             anchor: base,
@@ -180,9 +194,9 @@ impl DurableLog {
     fn settle(&mut self, disk: &SimDisk) {
         while let Some(first) = self.pending.pop_front() {
             let shown = |shows: fn(&Written, &Written) -> bool| {
-                self.pending.iter().any(|later| shows(later, &first) && later.is_on(disk))
+                self.pending.iter().any(|later| shows(later, &first) && self.is_on(disk, later))
             };
-            if first.is_on(disk) {
+            if self.is_on(disk, &first) {
                 self.take(&first.found, first.payload);
             } else if shown(Written::passes) {
                 self.lose(&first, disk);
@@ -191,7 +205,7 @@ impl DurableLog {
                 break;
             }
         }
-        let newest = || self.pending.iter().rev().find(|written| written.header_is_on(disk));
+        let newest = || self.pending.iter().rev().find(|written| self.header_is_on(disk, written));
         if let Some(newest) = Some(self.lost).filter(|lost| *lost).and_then(|_| newest()) {
             // Where entries are missing, the newest header says how the node stands.
             self.standing = newest.found.header.standing;
@@ -200,7 +214,7 @@ impl DurableLog {
 
     /// A batch is known to be missing; its header may be there.
     fn lose(&mut self, missing: &Written, disk: &SimDisk) {
-        if missing.header_is_on(disk) {
+        if self.header_is_on(disk, missing) {
             self.standing = missing.found.header.standing;
             self.truncate_after(missing.found.header.kept);
         }
@@ -241,12 +255,25 @@ impl DurableLog {
         true
     }
 
+    fn is_on(&self, disk: &SimDisk, written: &Written) -> bool {
+        self.has(disk, &written.file, written.offset, &written.data)
+    }
+
+    fn header_is_on(&self, disk: &SimDisk, written: &Written) -> bool {
+        let batch = written.data.len() - written.payload.len() - BATCH_HEADER;
+        self.has(disk, &written.file, written.place.offset, &written.data[batch..][..BATCH_HEADER])
+    }
+
+    fn has(&self, disk: &SimDisk, file: &str, offset: u64, data: &[u8]) -> bool {
+        disk.has(file, offset, data) || self.believes && disk.says(file, offset, data)
+    }
+
     /// A snapshot may have become durable.
     fn snapshot(&mut self, disk: &SimDisk) {
         let base = newest_snapshot(disk, &self.identity);
         if self.lost || base.id.index < self.base.id.index {
             let pending = std::mem::take(&mut self.pending);
-            *self = DurableLog { pending, ..DurableLog::of(disk, &self.identity) };
+            *self = DurableLog { pending, ..DurableLog::read(disk, &self.identity, self.believes) };
             return;
         }
         if self.base != base {
@@ -283,11 +310,6 @@ impl DurableLog {
 }
 
 impl Written {
-    fn header_is_on(&self, disk: &SimDisk) -> bool {
-        let batch = self.data.len() - self.payload.len() - BATCH_HEADER;
-        disk.has(&self.file, self.place.offset, &self.data[batch..][..BATCH_HEADER])
-    }
-
     /// Whether this begins a segment, and says that the log ended before `other`: a mark that no sync covered.
     fn cuts_off(&self, other: &Written) -> bool {
         self.ended.is_some_and(|ended| ended <= other.place)
@@ -296,10 +318,6 @@ impl Written {
     /// Whether this says that `other` was durable.
     fn passes(&self, other: &Written) -> bool {
         self.found.header.synced > other.place
-    }
-
-    fn is_on(&self, disk: &SimDisk) -> bool {
-        disk.has(&self.file, self.offset, &self.data)
     }
 }
 
@@ -327,29 +345,46 @@ fn segments(disk: &SimDisk) -> Vec<Segment> {
     segments
 }
 
-/// The end of the newest snapshot that is durable and whole.
+/// The end of the newest snapshot that is durable and whole; one that cannot be read is none, as for a node that starts.
 fn newest_snapshot(disk: &SimDisk, identity: &Identity) -> Base {
     let snapshots = disk
         .durable_files()
         .rev()
         .filter(|file| file.strip_prefix(snapshot::DIRECTORY).is_some_and(|name| name.ends_with(".snap")));
     let whole = |file: &str| {
+        if !disk.is_readable(file) {
+            return None;
+        }
         let (id, meta) = snapshot::whole(&identity.cluster, disk.durable(file)?)?;
         (snapshot::file_of(id.last) == file).then_some(meta.base)
     };
     { snapshots }.find_map(whole).unwrap_or_default()
 }
 
-/// What the disk has.
-struct Files<'a>(&'a SimDisk);
+/// What the disk has, or says.
+struct Files<'a> {
+    disk: &'a SimDisk,
+    believes: bool,
+    /// Most are looked at again and again.
+    kept: BTreeMap<Segment, Bytes>,
+}
 
 impl Source for Files<'_> {
     fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        Ok(self.0.durable(&file_of(segment)).map(Bytes::copy_from_slice).unwrap_or_default())
+        let (disk, file) = (self.disk, file_of(segment));
+        let whole = || match self.believes && disk.lies() {
+            true => disk.as_told(&file).map(Bytes::from).unwrap_or_default(),
+            false => disk.durable(&file).map(Bytes::copy_from_slice).unwrap_or_default(),
+        };
+        Ok(self.kept.entry(segment).or_insert_with(whole).clone())
     }
 
     fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        let whole = self.0.durable(&file_of(segment)).unwrap_or_default();
+        if self.believes && self.disk.lies() {
+            let whole = self.read(segment)?;
+            return Ok(whole.slice(..whole.len().min(SEGMENT_HEADER)));
+        }
+        let whole = self.disk.durable(&file_of(segment)).unwrap_or_default();
         Ok(Bytes::copy_from_slice(&whole[..whole.len().min(SEGMENT_HEADER)]))
     }
 
@@ -358,5 +393,8 @@ impl Source for Files<'_> {
     }
 }
 
+mod batches;
 #[cfg(test)]
 mod tests;
+
+pub use batches::{Batch, batches};

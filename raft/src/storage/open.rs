@@ -126,6 +126,12 @@ fn begin_life<D: Disk>(
         mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
     } = scan;
     let (base, last) = (log.base(), log.last());
+    // A snapshot may be durable before the term of its last entry is: in that term nothing was said yet. Where
+    // entries are lost, it may have been.
+    let behind = !lost && base.id.term > standing.hard_state.current_term;
+    if behind {
+        standing.hard_state = HardState { current_term: base.id.term, voted_for: None };
+    }
     mark!("log-behind-snapshot" if standing.last.id.index < base.id.index);
     mark!("damage-made-good-by-log" if !damage.is_empty() && !lost);
     mark!("damage-lost-entries" if lost);
@@ -135,7 +141,7 @@ fn begin_life<D: Disk>(
     let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
     let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
     let kept = Base { id: log.id_at(kept).unwrap_or(last), chain: log.chain_at(kept).unwrap_or(end.chain) };
-    let rewrite = tail.is_some() || lost;
+    let rewrite = tail.is_some() || lost || behind;
     let bound = view.clone().filter(|_| standing.repair.is_some());
     let known = log.membership().or(membership).or(bound);
     standing.last = end;

@@ -96,7 +96,7 @@ pub(super) fn scan(
 
 /// Which segments to read, and up to where. Each says in its header where the log ended when it was
 /// begun: what stands behind that place was cut off for good.
-fn itinerary(
+pub(super) fn itinerary(
     segments: &[Segment],
     source: &mut impl Source,
     identity: &Identity,
@@ -202,93 +202,6 @@ impl Scanner<'_> {
         Ok(true)
     }
 
-    /// Whether bad bytes were durable once; else the log ends there.
-    fn is_damage(
-        &mut self,
-        place: Place,
-        file: &[u8],
-        later: &[Segment],
-        source: &mut impl Source,
-    ) -> Result<bool, DiskError> {
-        let durable = self.claimed(place, file, later, source)? || self.rewritten(later, source)?;
-        if !durable && self.scan.lost {
-            self.adopt_newest(place, file, later, source)?;
-        }
-        Ok(durable && !seeded_bug!("torn-tail-cut-below-durable"))
-    }
-
-    /// Whether any intact header says that what stands at `place` was durable.
-    fn claimed(
-        &self,
-        place: Place,
-        file: &[u8],
-        later: &[Segment],
-        source: &mut impl Source,
-    ) -> Result<bool, DiskError> {
-        let claims = |segment: Segment, file: &[u8], mut from: u64| {
-            let seed = Seed::new(self.identity, segment);
-            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
-                let found = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
-                if found.is_some_and(|found| found.header.synced > place) {
-                    return true;
-                }
-                from = offset + 1;
-            }
-            false
-        };
-        if self.scan.synced > place || claims(place.segment, file, place.offset) {
-            return Ok(true);
-        }
-        for segment in later {
-            if claims(*segment, &source.read(*segment)?, 0) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether the next life, which found the bytes intact, has written again what was not known to be
-    /// durable: the batch behind the first, which only repeats how the node stands.
-    fn rewritten(&self, later: &[Segment], source: &mut impl Source) -> Result<bool, DiskError> {
-        for next in later {
-            let (file, seed) = (source.read(*next)?, Seed::new(self.identity, *next));
-            let Some(head) = header_at(&file, SEGMENT_HEADER, seed) else { continue };
-            let second = usize::try_from(head.end()).ok().and_then(|at| header_at(&file, at, seed));
-            if second.is_some_and(|second| payload_of(&file, &second, seed).is_some()) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Where entries are missing, term, vote and the end of the log are those of the newest intact header,
-    /// wherever it stands: none that was durable can be newer.
-    fn adopt_newest(
-        &mut self,
-        place: Place,
-        file: &[u8],
-        later: &[Segment],
-        source: &mut impl Source,
-    ) -> Result<(), DiskError> {
-        let newest = |segment: Segment, file: &[u8], mut from: u64| {
-            let seed = Seed::new(self.identity, segment);
-            let mut newest = None;
-            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
-                newest = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
-                from = offset + 1;
-            }
-            newest
-        };
-        let mut standing = newest(place.segment, file, place.offset);
-        for segment in later {
-            standing = newest(*segment, &source.read(*segment)?, 0).or(standing);
-        }
-        if let Some(found) = standing {
-            self.scan.standing = found.header.standing;
-        }
-        Ok(())
-    }
-
     fn damaged(&mut self, place: Place, what: &'static str) {
         mark!("damage-below-durable");
         self.scan.damage.push(Damage { place, index: self.scan.log.last().index, what });
@@ -386,15 +299,6 @@ fn end_of(start: Base, entries: &[Entry]) -> Option<Base> {
     })
 }
 
-/// A batch that was never whole is cut off. One that cannot be read, or a segment that may have been begun, may hold
-/// what was acknowledged, and a vote that nothing else repeats: then the disk's error is told.
-fn no_hole(source: &impl Source, place: Place, end: u64, later: &[Segment]) -> Result<(), DiskError> {
-    let begin = (SEGMENT_HEADER + BATCH_HEADER) as u64;
-    let here = source.unreadable(place.segment, place.offset, end);
-    let unread = here.or_else(|| later.iter().find_map(|later| source.unreadable(*later, 0, begin)));
-    unread.filter(|_| !seeded_bug!("unreadable-end-cut")).map_or(Ok(()), Err)
-}
-
 /// The first intact header at or behind `from`, and before `end`.
 pub(super) fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Option<u64> {
     let start = usize::try_from(from).ok()?;
@@ -408,3 +312,7 @@ pub(super) fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Optio
 pub(super) fn is_blank(file: &[u8], segment: Segment, identity: &Identity) -> bool {
     next_header(file, 0, Seed::new(identity, segment), u64::MAX).is_none()
 }
+
+mod tear;
+
+use tear::no_hole;

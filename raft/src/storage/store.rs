@@ -269,6 +269,19 @@ impl<D: Disk> Storage<D> {
         rotten.map(|sealed| sealed.highest).max()
     }
 
+    /// What is read again from time to time: segments, and up to where.
+    #[doc(hidden)]
+    pub fn scrubbed(&self) -> impl Iterator<Item = (String, u64)> {
+        self.wal.sealed().map(|sealed| (super::spares::file_of(sealed.segment), sealed.end))
+    }
+
+    /// Whether it is known what this file is for, which stands among the snapshots: then it is removed in time.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn knows_snapshot_file(&self, file: &str) -> bool {
+        self.snapshots.knows(file)
+    }
+
     /// Whether the disk has no room for the next segment of the log: what is left in this one is for terms and votes.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use raft::pump::StopCause;
 use raft::storage::durable_log::DurableLog;
-use raft::storage::memory::{Fate, Fault as DiskFault, SimDisk};
+use raft::storage::memory::{Fate, SimDisk};
 use raft::{Incarnation, StateMachine};
 
 use super::deeds::{Deed, Stood};
 use super::links::Links;
-use super::node::{Node, StartError};
+use super::node::{Node, StartError, State};
 use super::{Cluster, view};
 use crate::sim::invariants::{Broken, begins_as_it_ended};
 use crate::sim::random::Stream;
@@ -33,8 +33,20 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let drift = i32::try_from(drift).unwrap_or(0) - i32::try_from(self.drift_ppm).unwrap_or(0);
         let now = self.now();
         let started = self.nodes[node].start(now, &self.settings, machine, seed, drift);
+        let before = self.durable[node].clone();
         self.refresh(node);
+        if let Some(what) = lost(node, &before, &self.durable[node]) {
+            self.broken("what is durable survives", what);
+        }
         started?;
+        if let Some((file, _)) = &self.foreign[node] {
+            self.broken("what is another's is left alone", format!("node {node} starts in spite of {file}"));
+        }
+        if let Some(often) = self.scrub_every
+            && let State::Up(pump) = &mut self.nodes[node].state
+        {
+            pump.scrub_every(often);
+        }
         self.trace.note(now, Some(node), || "starts".to_owned());
         self.promises[node].clear();
         if let Err((rule, what)) = self.check_birth(node) {
@@ -53,12 +65,26 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     /// The process is killed; what it wrote is with the system, synced or not.
     pub(in crate::sim) fn kill(&mut self, node: usize) {
+        if self.is_decayed(node) && !self.would_lose_silently(node) {
+            return self.reboot(node);
+        }
         self.trace.note(self.queue.now(), Some(node), || "is killed".to_owned());
         self.end(node, SimDisk::end_process);
     }
 
-    /// The power fails; what becomes of each sector that is not durable is drawn under `number`.
+    /// The machine goes down in order: all that was written is on the disk, and nothing is in a cache. What a cache
+    /// holds and the disk does not, after a sync that failed, would make damage of its other copy look like none.
+    pub(in crate::sim) fn reboot(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "is rebooted".to_owned());
+        self.end(node, |disk| disk.crash(|_| true, usize::MAX));
+    }
+
+    /// The power fails; what becomes of each sector that is not durable is drawn under `number`. Where a disk lies
+    /// and nobody could know, only the process ends.
     pub(in crate::sim) fn lose_power(&mut self, node: usize, number: u64) {
+        if self.would_lose_silently(node) {
+            return self.kill(node);
+        }
         self.trace.note(self.queue.now(), Some(node), || "loses power".to_owned());
         let (random, entity) = (self.random, (node as u64) << 32 | number);
         self.end(node, |disk| {
@@ -74,10 +100,14 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn end(&mut self, node: usize, how: impl FnOnce(&mut SimDisk)) {
+        let (before, blemished) = (self.durable[node].clone(), self.is_blemished(node));
         self.nodes[node].end(how);
         self.put_off[node].clear();
         self.promises[node].clear();
-        let before = self.durable[node].clone();
+        self.traps[node] = None;
+        if blemished {
+            self.damaged[node].push(before.as_ref().clone());
+        }
         self.refresh(node);
         if let Some(what) = lost(node, &before, &self.durable[node]) {
             self.broken("what is durable survives", what);
@@ -89,34 +119,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(durable) = self.nodes[node].durable(&self.settings.cluster) {
             self.durable[node] = Arc::new(durable);
         }
-    }
-
-    /// Something is wrong with a disk from now on.
-    pub(in crate::sim) fn disk_fault(&mut self, node: usize, fault: DiskFault) {
-        let before = self.durable[node].clone();
-        let changes = matches!(fault, DiskFault::Rot { .. });
-        if let Some(disk) = self.nodes[node].disk_mut() {
-            disk.fault(fault);
-        }
-        if changes {
-            self.damaged[node].push(before.as_ref().clone());
-            self.refresh(node);
-        }
-    }
-
-    /// The oldest segment of a node's log that is written to no more, and its length.
-    pub(in crate::sim) fn old_segment(&self, node: usize) -> Option<(String, u64)> {
-        let disk = self.nodes[node].disk()?;
-        let mut segments: Vec<String> = disk
-            .files()
-            .into_iter()
-            .filter(|file| file.starts_with("wal/") && file.ends_with(".log"))
-            .collect();
-        // The newest may be one made ahead, and the one before it is written to.
-        segments.truncate(segments.len().saturating_sub(2));
-        let file = segments.into_iter().next()?;
-        let length = disk.content(&file)?.len() as u64;
-        Some((file, length))
     }
 
     /// The disk of a node that is down is replaced by an empty one. Under the same id it must be refused.

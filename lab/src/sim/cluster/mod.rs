@@ -6,6 +6,8 @@
 //! | `acting` | what a node is given, and what leaves it |
 //! | `node` | one node: its disk, and its lives |
 //! | `lent` | its disk, while a log is opened on it |
+//! | `damage` | disks that lose what was durable, or lie |
+//! | `ambush` | what meets a node when its disk comes to it |
 //! | `lifecycle` | how lives begin and end |
 //! | `pausing` | processes that are stopped for a while |
 //! | `waking` | when a node is woken, and when its disk is done |
@@ -17,8 +19,10 @@
 //! | `deeds` | what a node did, for whoever judges it elsewhere |
 
 mod acting;
+pub(in crate::sim) mod ambush;
 pub(in crate::sim) mod choosing;
 pub(in crate::sim) mod connections;
+pub(in crate::sim) mod damage;
 pub(in crate::sim) mod deeds;
 mod lent;
 mod lifecycle;
@@ -46,6 +50,8 @@ use raft::wire::{self, Kind};
 use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use self::ambush::Trap;
+use self::damage::{Blemish, Foreign, Tampering};
 use self::deeds::Deed;
 use self::links::Links;
 use self::node::{Node, Running, Settings};
@@ -122,6 +128,19 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     pub(in crate::sim) deeds: Option<Vec<Deed>>,
     /// What was, whenever a disk was damaged.
     pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
+    pub(in crate::sim) blemishes: Vec<Blemish>,
+    /// What is done to a write of each node.
+    pub(in crate::sim) tamperings: Vec<Option<Tampering>>,
+    /// What stands among each node's files and is not its own.
+    pub(in crate::sim) foreign: Vec<Option<Foreign>>,
+    /// What waits for each node.
+    pub(in crate::sim) traps: Vec<Option<Trap>>,
+    /// What waited and has met its node: episode and node.
+    pub(in crate::sim) sprung: Vec<(usize, usize)>,
+    /// Episodes that were to wait for something, and have come to it.
+    pub(in crate::sim) landed: Vec<usize>,
+    /// How often a node reads a part of what it wrote again; none: as it does by itself.
+    pub(in crate::sim) scrub_every: Option<Duration>,
     pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
     /// What has come to each node while it was paused.
     put_off: Vec<Vec<Event<L::Pass, X>>>,
@@ -155,6 +174,13 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             durable,
             deeds: None,
             damaged: vec![Vec::new(); size],
+            blemishes: Vec::new(),
+            tamperings: vec![None; size],
+            foreign: vec![None; size],
+            traps: vec![None; size],
+            sprung: Vec::new(),
+            landed: Vec::new(),
+            scrub_every: None,
             queue: Queue::new(),
             put_off: nodes.iter().map(|_| Vec::new()).collect(),
             invariants: Invariants::new(size),
@@ -284,10 +310,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn run_disk(&mut self, node: usize, life: u64, queue: DiskQueue) {
-        let member = &mut self.nodes[node];
+        let member = &self.nodes[node];
         if member.life != life || member.running().is_none() {
             return;
         }
+        if self.falls_into_trap(node, queue) {
+            return;
+        }
+        self.tamper(node, queue);
+        let member = &mut self.nodes[node];
         member.busy[place(queue)] = None;
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
@@ -296,10 +327,17 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.invariants.disk_failed(node);
         }
         self.trace.disk(self.queue.now(), node, &ran);
+        self.was_read_again(node, &ran);
+        if self.is_trapped(node, queue, &ran.op) {
+            return;
+        }
         // It goes on, whether or not its node has looked.
         self.plan_disk(node);
         if !self.nodes[node].paused {
             self.pass(node);
+        }
+        if queue == DiskQueue::Aside {
+            self.check_files(node);
         }
     }
 }

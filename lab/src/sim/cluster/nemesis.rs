@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use raft::consensus::io::RoleName;
-use raft::storage::memory::{Fault as DiskFault, SyncFailure};
+use raft::storage::memory::Fault as DiskFault;
 
 use super::Pace;
 use crate::sim::clients::workload::Workload;
@@ -20,7 +20,20 @@ pub(in crate::sim) enum Undo {
     Disk(usize),
     Room(usize),
     Memory(usize, u64),
+    Unreadable(usize),
+    Foreign(usize),
+    /// A queue of the disk stood still.
+    Stall {
+        node: usize,
+        life: u64,
+        number: usize,
+        /// Then the power fails.
+        power: bool,
+    },
+    All(Vec<Undo>),
 }
+
+mod disks;
 
 const HEAL: Stream = Stream::named("nemesis.heal");
 /// What a disk holds that is full: what is there.
@@ -38,7 +51,13 @@ impl<W: Workload> World<W> {
             .trace
             .note(now, None, || format!("{:?} for {} ns: {undo:?}", episode.fault, episode.lasts));
         if let Some(landed) = undo {
-            *self.landed.entry(episode.fault.kind()).or_default() += 1;
+            // Those that wait for something land when it comes.
+            if !matches!(
+                episode.fault,
+                Fault::Ambush { .. } | Fault::LostWrite { .. } | Fault::StrayWrite { .. }
+            ) {
+                *self.landed.entry(episode.fault.kind()).or_default() += 1;
+            }
             if let Some(undo) = landed {
                 self.undo.insert(number, undo);
                 self.cluster.plan(episode.lasts(), Own::End(number));
@@ -47,9 +66,22 @@ impl<W: Workload> World<W> {
     }
 
     /// None: there was nobody to meet. Else what is to be undone, if anything.
-    fn inflict(&mut self, number: usize, fault: &Fault, lasts: Duration) -> Option<Option<Undo>> {
+    pub(in crate::sim) fn inflict(
+        &mut self,
+        number: usize,
+        fault: &Fault,
+        lasts: Duration,
+    ) -> Option<Option<Undo>> {
         let all = 0..self.plan.nodes;
         match fault {
+            Fault::Blackout => {
+                for node in all {
+                    if self.cluster.running(node).is_some() {
+                        self.cluster.lose_power(node, number as u64);
+                        self.node_died(node, lasts);
+                    }
+                }
+            }
             Fault::Kill(target) => {
                 let node = self.up(*target)?;
                 self.cluster.kill(node);
@@ -96,13 +128,6 @@ impl<W: Workload> World<W> {
                 self.cluster.disk_fault(node, DiskFault::Capacity(NOTHING_MORE));
                 return Some(Some(Undo::Room(node)));
             }
-            Fault::FailedSync { target, cache_keeps } => {
-                let node = self.up(*target)?;
-                let how = if *cache_keeps { SyncFailure::CacheKeepsNew } else { SyncFailure::CacheGoesBack };
-                let next = self.cluster.node(node).disk().map_or(0, raft::storage::memory::SimDisk::syncs);
-                self.cluster.disk_fault(node, DiskFault::Sync(next, how));
-            }
-            Fault::Rot { node, place_ppm } => return self.rot(*node, *place_ppm, lasts),
             Fault::Drift(target, ppm) => {
                 let node = self.up(*target)?;
                 self.cluster.drift(node, *ppm);
@@ -121,12 +146,18 @@ impl<W: Workload> World<W> {
                 self.hang_up(*node);
                 self.cluster.wipe(*node, self.workload.machine());
             }
+            fault => return self.inflict_on_disk(number, fault, lasts),
         }
         Some(None)
     }
 
     pub(in crate::sim) fn end_episode(&mut self, number: usize) {
-        let Some(undo) = self.undo.remove(&number) else { return };
+        if let Some(undo) = self.undo.remove(&number) {
+            self.take_back(undo);
+        }
+    }
+
+    fn take_back(&mut self, undo: Undo) {
         match undo {
             Undo::Resume(node, life) => {
                 if self.cluster.node(node).life == life {
@@ -146,6 +177,10 @@ impl<W: Workload> World<W> {
                 }
             }
             Undo::Room(node) => self.cluster.disk_fault(node, DiskFault::Capacity(u64::MAX)),
+            Undo::Unreadable(node) => self.make_readable(node),
+            Undo::Foreign(node) => self.cluster.take_foreign(node),
+            Undo::Stall { node, life, number, power } => self.end_stall(node, life, number, power),
+            Undo::All(undo) => undo.into_iter().for_each(|undo| self.take_back(undo)),
         }
     }
 
@@ -172,18 +207,6 @@ impl<W: Workload> World<W> {
     /// The same, if it is up.
     fn up(&self, target: Target) -> Option<usize> {
         self.node_of(target).filter(|node| self.cluster.running(*node).is_some())
-    }
-
-    /// The node is killed, and comes back to a log with a flipped bit.
-    fn rot(&mut self, node: usize, place_ppm: u32, lasts: Duration) -> Option<Option<Undo>> {
-        let node = self.up(Target::Node(node))?;
-        let (file, length) = self.cluster.old_segment(node)?;
-        let offset = length * u64::from(place_ppm) / 1_000_000;
-        let bit = u8::try_from(place_ppm % 8).unwrap_or(0);
-        self.cluster.kill(node);
-        self.cluster.disk_fault(node, DiskFault::Rot { file, offset, bit });
-        self.node_died(node, lasts);
-        Some(None)
     }
 
     /// Whether enough nodes remain without this one.
@@ -213,8 +236,13 @@ impl<W: Workload> World<W> {
         for number in self.undo.keys().copied().collect::<Vec<_>>() {
             self.end_episode(number);
         }
+        self.cluster.traps.iter_mut().for_each(|trap| *trap = None);
+        self.cluster.tamperings.iter_mut().for_each(|tampering| *tampering = None);
         self.cluster.links.heal(self.plan.is_even);
-        let damaged = self.landed.contains_key("rot");
+        let damages = |fault: &Fault| fault.damages();
+        let damaged = self.cluster.damaged.iter().any(|damaged| !damaged.is_empty())
+            || self.plan.episodes.iter().any(|episode| damages(&episode.fault))
+            || self.plan.at_rest.as_ref().is_some_and(damages);
         let broken = self.gone.iter().filter(|gone| **gone).count();
         let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
         let leave = self.random.below(HEAL, 0, 0, spare as u64 + 1);

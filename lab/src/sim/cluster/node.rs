@@ -225,7 +225,7 @@ impl<M: StateMachine> Node<M> {
     }
 
     pub(in crate::sim) fn durable(&self, cluster: &ClusterId) -> Option<DurableLog> {
-        self.disk().map(|disk| DurableLog::of(disk, &self.identity(cluster)))
+        self.disk().map(|disk| DurableLog::as_told(disk, &self.identity(cluster)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every claim that leaves a node, compared with what its disk really holds at that moment.
 
-use raft::consensus::message::{AppendOutcome, Message};
+use raft::consensus::message::{AppendOutcome, Message, SnapshotOutcome};
 use raft::{HardState, LogIndex, Term};
 
 use super::{Broken, View};
@@ -67,6 +67,9 @@ pub(crate) fn truthful(view: &View<'_>, to: usize, message: &Message) -> Result<
                 Ok(())
             }
         },
+        Message::InstallSnapshotReply(reply) if reply.outcome == SnapshotOutcome::Installed => {
+            installed(view, reply.snapshot.last.index)
+        }
         _ => Ok(()),
     }
 }
@@ -92,6 +95,15 @@ fn matched(view: &View<'_>, index: LogIndex) -> Result<(), Broken> {
     }
     let (node, last) = (view.node, disk.last());
     Err((RULE, format!("node {node} acknowledges {index}; its disk ends at {last}, and has {held:?} there")))
+}
+
+/// A node acknowledges a snapshot: its disk has it, or the log up to there.
+fn installed(view: &View<'_>, last: LogIndex) -> Result<(), Broken> {
+    if view.held_base(last) || view.own().holds(last).is_some() {
+        return Ok(());
+    }
+    let (node, base) = (view.node, view.own().base().id);
+    Err((RULE, format!("node {node} acknowledges a snapshot up to {last}; its disk has one up to {base}")))
 }
 
 /// The sender's own term, where the message says it.

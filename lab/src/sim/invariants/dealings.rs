@@ -6,7 +6,7 @@ use raft::server::Reply;
 use raft::{Term, Timestamp};
 
 use super::confirmations::Confirmations;
-use super::{Broken, Promise, View, beliefs, contacts, memory, quorums, transfers};
+use super::{Broken, Promise, View, beliefs, contacts, memory, quorums, snapshots, transfers};
 
 #[derive(Clone, Debug)]
 pub(super) struct Dealings {
@@ -15,6 +15,7 @@ pub(super) struct Dealings {
     quorums: quorums::Quorums,
     memory: memory::Memory,
     transfers: transfers::Transfers,
+    snapshots: snapshots::Snapshots,
     confirmations: Confirmations,
 }
 
@@ -26,13 +27,15 @@ impl Dealings {
             quorums: quorums::Quorums::new(size),
             memory: memory::Memory::new(size),
             transfers: transfers::Transfers::new(size),
+            snapshots: snapshots::Snapshots::new(size),
             confirmations: Confirmations::default(),
         }
     }
 
     pub(super) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.beliefs.check(view)?;
-        self.memory.check(view)
+        self.memory.check(view)?;
+        self.snapshots.check(view)
     }
 
     pub(super) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
@@ -60,10 +63,11 @@ impl Dealings {
         self.transfers.disk_failed(node);
     }
 
-    pub(super) fn born(&mut self, node: usize) {
-        self.contacts.born(node);
-        self.quorums.born(node);
-        self.transfers.born(node);
+    pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.contacts.born(view.node);
+        self.quorums.born(view.node);
+        self.transfers.born(view.node);
+        self.snapshots.born(view)
     }
 
     pub(super) fn asked(&mut self, view: &View<'_>) -> (u64, Term) {

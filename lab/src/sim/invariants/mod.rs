@@ -7,6 +7,7 @@
 //! | `elections` | one leader a term, by a majority; one vote a node and term, over all its lives | Figure 3, §5.2 |
 //! | `logs` | log matching; a leader only appends | Figure 3, §5.3 |
 //! | `commits` | what is committed is durable on a majority, is in the log of all that can be elected, and the same everywhere | Figure 3, §5.4 |
+//! | `snapshots` | what stands for the beginning of a log is durable; only damage is repaired | |
 //! | `claims` | what a node says of itself is true of its disk | |
 //! | `beliefs` | what a leader counts on its peers is on their disks | |
 //! | `contacts` | a later term is taken over; a leader that is heard is not disturbed | Figure 2, §9.6 |
@@ -29,6 +30,7 @@ mod memory;
 mod progress;
 mod quorums;
 mod replies;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -105,6 +107,12 @@ impl View<'_> {
     fn has_held(&self, node: usize, index: LogIndex, entry: (Term, Chain)) -> bool {
         let mut logs = std::iter::once(&*self.durable[node]).chain(self.damaged(node));
         logs.any(|log| log.holds(index) == Some(entry))
+    }
+
+    /// Whether the node's disk has a snapshot up to there, or had one before damage.
+    fn held_base(&self, base: LogIndex) -> bool {
+        let mut ever = self.damaged(self.node).chain([self.own()]);
+        ever.any(|log| log.base().id.index >= base)
     }
 
     /// On how many nodes.
@@ -258,14 +266,14 @@ impl Invariants {
     /// A node has begun a new life with what its disk gave back.
     pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.seen[view.node] = Seen::born(view);
-        self.dealings.born(view.node);
+        self.dealings.born(view)?;
         begins_as_it_ended(view)?;
         self.history.born(view)
     }
 
     /// What a client that asks this node now may rely on.
     pub(crate) fn asked(&mut self, view: &View<'_>, ask: &Ask) -> Promise {
-        Promise { asked: self.dealings.asked(view), ..self.history.asked(ask) }
+        self.history.asked(ask).of(self.dealings.asked(view))
     }
 
     /// See [`History::told`].

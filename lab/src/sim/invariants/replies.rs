@@ -28,6 +28,10 @@ impl Promise {
         };
         Promise { committed, command, asked: (0, Term(0)) }
     }
+
+    pub(super) fn of(self, asked: (u64, Term)) -> Promise {
+        Promise { asked, ..self }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -72,6 +72,8 @@ impl Case {
             late_requests_ppm: 0,
             is_even: false,
             episodes: Vec::new(),
+            at_rest: None,
+            scrub_every: None,
         };
         let load = Load { pause: Duration::from_millis(50), in_flight: 4, ..Load::default() };
         Case { plan, load }

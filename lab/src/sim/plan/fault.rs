@@ -67,13 +67,66 @@ pub enum Fault {
         /// Whether the cache keeps what the disk did not take (ext4), or goes back (btrfs).
         cache_keeps: bool,
     },
-    /// The process is killed, a bit of an old segment of its log flips meanwhile, and it is started again.
+    /// All machines lose power at once.
+    Blackout,
+    /// The node is met when its disk comes to this.
+    Ambush {
+        /// Whom.
+        target: Target,
+        /// When.
+        moment: Moment,
+        /// How.
+        blow: Blow,
+        /// Whether whoever leads stands still meanwhile, so that another will.
+        coup: bool,
+    },
+    /// The process is killed, a bit of what its disk holds flips meanwhile, and it is started again.
     Rot {
         /// Whose.
         node: usize,
-        /// Which bit of the log, in millionths of its length.
+        /// Which bit, in millionths of what is aimed at.
+        place_ppm: u32,
+        /// Of what.
+        #[serde(default)]
+        aim: Aim,
+    },
+    /// A bit of what its disk holds flips while the node runs.
+    Decay {
+        /// Whose.
+        node: usize,
+        /// Which bit, in millionths of what is aimed at.
+        place_ppm: u32,
+        /// Of what.
+        aim: Aim,
+    },
+    /// The process is killed, and started again soon; until the episode ends a sector of its disk cannot be read.
+    Unreadable {
+        /// Whose.
+        node: usize,
+        /// Which sector, in millionths of what is aimed at.
+        place_ppm: u32,
+        /// Of what.
+        aim: Aim,
+    },
+    /// The disk loses the next write of this kind, and says that it has it.
+    LostWrite {
+        /// Whose.
+        node: usize,
+        /// Which write.
+        of: Written,
+    },
+    /// The same, and the bytes go to another place, in an old segment of the log.
+    StrayWrite {
+        /// Whose.
+        node: usize,
+        /// Which write.
+        of: Written,
+        /// Where, in millionths of that segment.
         place_ppm: u32,
     },
+    /// The process is killed; a snapshot of another cluster is put among its own, and taken away when the episode
+    /// ends. Meanwhile the node must not start, and not touch it.
+    Foreign(Target),
     /// The clock runs fast or slow by so many millionths.
     Drift(Target, i32),
     /// A bit flips in memory, of the next entry that is durable and not applied. The process is killed and started
@@ -83,7 +136,75 @@ pub enum Fault {
     Wipe(usize),
 }
 
+/// What is aimed at in the files of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aim {
+    /// The oldest segment of its log.
+    #[default]
+    Oldest,
+    /// What was written last, of all whose loss is found out.
+    Recent,
+    /// The newest batch that takes the place of others.
+    Replacement,
+    /// What was written last.
+    End,
+    /// The newest snapshot.
+    Snapshot,
+}
+
+/// Writes of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Written {
+    /// To the log.
+    Log,
+    /// To a snapshot.
+    Snapshot,
+}
+
+/// What a disk comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moment {
+    /// A snapshot has its name, which is not durable yet.
+    SnapshotNamed,
+    /// The same of one that came from the leader, and that no state was built from yet.
+    ReceivedNamed,
+    /// A segment that is used again has its new name, which is not durable yet.
+    SegmentNamed,
+    /// The first write to a segment is due.
+    SegmentBegins,
+    /// A batch is durable, and nobody was told.
+    Synced,
+}
+
+/// How a node is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Blow {
+    /// The process is killed.
+    Kill,
+    /// The machine loses power.
+    Power,
+    /// That queue of the disk stands still until the episode ends.
+    Stall,
+    /// The same, and then the power fails.
+    StallThenPower,
+    /// A bit of the file that has just got its name flips.
+    Flip,
+}
+
 impl Fault {
+    /// Whether what was durable may be lost: then the others must hold it.
+    #[must_use]
+    pub fn damages(&self) -> bool {
+        matches!(
+            self,
+            Fault::Rot { .. }
+                | Fault::Decay { .. }
+                | Fault::Unreadable { .. }
+                | Fault::LostWrite { .. }
+                | Fault::StrayWrite { .. }
+        )
+    }
+
     /// Its kind, as tables name it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -99,7 +220,14 @@ impl Fault {
             Fault::SlowDisk(..) => "slow disk",
             Fault::FullDisk(_) => "full disk",
             Fault::FailedSync { .. } => "failed sync",
+            Fault::Blackout => "blackout",
+            Fault::Ambush { .. } => "ambush",
             Fault::Rot { .. } => "rot",
+            Fault::Decay { .. } => "decay",
+            Fault::Unreadable { .. } => "unreadable sector",
+            Fault::LostWrite { .. } => "lost write",
+            Fault::StrayWrite { .. } => "stray write",
+            Fault::Foreign(_) => "foreign snapshot",
             Fault::Drift(..) => "drift",
             Fault::Spoil(_) => "bad memory",
             Fault::Wipe(_) => "wipe",

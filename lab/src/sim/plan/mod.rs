@@ -3,9 +3,11 @@
 //! | file | what |
 //! |---|---|
 //! | [`swarm`] | what a seed means |
+//! | `damage` | what goes wrong with disks, which no majority may suffer |
 //! | [`fault`] | what goes wrong, as a list that can be shortened |
 //! | [`case`] | all that a run follows from |
 
 pub mod case;
+mod damage;
 pub mod fault;
 pub mod swarm;

@@ -42,6 +42,12 @@ pub struct Plan {
     pub is_even: bool,
     /// What goes wrong, in order.
     pub episodes: Vec<Episode>,
+    /// What goes wrong when all is done and quiet, on a healed cluster.
+    #[serde(default)]
+    pub at_rest: Option<Fault>,
+    /// How often a node reads a part of what it wrote again, in nanoseconds; none: as it does by itself.
+    #[serde(default)]
+    pub scrub_every: Option<u64>,
 }
 
 /// See [`Config`].
@@ -113,20 +119,22 @@ impl Limits {
 const SIZE: Stream = Stream::named("swarm.size");
 const LIMIT: Stream = Stream::named("swarm.limit");
 const LENGTH: Stream = Stream::named("swarm.length");
-const ON: Stream = Stream::named("swarm.on");
+pub(super) const ON: Stream = Stream::named("swarm.on");
 const RATE: Stream = Stream::named("swarm.rate");
-const GAP: Stream = Stream::named("swarm.gap");
-const LASTS: Stream = Stream::named("swarm.lasts");
-const DETAIL: Stream = Stream::named("swarm.detail");
+pub(super) const GAP: Stream = Stream::named("swarm.gap");
+pub(super) const LASTS: Stream = Stream::named("swarm.lasts");
+pub(super) const DETAIL: Stream = Stream::named("swarm.detail");
 
-/// The kinds of episodes; rot and wiped disks are drawn apart.
-const KINDS: u64 = 13;
+/// The kinds of episodes; damage and wiped disks are drawn apart.
+const KINDS: u64 = 16;
+/// Those after which little goes on for a while: blackouts, foreign files.
+const RARE: [u64; 2] = [11, 13];
 /// Episodes are drawn so far ahead; few runs last as long.
 const HORIZON: Duration = Duration::from_secs(120);
 
-struct Draw {
-    random: Random,
-    nodes: u64,
+pub(super) struct Draw {
+    pub(super) random: Random,
+    pub(super) nodes: u64,
 }
 
 impl Plan {
@@ -139,7 +147,7 @@ impl Plan {
         let nodes = sizes[usize_of(random.below(SIZE, 0, 0, sizes.len() as u64))];
         let draw = Draw { random, nodes: nodes as u64 };
         let mut episodes: Vec<Episode> = (0..KINDS).flat_map(|kind| draw.episodes(kind)).collect();
-        episodes.extend(draw.rot());
+        episodes.extend(draw.damage());
         episodes.extend(draw.coups());
         episodes.sort_by_key(|episode| episode.at);
         let plan = Plan {
@@ -154,6 +162,8 @@ impl Plan {
             late_requests_ppm: draw.ppm(802, 50_000),
             is_even: false,
             episodes,
+            at_rest: draw.at_rest(),
+            scrub_every: draw.scrub_every(),
         };
         if random.chance(ON, 103, 0, 125_000) { plan.even() } else { plan }
     }
@@ -175,7 +185,7 @@ impl Plan {
 
 impl Draw {
     /// One of these.
-    fn one_of<T: Copy>(&self, stream: Stream, entity: u64, of: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&self, stream: Stream, entity: u64, of: &[T]) -> T {
         of[usize_of(self.random.below(stream, entity, 0, of.len() as u64))]
     }
 
@@ -231,7 +241,12 @@ impl Draw {
         if !self.random.chance(ON, kind, 0, 500_000) {
             return Vec::new();
         }
-        let mean = self.log_uniform(RATE, kind, 0, (200_000_000, 20_000_000_000));
+        let (least, most) = if RARE.contains(&kind) {
+            (2_000_000_000, 60_000_000_000)
+        } else {
+            (200_000_000, 20_000_000_000)
+        };
+        let mean = self.log_uniform(RATE, kind, 0, (least, most));
         let (mut at, mut number, mut episodes) = (0, 0, Vec::new());
         loop {
             at += self.random.between(GAP, kind, number, (mean / 4, 2 * mean));
@@ -262,32 +277,12 @@ impl Draw {
             8 => Fault::SlowDisk(target, self.log_uniform(DETAIL, kind << 8, number, (2, 2000))),
             9 => Fault::FullDisk(target),
             10 => Fault::FailedSync { target, cache_keeps: detail(2) % 2 == 0 },
-            11 => Fault::Spoil(target),
+            11 => Fault::Blackout,
+            12 => super::damage::ambush(target, detail(2)),
+            13 => Fault::Foreign(target),
+            14 => Fault::Spoil(target),
             _ => Fault::Drift(target, i32::try_from(detail(2) % 100_001).unwrap_or(0) - 50_000),
         }
-    }
-
-    /// Damage that no majority may suffer: of one node, or none.
-    fn rot(&self) -> Vec<Episode> {
-        if self.nodes < 3 || !self.random.chance(ON, 50, 0, 300_000) {
-            return Vec::new();
-        }
-        let node = usize_of(self.random.below(DETAIL, 50, 0, self.nodes));
-        let wiped = self.random.chance(ON, 51, 0, 200_000);
-        let fault = |number| match wiped {
-            true => Fault::Wipe(node),
-            false => {
-                let place_ppm = self.random.below(DETAIL, 52, number, 1_000_000);
-                Fault::Rot { node, place_ppm: u32::try_from(place_ppm).unwrap_or(0) }
-            }
-        };
-        let times = if wiped { 1 } else { 3 };
-        let episode = |number| Episode {
-            at: self.random.between(GAP, 50, number, (500_000_000, 8_000_000_000)),
-            lasts: self.log_uniform(LASTS, 50, number, (1_000_000, 1_000_000_000)),
-            fault: fault(number),
-        };
-        (0..times).map(episode).collect()
     }
 
     /// One leader after another is taken away soon after it was elected: what a term leaves behind half done meets
@@ -312,7 +307,13 @@ impl Draw {
     }
 
     /// From `low` to `high`, each order of magnitude as likely as any other.
-    fn log_uniform(&self, stream: Stream, entity: u64, counter: u64, (low, high): (u64, u64)) -> u64 {
+    pub(super) fn log_uniform(
+        &self,
+        stream: Stream,
+        entity: u64,
+        counter: u64,
+        (low, high): (u64, u64),
+    ) -> u64 {
         let low = low.max(1);
         let octaves = (high / low).max(1).ilog2().into();
         let octave = self.random.between(stream, entity, 2 * counter, (0, octaves));
@@ -321,7 +322,7 @@ impl Draw {
     }
 }
 
-fn usize_of(number: u64) -> usize {
+pub(super) fn usize_of(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
@@ -340,7 +341,7 @@ mod tests {
             kinds.extend(plan.episodes.iter().map(|episode| episode.fault.kind()));
             assert_eq!(plan, Plan::drawn(seed));
         }
-        assert_eq!(kinds.len(), 15, "{kinds:?}");
+        assert_eq!(kinds.len(), 22, "{kinds:?}");
     }
 
     /// Figure 8 needs leaders that fall one after the other, each soon after it was elected.
@@ -383,6 +384,6 @@ mod tests {
             kinds.len()
         };
         let mean = (0..200).map(on).sum::<usize>() / 200;
-        assert!((5..8).contains(&mean), "{mean}");
+        assert!((8..11).contains(&mean), "{mean}");
     }
 }

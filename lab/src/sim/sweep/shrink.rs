@@ -104,6 +104,8 @@ impl<F: FnMut(&Case) -> bool> Search<F> {
     }
 
     fn settings(&mut self) {
+        self.try_with(|case| case.plan.at_rest = None);
+        self.try_with(|case| case.plan.scrub_every = None);
         self.try_with(|case| case.plan.drift_ppm = 0);
         self.try_with(|case| case.plan.late_requests_ppm = 0);
         self.try_with(|case| case.plan.weather = Weather::FAIR);
@@ -158,6 +160,7 @@ impl<F: FnMut(&Case) -> bool> Search<F> {
 fn with_nodes(plan: &mut Plan, nodes: usize) {
     plan.nodes = nodes;
     plan.episodes.retain(|episode| is_within(&episode.fault, nodes));
+    plan.at_rest.take_if(|fault| !is_within(fault, nodes));
 }
 
 fn is_within(fault: &Fault, nodes: usize) -> bool {
@@ -171,13 +174,20 @@ fn is_within(fault: &Fault, nodes: usize) -> bool {
         | Fault::FullDisk(target)
         | Fault::FailedSync { target, .. }
         | Fault::Spoil(target)
+        | Fault::Ambush { target, .. }
+        | Fault::Foreign(target)
         | Fault::Drift(target, _) => match target {
             Target::Node(node) => *node < nodes,
             Target::Leader => true,
         },
         Fault::Cut { from, to } => *from.max(to) < nodes,
-        Fault::Rot { node, .. } | Fault::Wipe(node) => *node < nodes && nodes >= 3,
-        Fault::Split(_) | Fault::Weather(_) => true,
+        Fault::Rot { node, .. }
+        | Fault::Decay { node, .. }
+        | Fault::Unreadable { node, .. }
+        | Fault::LostWrite { node, .. }
+        | Fault::StrayWrite { node, .. }
+        | Fault::Wipe(node) => *node < nodes && nodes >= 3,
+        Fault::Split(_) | Fault::Weather(_) | Fault::Blackout => true,
     }
 }
 

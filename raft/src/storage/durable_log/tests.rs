@@ -13,7 +13,7 @@ use crate::consensus::types::{Incarnation, NodeId};
 /// Small, so that a life sees many.
 const SEGMENT_BYTES: u64 = 4096;
 
-fn open(disk: SimDisk) -> (Storage<SimDisk>, Identity, Recovered) {
+pub(super) fn open(disk: SimDisk) -> (Storage<SimDisk>, Identity, Recovered) {
     Storage::open_with(disk, &cluster(), NodeId(1), Incarnation(7), SEGMENT_BYTES).unwrap()
 }
 

@@ -43,6 +43,14 @@ impl Device {
         self.queue(queue).push_back(Submitted { handle, id, op });
     }
 
+    pub(super) fn next(&self, queue: Queue) -> Option<&Op> {
+        let waiting = match queue {
+            Queue::Log => self.log.front(),
+            Queue::Aside => self.aside.front(),
+        };
+        waiting.map(|submitted| &submitted.op)
+    }
+
     pub(super) fn pending(&self, queue: Queue) -> usize {
         match queue {
             Queue::Log => self.log.len(),

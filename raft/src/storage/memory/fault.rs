@@ -14,6 +14,8 @@ pub enum Fault {
         /// Where in it.
         offset: u64,
     },
+    /// Whatever could not be read can be read again.
+    Readable,
     /// One bit of a file changes, on the disk and in the cache.
     Rot {
         /// The file.

@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) dirty: BTreeSet<usize>,
     /// Sectors that cannot be read.
     pub(super) bad: BTreeSet<usize>,
+    /// Sectors that the disk holds for written and has not, as long as the cache hides it.
+    pub(super) lies: BTreeSet<usize>,
 }
 
 /// A file that clones of a disk share until one of them changes it: they are many where all states are visited.
@@ -54,11 +56,9 @@ impl File {
         let end = offset + data.len();
         self.extend(end);
         self.cache[offset..end].copy_from_slice(data);
-        if !data.is_empty() {
-            let written = offset / SECTOR..=(end - 1) / SECTOR;
-            self.bad.retain(|sector| !written.contains(sector));
-            self.dirty.extend(written);
-        }
+        let written = sectors(offset, data.len());
+        self.bad.retain(|sector| !written.contains(sector));
+        self.dirty.extend(written);
     }
 
     /// Whether all of this part that is there can be read.
@@ -84,11 +84,29 @@ impl File {
         content
     }
 
-    /// Behind the back of the cache.
+    /// What the disk says that it has of this part: where it lies, that is what the cache holds.
+    pub(super) fn as_told(&self, part: Range<usize>) -> Option<Vec<u8>> {
+        let mut told = self.disk.get(part.clone()).map(<[u8]>::to_vec);
+        if told.is_none() && !self.lies.is_empty() && part.end <= self.cache.len() {
+            let there = self.disk.get(part.start..).unwrap_or_default();
+            let zeros = vec![0; part.len() - there.len()];
+            told = Some([there, &zeros].concat());
+        }
+        let told = told.as_mut()?;
+        for sector in self.lies.range(part.start / SECTOR..part.end.div_ceil(SECTOR)) {
+            let lie = (sector * SECTOR).max(part.start)..((sector + 1) * SECTOR).min(part.end);
+            let hidden = self.cache.get(lie.clone()).unwrap_or_default();
+            told[lie.start - part.start..][..hidden.len()].copy_from_slice(hidden);
+        }
+        Some(std::mem::take(told))
+    }
+
+    /// Behind the back of the cache, which goes on hiding it.
     pub(super) fn overwrite(&mut self, offset: usize, data: &[u8]) {
         let end = offset + data.len();
         self.disk.resize(self.disk.len().max(end), 0);
         self.disk[offset..end].copy_from_slice(data);
+        self.lies.extend(sectors(offset, data.len()));
     }
 
     /// Brings the first bytes of a sector to the disk.
@@ -99,6 +117,7 @@ impl File {
             self.disk.resize(end, 0);
         }
         self.disk[start..end].copy_from_slice(&self.cache[start..end]);
+        self.lies.remove(&sector);
     }
 
     pub(super) fn sync(&mut self) {
@@ -112,6 +131,12 @@ impl File {
         self.dirty.clear();
         if failure == SyncFailure::CacheGoesBack {
             self.cache = self.disk.clone();
+            self.lies.clear();
         }
     }
+}
+
+/// The sectors that hold so many bytes from there.
+pub(super) fn sectors(offset: usize, length: usize) -> Range<usize> {
+    if length == 0 { 0..0 } else { offset / SECTOR..(offset + length).div_ceil(SECTOR) }
 }

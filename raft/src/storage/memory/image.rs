@@ -7,7 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::fault::{Fate, Fault, SyncFailure};
-use super::file::{File, SECTOR, SharedFile};
+use super::file::{File, SECTOR, SharedFile, sectors};
 use crate::storage::disk::{DiskError, Op, Outcome};
 use crate::storage::spares::no_room;
 
@@ -154,6 +154,7 @@ impl Image {
                 let sector = usize::try_from(offset).unwrap_or(usize::MAX) / SECTOR;
                 self.files[at].bad.insert(sector);
             }
+            Fault::Readable => self.files.iter_mut().for_each(|file| file.bad.clear()),
             Fault::LostWrite => self.lost = true,
             Fault::MisdirectedWrite { file, offset } => self.misdirected = Some((file, offset)),
             Fault::Capacity(bytes) => self.capacity = Some(bytes),
@@ -194,6 +195,8 @@ impl Image {
         let before = goes_astray.then(|| self.files[at].dirty.clone());
         self.files[at].put(offset, data);
         if let Some(before) = before {
+            let written = sectors(offset, data.len()).filter(|sector| !before.contains(sector));
+            self.files[at].lies.extend(written);
             self.files[at].dirty = before;
         }
         if let Some((victim, place)) = misdirected {
@@ -277,6 +280,7 @@ impl Image {
                 number += 1;
             }
             file.cache = file.disk.clone();
+            file.lies.clear();
         }
         self.latched = None;
     }
@@ -299,6 +303,42 @@ impl Image {
     pub(super) fn replace(&mut self, file: &str, data: Vec<u8>) {
         if let Ok(at) = self.file(file) {
             self.files[at] = File { cache: data.clone(), disk: data, ..File::default() }.into();
+        }
+    }
+
+    /// A file that somebody else has put there.
+    pub(super) fn put(&mut self, file: &str, data: Vec<u8>) {
+        if self.file(file).is_err() {
+            let at = self.free.pop().unwrap_or(self.files.len());
+            if at == self.files.len() {
+                self.files.push(SharedFile::default());
+            }
+            self.names.insert(file.to_owned(), Node::File(at));
+            self.durable_names.insert(file.to_owned(), Node::File(at));
+        }
+        self.replace(file, data);
+    }
+
+    /// How long a file is for who reads it.
+    pub(super) fn length(&self, file: &str) -> Option<usize> {
+        self.file(file).ok().map(|at| self.files[at].cache.len())
+    }
+
+    /// Whether all of a file can be read.
+    pub(super) fn is_readable(&self, file: &str) -> bool {
+        self.file(file).is_ok_and(|at| self.files[at].bad.is_empty())
+    }
+
+    /// Whether the disk holds anything for written that it has not.
+    pub(super) fn lies(&self) -> bool {
+        self.files.iter().any(|file| !file.lies.is_empty())
+    }
+
+    /// What the disk says that it has of a part of a file whose name is durable.
+    pub(super) fn as_told(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
+        match self.durable_names.get(file)? {
+            Node::File(at) => self.files[*at].as_told(part),
+            Node::Dir => None,
         }
     }
 

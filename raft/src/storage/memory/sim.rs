@@ -52,6 +52,12 @@ impl SimDisk {
         Some(Ran { op, done, durable })
     }
 
+    /// The oldest operation that waits in a queue.
+    #[must_use]
+    pub fn next(&self, queue: Queue) -> Option<&Op> {
+        self.device.next(queue)
+    }
+
     /// Operations that wait in a queue.
     #[must_use]
     pub fn pending(&self, queue: Queue) -> usize {
@@ -110,6 +116,30 @@ impl SimDisk {
         self.device.image.durable(file)
     }
 
+    /// What a disk says that it has: [`SimDisk::durable`], but for writes that it lost and does not know of, until
+    /// the power fails.
+    pub(in crate::storage) fn as_told(&self, file: &str) -> Option<Vec<u8>> {
+        let length = self.durable(file)?.len();
+        let length = if self.lies() { self.device.image.length(file)?.max(length) } else { length };
+        self.device.image.as_told(file, 0..length)
+    }
+
+    /// Whether it holds anything for written that it has not: [`Fault::LostWrite`], [`Fault::MisdirectedWrite`].
+    #[must_use]
+    pub fn lies(&self) -> bool {
+        self.device.image.lies()
+    }
+
+    /// Puts a file there durably, as somebody else would.
+    pub fn put(&mut self, file: &str, data: Vec<u8>) {
+        self.device.image.put(file, data);
+    }
+
+    /// Whether all of a file can be read.
+    pub(in crate::storage) fn is_readable(&self, file: &str) -> bool {
+        self.device.image.is_readable(file)
+    }
+
     /// The files whose names are durable, in order.
     pub(in crate::storage) fn durable_files(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.device.image.durable_files()
@@ -142,6 +172,14 @@ impl SimDisk {
         let offset = usize::try_from(offset).ok();
         let there = self.durable(file).zip(offset).and_then(|(durable, offset)| durable.get(offset..));
         there.is_some_and(|there| there.starts_with(data))
+    }
+
+    /// Whether it says that these bytes are there.
+    pub(in crate::storage) fn says(&self, file: &str, offset: u64, data: &[u8]) -> bool {
+        let part = usize::try_from(offset).map(|offset| offset..offset + data.len());
+        self.has(file, offset, data)
+            || self.lies()
+                && part.is_ok_and(|part| self.device.image.as_told(file, part).as_deref() == Some(data))
     }
 
     fn submit_to(&mut self, queue: Queue, op: Op) -> OpId {

@@ -277,3 +277,39 @@ fn it_tells_what_is_durable_whatever_the_completion_says() {
     disk.crash(|_| true, 0);
     assert_eq!((disk.poll(), disk.durable("f")), (None, Some(b"not".as_slice())));
 }
+
+#[test]
+fn a_disk_that_lies_says_what_its_cache_holds_until_the_power_fails() {
+    let mut disk = SimDisk::new();
+    let write = |offset, data: &'static [u8]| Op::WriteSync {
+        file: "f".to_owned(),
+        offset,
+        data: Bytes::from_static(data),
+    };
+    sim_run(&mut disk, write(0, &[1; 1200]));
+    sim_run(&mut disk, sync_root());
+    disk.fault(Fault::LostWrite);
+    sim_run(&mut disk, write(600, &[2; 1000]));
+    assert!(disk.lies() && disk.says("f", 600, &[2; 1000]) && !disk.has("f", 600, &[2; 1000]));
+    let told = disk.as_told("f").unwrap();
+    assert_eq!((told[599], &told[600..1600]), (1, [2; 1000].as_slice()));
+    // What is written over it is there, and nothing is hidden any more.
+    let mut healed = disk.clone();
+    sim_run(&mut healed, write(512, &[3; 1500]));
+    assert!(!healed.lies() && healed.has("f", 512, &[3; 1500]));
+    disk.crash(|_| true, usize::MAX);
+    assert!(!disk.lies() && !disk.says("f", 600, &[2; 1000]));
+    assert_eq!(disk.content("f"), Some(vec![1; 1200]));
+}
+
+#[test]
+fn what_somebody_else_puts_there_is_durable_and_goes_again() {
+    let mut disk = SimDisk::new();
+    disk.put("g", b"another's".to_vec());
+    disk.crash(|_| false, 0);
+    assert_eq!((disk.durable("g"), disk.files().len()), (Some(b"another's".as_slice()), 1));
+    sim_run(&mut disk, write("f", 0, b"own"));
+    assert_eq!(disk.durable("g"), Some(b"another's".as_slice()), "nothing of another is in it");
+    disk.lose("g");
+    assert_eq!(disk.files(), ["f"]);
+}

@@ -13,7 +13,7 @@ use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
 use crate::consensus::entry::Chain;
 use crate::consensus::snapshot::SnapshotMeta;
-use crate::consensus::types::{ClusterId, Incarnation, NodeId};
+use crate::consensus::types::{ClusterId, Incarnation, NodeId, Term};
 
 /// A small log and what it held after each of its writes.
 struct Sample {
@@ -324,12 +324,8 @@ fn what_follows_a_snapshot_in_one_batch_is_found_again() {
     run(&mut storage);
     let base = Base { id: entry(3, 2, b"").id, chain: Chain(3) };
     let meta = SnapshotMeta { base, membership: Default::default() };
-    let mut bytes = Vec::new();
-    let id = body::write(&cluster(), meta, b"", &Bytes::new(), |block| {
-        bytes.extend_from_slice(&block);
-        Ok(())
-    });
-    storage.receive_snapshot(id.unwrap(), 0, &bytes.into());
+    let (bytes, id) = snapshot_file(meta);
+    storage.receive_snapshot(id, 0, &bytes);
     run(&mut storage);
     // While this is written the others wait.
     storage.append(&persist(2, Some(vote(2, 2)), Vec::new()));
@@ -342,4 +338,39 @@ fn what_follows_a_snapshot_in_one_batch_is_found_again() {
     disk.crash(|_| false, 0);
     let (_, _, found) = open(disk).unwrap();
     assert_eq!((found.base, found.entries, found.repair), (base, entries, None));
+}
+
+/// The log's writes stand still while others commit, and a snapshot of what was applied is stored aside.
+#[test]
+fn a_snapshot_may_be_durable_before_its_term_is() {
+    let mut storage = open(SimDisk::new()).unwrap().0;
+    storage.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"a")]));
+    storage.flush().unwrap();
+    let base = Base { id: entry(2, 3, b"").id, chain: Chain(2) };
+    let meta = SnapshotMeta { base, membership: Default::default() };
+    let (bytes, id) = snapshot_file(meta);
+    storage.receive_snapshot(id, 0, &bytes);
+    while storage.disk_mut().run_next(Queue::Aside).is_some() {
+        storage.pump().unwrap();
+    }
+    let mut disk = storage.into_disk();
+    for _ in 0..2 {
+        disk.crash(|_| false, 0);
+        let (storage, identity, found) = open(disk).unwrap();
+        let HardState { current_term, voted_for } = found.hard_state;
+        assert_eq!((found.base, current_term, voted_for), (base, Term(3), None));
+        disk = storage.into_disk();
+        disk.crash(|_| false, 0);
+        let durable = crate::storage::durable_log::DurableLog::of(&disk, &identity);
+        assert_eq!(durable.hard_state(), found.hard_state, "it may speak in it");
+    }
+}
+
+fn snapshot_file(meta: SnapshotMeta) -> (Bytes, crate::consensus::snapshot::SnapshotId) {
+    let mut bytes = Vec::new();
+    let id = body::write(&cluster(), meta, b"", &Bytes::new(), |block| {
+        bytes.extend_from_slice(&block);
+        Ok(())
+    });
+    (bytes.into(), id.unwrap())
 }

@@ -220,6 +220,14 @@ impl Snapshots {
         self.walk.rotten()
     }
 
+    /// Whether a file is one of these, or on its way to be one, or to go.
+    pub(in crate::storage) fn knows(&self, file: &str) -> bool {
+        let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
+        self.known.iter().any(|id| file_of(id.last) == file)
+            || self.stale.iter().any(|stale| stale == file)
+            || self.own.iter().chain(theirs).chain(&self.leaving).any(|landing| landing.stands_under(file))
+    }
+
     /// Whether an operation was begun here.
     pub(in crate::storage) fn owns(&self, op: OpId) -> bool {
         let theirs = self.theirs.as_ref().map(|theirs| &theirs.landing);
@@ -316,7 +324,8 @@ pub(in crate::storage) fn whole(cluster: &ClusterId, bytes: &[u8]) -> Option<Fou
     decoder.finish().ok()
 }
 
-/// Reads a whole file, a piece at a time.
+/// Reads a whole file from the medium, a piece at a time: one that only a cache holds would be gone with it, and what
+/// it stands for with both.
 fn verify<D: Disk>(
     disk: &mut D,
     cluster: &ClusterId,
@@ -324,7 +333,7 @@ fn verify<D: Disk>(
 ) -> Result<Result<Found, String>, DiskError> {
     let (mut decoder, mut offset) = (Decoder::new(cluster), 0);
     loop {
-        let data = match look(disk, Op::Read { file: file.to_owned(), offset, length: PIECE }) {
+        let data = match look(disk, Op::ReadBack { file: file.to_owned(), offset, length: PIECE }) {
             Ok(Outcome::Data(data)) => data,
             Ok(Outcome::Done | Outcome::Names(_)) => break,
             Err(error) if opens(disk, file) => return Ok(Err(error.to_string())),

@@ -104,6 +104,11 @@ impl Landing {
         self.whole.as_ref().map(|(id, _)| id.last).filter(|_| named)
     }
 
+    /// Whether it is this file, by its first or its last name.
+    pub(super) fn stands_under(&self, file: &str) -> bool {
+        self.temporary == file || self.named().is_some_and(|last| file_of(last) == file)
+    }
+
     /// It is not wanted, or no good; `why` comes back once nothing is left of it. What has its name
     /// already is good, and comes to its end.
     pub(super) fn give_up(&mut self, disk: &mut impl Disk, why: String) {

@@ -92,6 +92,24 @@ fn a_snapshot_that_is_not_what_was_written_is_not_stored() {
 }
 
 #[test]
+fn a_snapshot_that_only_the_cache_holds_is_passed_over() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (bytes, id) = file(&meta(7), &[1; 2000]);
+    disk.fault(Fault::LostWrite);
+    snapshots.receive(&mut handle, id, 0, &Bytes::from(bytes));
+    let events = settle(&mut snapshots, &mut handle);
+    assert_eq!(
+        events.last(),
+        Some(&Event::Received { id, meta: meta(7) }),
+        "who builds a state finds it bad"
+    );
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (None, 1));
+}
+
+#[test]
 fn the_newest_whole_one_counts_and_damage_is_named() {
     let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
