@@ -59,6 +59,14 @@ impl Claims {
         if begins != durable {
             return Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")));
         }
+        // What is lost in between comes again from the others.
+        let (ends, disk) = (view.raft.last_log(), view.own());
+        if ends != disk.last() && disk.repair().is_none() {
+            return Err((
+                RULE,
+                format!("node {node} begins with a log to {ends}, its disk ends at {}", disk.last()),
+            ));
+        }
         Ok(())
     }
 }
