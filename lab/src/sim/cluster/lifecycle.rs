@@ -9,6 +9,7 @@ use raft::{Incarnation, LogIndex, StateMachine};
 use super::links::Links;
 use super::node::{Node, StartError};
 use super::{Cluster, view};
+use crate::sim::invariants::{GOES_ON, STARTS};
 use crate::sim::random::Stream;
 
 const SEED: Stream = Stream::named("node.seed");
@@ -55,7 +56,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let damaged = !self.damaged[node].is_empty();
         let foreign = matches!(error, StartError::Open(OpenError::ForeignSnapshot { .. }));
         if !damaged && !foreign && !self.nodes[node].was_refused() {
-            self.broken("a whole disk is enough to start", format!("node {node}: {error}"));
+            self.broken(STARTS, format!("node {node}: {error}"));
         }
     }
 
@@ -152,7 +153,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
         match cause {
             StopCause::Storage(_) if self.nodes[node].was_failed() => {}
-            cause => self.broken("a node goes on", format!("node {node} ended: {cause}")),
+            cause => self.broken(GOES_ON, format!("node {node} ended: {cause}")),
         }
         self.end(node, SimDisk::end_process);
         self.ended.push(node);
