@@ -30,6 +30,7 @@ pub mod faults;
 pub mod lab;
 pub mod ledger;
 pub mod options;
+pub mod origin;
 pub mod recorder;
 pub mod report;
 pub mod runner;

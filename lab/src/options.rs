@@ -4,17 +4,20 @@
 /// What the arguments may be.
 pub const USAGE: &str = "\
 usage: [--part 4a|4b] [--repeat N] [--jobs J] [--seed S] [--compare] [--verbose] [--list] [NAME...]
-       --sim [--seeds N] [--jobs J] [--seed S] [--compare] [--verbose] [--lines] [NAME...]
+       --sim [--seeds N] [--jobs J] [--seed S] [--compare] [--verbose] [--lines] [--json FILE] [NAME...]
   NAME       run the tests whose names contain it (any of several)
   --part     only the tests of this part
   --sim      on virtual time, where a seed decides everything
   --seeds    so many seeds of each, from --seed on (or from 0)
   --lines    print what happens on virtual time, event by event
+  --json     write to this file what the seeds came to
   --repeat   run each so many times and print medians
   --jobs     run so many at once
   --seed     repeat a run: tests draw from this (the runtime's own timing still differs)
   --compare  print medians beside the reference
   --verbose  print how near each limit came";
+
+use std::path::PathBuf;
 
 use crate::suite::{Part, Test};
 
@@ -31,6 +34,8 @@ pub struct Options {
     pub seeds: u64,
     /// Print every event on virtual time.
     pub lines: bool,
+    /// Where the result on virtual time is written.
+    pub json: Option<PathBuf>,
     /// Runs of each test.
     pub repeat: u64,
     /// Tests at once, if given.
@@ -54,6 +59,7 @@ impl Options {
             sim: false,
             seeds: 1,
             lines: false,
+            json: None,
             repeat: 1,
             jobs: None,
             seed: None,
@@ -78,6 +84,7 @@ impl Options {
                 "--sim" => options.sim = true,
                 "--seeds" => options.seeds = number()?.max(1),
                 "--lines" => options.lines = true,
+                "--json" => options.json = Some(value("a file")?.into()),
                 "--repeat" => options.repeat = number()?.max(1),
                 "--jobs" | "--test-threads" => options.jobs = Some(jobs(number()?)),
                 "--seed" => options.seed = Some(number()?),
@@ -94,6 +101,7 @@ impl Options {
             false if options.seeds > 1 => {
                 Err("--seeds is for --sim; in real time there is --repeat".to_owned())
             }
+            false if options.json.is_some() => Err("--json is for --sim".to_owned()),
             false if options.lines => Err("--lines is for --sim".to_owned()),
             true if options.repeat > 1 => {
                 Err("--repeat is for real time; with --sim there is --seeds".to_owned())
@@ -154,5 +162,6 @@ mod tests {
         assert_eq!(parse("--fast").unwrap_err(), "unknown argument --fast");
         assert_eq!(parse("--part 4c").unwrap_err(), "there is no part \"4c\"");
         assert!(parse("--seeds 5").is_err() && parse("--sim --repeat 5").is_err());
+        assert!(parse("--json file").is_err() && parse("--sim --json file").is_ok());
     }
 }

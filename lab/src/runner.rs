@@ -54,6 +54,12 @@ pub fn main<C: Carrier>(target: &Target) -> ExitCode {
     let began = Instant::now();
     let outcomes =
         if options.sim { sweep::run_all(&options, &tests) } else { run_all::<C>(target, &options, &tests) };
+    if let Some(file) = &options.json
+        && let Err(error) = sweep::write(file, &tests, &outcomes)
+    {
+        eprintln!("{}: {error}", file.display());
+        return ExitCode::from(2);
+    }
     if options.repeat > 1 && !options.compare {
         print!("{}", report::medians(&tests, &outcomes));
     }

@@ -28,7 +28,7 @@ fn commits_per_second() {
 /// `depth` writes of one entry of `size` bytes wait at any time; after each report, the one who
 /// waits for it is busy elsewhere for `pause`.
 fn measure(size: usize, depth: u64, pause: Duration) {
-    let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let cluster = ClusterId::new("rate").unwrap();
     let disk = DirectoryDisk::open(dir.path()).unwrap();
     let (mut wal, ..) = Storage::open(disk, &cluster, NodeId(1), Incarnation(1)).unwrap();

@@ -1,11 +1,10 @@
-//! Reading frames from a stream: the prefix is checked before anything is allocated for what
-//! follows, and what follows lands in one buffer that the message then shares.
+//! Reading frames from a stream.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use quinn::{ReadError, RecvStream};
-use raft::wire::{Class, DecodeError, PREFIX, Prefix};
+use raft::wire::{Class, DecodeError, FrameError, Framer, PREFIX, Prefix};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
@@ -36,30 +35,30 @@ impl From<Refused> for ReadEnd {
 /// One stream's frames.
 pub(crate) struct FrameReader {
     stream: RecvStream,
-    buffer: BytesMut,
+    framer: Framer,
     limit: Duration,
 }
 
 impl FrameReader {
     /// `limit` is how long a frame may take to arrive once begun.
     pub(crate) fn new(stream: RecvStream, limit: Duration) -> FrameReader {
-        FrameReader { stream, buffer: BytesMut::new(), limit }
+        FrameReader { stream, framer: Framer::default(), limit }
     }
 
     /// The next frame; waits for its first byte without limit, since silence is what the
     /// connection's idle timeout is for. Cancelled, nothing is lost.
     pub(crate) async fn next(&mut self, class: Class) -> Result<(Prefix, Bytes), ReadEnd> {
-        if self.buffer.is_empty() {
+        if self.framer.is_empty() {
             self.read_some(1).await?;
         }
-        if let Some(frame) = self.parse(class)? {
+        if let Some(frame) = self.framer.next(class).map_err(refused)? {
             return Ok(frame);
         }
         let deadline = Instant::now() + self.limit;
         loop {
-            let missing = self.missing(class)?;
+            let missing = self.framer.missing(class).map_err(refused)?;
             timeout_at(deadline, self.read_some(missing)).await.map_err(|_| self.too_slow())??;
-            if let Some(frame) = self.parse(class)? {
+            if let Some(frame) = self.framer.next(class).map_err(refused)? {
                 return Ok(frame);
             }
         }
@@ -68,11 +67,12 @@ impl FrameReader {
     /// A Hello, which must come first, and what it says that the connection is for. The caller sets the
     /// deadline.
     pub(crate) async fn greeting<T: DeserializeOwned>(&mut self) -> Result<(Purpose, T), ReadEnd> {
-        while self.buffer.len() < PREFIX {
+        while self.framer.buffer().len() < PREFIX {
             self.read_some(PREFIX).await?;
         }
+        let kind = self.framer.buffer()[4];
         // What is none of these, `hello` refuses.
-        let purpose = Purpose::ALL.into_iter().find(|purpose| self.buffer[4] == purpose.hello());
+        let purpose = Purpose::ALL.into_iter().find(|purpose| kind == purpose.hello());
         let purpose = purpose.unwrap_or(Purpose::Messages);
         Ok((purpose, self.hello(purpose.hello()).await?))
     }
@@ -82,10 +82,11 @@ impl FrameReader {
         let refused = |error: hello::HelloError| ReadEnd::Refused(error.into());
         loop {
             let mut wanted = PREFIX;
-            if let Some(prefix) = self.buffer.first_chunk::<PREFIX>() {
+            let buffer = self.framer.buffer();
+            if let Some(prefix) = buffer.first_chunk::<PREFIX>() {
                 wanted += hello::parse_prefix(kind, *prefix).map_err(refused)?;
-                if self.buffer.len() >= wanted {
-                    let frame = self.buffer.split_to(wanted);
+                if buffer.len() >= wanted {
+                    let frame = buffer.split_to(wanted);
                     return hello::decode(&frame[PREFIX..]).map_err(refused);
                 }
             }
@@ -93,42 +94,25 @@ impl FrameReader {
         }
     }
 
-    fn parse(&mut self, class: Class) -> Result<Option<(Prefix, Bytes)>, ReadEnd> {
-        let Some(prefix) = self.prefix(class)? else { return Ok(None) };
-        if self.buffer.len() < PREFIX + prefix.len {
-            return Ok(None);
-        }
-        let frame = self.buffer.split_to(PREFIX + prefix.len).freeze();
-        Ok(Some((prefix, frame.slice(PREFIX..))))
-    }
-
-    fn prefix(&self, class: Class) -> Result<Option<Prefix>, ReadEnd> {
-        let Some(bytes) = self.buffer.first_chunk::<PREFIX>() else { return Ok(None) };
-        let prefix = Prefix::parse(bytes).map_err(|error| malformed(&error))?;
-        if prefix.kind.class() != class {
-            let text = format!("{} frame on the {class:?} stream", prefix.kind.name());
-            return Err(Refused::new(Refusal::WrongStream, text).into());
-        }
-        Ok(Some(prefix))
-    }
-
-    /// How much to make room for: the rest of the frame, once its length is known and checked.
-    fn missing(&self, class: Class) -> Result<usize, ReadEnd> {
-        let whole = self.prefix(class)?.map_or(PREFIX, |prefix| PREFIX + prefix.len);
-        Ok(whole.saturating_sub(self.buffer.len()).max(1))
-    }
-
     async fn read_some(&mut self, wanted: usize) -> Result<(), ReadEnd> {
-        let free = self.buffer.capacity() - self.buffer.len();
-        if free < wanted.max(CHUNK / 8) {
-            self.buffer.reserve(wanted.max(CHUNK));
+        let buffer = self.framer.buffer();
+        if buffer.capacity() - buffer.len() < wanted.max(CHUNK / 8) {
+            buffer.reserve(wanted.max(CHUNK));
         }
-        read_into(&mut self.stream, &mut self.buffer).await
+        read_into(&mut self.stream, buffer).await
     }
 
     fn too_slow(&self) -> ReadEnd {
         let text = format!("a frame was begun and did not arrive within {:?}", self.limit);
         Refused::new(Refusal::FrameTimeout, text).into()
+    }
+}
+
+/// What a stream that does not hold its frames costs its sender.
+fn refused(error: FrameError) -> ReadEnd {
+    match error {
+        FrameError::Prefix(error) => malformed(&error).into(),
+        FrameError::WrongStream { .. } => Refused::new(Refusal::WrongStream, error.to_string()).into(),
     }
 }
 

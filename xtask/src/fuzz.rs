@@ -1,57 +1,104 @@
-//! `cargo xtask fuzz`: the parsers against invented input. Not part of the test run: it has no end of its own.
+//! `cargo xtask fuzz`: what reads what others wrote, against invented input; and one node against invented peers. Not
+//! part of the test run, since it has no end of its own: `raft/tests/fuzz_seeds.rs` is.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 
 use crate::command::Cmd;
+use crate::evidence;
+use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
 
-/// Where the targets live.
-const FUZZ: &str = "history-checker/fuzz";
+/// Every target, and where it lives.
+const TARGETS: [(&str, &str); 9] = [
+    ("jsonl", "history-checker/fuzz"),
+    ("edn", "history-checker/fuzz"),
+    ("wire", "raft/fuzz"),
+    ("frames", "raft/fuzz"),
+    ("records", "raft/fuzz"),
+    ("damage", "raft/fuzz"),
+    ("snapshots", "raft/fuzz"),
+    ("core", "raft/fuzz"),
+    ("node", "raft/fuzz"),
+];
 
-/// Every target.
-const TARGETS: [&str; 2] = ["jsonl", "edn"];
+/// MiB that a target may hold: a length that is believed before it is checked takes more.
+const MEMORY: u32 = 1024;
+/// Bytes of an input, at most.
+const INPUT: u32 = 4096;
 
 /// What to fuzz, and for how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct FuzzArgs {
     /// The target; all of them by default, one after the other
-    #[arg(value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(TARGETS.map(|(target, _)| target)))]
     target: Option<String>,
     /// For each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Writes what was done, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
-/// Stops at the first target that finds something; cargo-fuzz says how to see it again.
+/// Goes on after a target that finds something; cargo-fuzz says how to see it again.
 pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
-    for target in TARGETS {
+    let origin = Origin::of(workspace, "fuzz");
+    let mut all = BTreeMap::new();
+    for (target, dir) in TARGETS {
         if args.target.as_ref().is_some_and(|chosen| chosen != target) {
             continue;
         }
         // cargo-fuzz adds what it finds to the first directory.
-        let corpus = workspace.root.join(FUZZ).join("corpus").join(target);
-        std::fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
-        let code = command(target, args.seconds).run(workspace)?;
-        if code != ExitCode::SUCCESS {
-            return Ok(code);
-        }
+        let corpus = workspace.root.join(dir).join("corpus").join(target);
+        fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
+        let outcome = command(target, dir, args.seconds).watch(workspace, true)?;
+        all.insert(target, report(target, &outcome.lines, outcome.success, args.seconds)?);
     }
-    Ok(ExitCode::SUCCESS)
+    if let Some(file) = &args.json {
+        evidence::write(file, &origin, json!({ "targets": all }))?;
+    }
+    let failed = all.values().filter(|target| target["crashes"] != json!(0)).count();
+    println!("{} targets, {failed} found something", all.len());
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One target. Sanitizers need a nightly compiler.
-fn command(target: &str, seconds: u64) -> Cmd {
-    let fuzz = ["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", FUZZ];
+fn command(target: &str, dir: &str, seconds: u64) -> Cmd {
+    let fuzz = ["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", dir];
     Cmd::path("rustup", fuzz).args([
         target.to_owned(),
-        format!("{FUZZ}/corpus/{target}"),
-        format!("{FUZZ}/seeds/{target}"),
+        format!("{dir}/corpus/{target}"),
+        format!("{dir}/seeds/{target}"),
         "--".to_owned(),
         format!("-max_total_time={seconds}"),
+        format!("-max_len={INPUT}"),
+        format!("-rss_limit_mb={MEMORY}"),
         "-timeout=10".to_owned(),
+        "-print_final_stats=1".to_owned(),
     ])
+}
+
+/// What libFuzzer said at the end.
+fn report(target: &str, lines: &[String], success: bool, seconds: u64) -> Result<Value> {
+    let stat = |name: &str| {
+        let value =
+            lines.iter().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name)?.strip_prefix(':'));
+        value.and_then(|value| value.trim().parse::<u64>().ok())
+    };
+    let inputs = stat("number_of_executed_units");
+    ensure!(!success || inputs.is_some(), "{target} ended without its account");
+    let covered = lines.iter().rev().find_map(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "cov:").skip(1);
+        words.next()?.parse::<u64>().ok()
+    });
+    let crashes = u64::from(!success);
+    Ok(json!({ "seconds": seconds, "runs": inputs.unwrap_or(0), "edges": covered, "crashes": crashes }))
 }
 
 #[cfg(test)]
@@ -61,16 +108,32 @@ mod tests {
     #[test]
     fn seeds_and_time_are_passed_on() {
         let expected = "rustup run nightly cargo fuzz run --fuzz-dir history-checker/fuzz edn \
-             history-checker/fuzz/corpus/edn history-checker/fuzz/seeds/edn -- -max_total_time=9 -timeout=10";
-        assert_eq!(command("edn", 9).to_string(), expected);
+             history-checker/fuzz/corpus/edn history-checker/fuzz/seeds/edn -- -max_total_time=9 -max_len=4096 \
+             -rss_limit_mb=1024 -timeout=10 -print_final_stats=1";
+        assert_eq!(command("edn", "history-checker/fuzz", 9).to_string(), expected);
     }
 
     #[test]
     fn every_target_has_a_file_and_a_seed() {
-        let root = Workspace::find().unwrap().root.join(FUZZ);
-        for target in TARGETS {
-            assert!(root.join("fuzz_targets").join(format!("{target}.rs")).is_file(), "{target}");
-            assert!(root.join("seeds").join(target).is_dir(), "{target}");
+        let root = Workspace::find().unwrap().root;
+        for (target, dir) in TARGETS {
+            let dir = root.join(dir);
+            assert!(dir.join("fuzz_targets").join(format!("{target}.rs")).is_file(), "{target}");
+            assert!(fs::read_dir(dir.join("seeds").join(target)).unwrap().next().is_some(), "{target}");
         }
+    }
+
+    #[test]
+    fn the_account_is_read() {
+        let lines = [
+            "#2\tINITED cov: 12 ft: 13 corp: 1/1b",
+            "#4096\tpulse  cov: 99 ft: 200 corp: 5/9b lim: 4",
+            "stat::number_of_executed_units: 5000",
+        ];
+        let lines = lines.map(str::to_owned);
+        let expected = json!({ "seconds": 9, "runs": 5000, "edges": 99, "crashes": 0 });
+        assert_eq!(report("wire", &lines, true, 9).unwrap(), expected);
+        assert!(report("wire", &lines[..2], true, 9).is_err());
+        assert_eq!(report("wire", &lines[..2], false, 9).unwrap()["crashes"], json!(1));
     }
 }

@@ -1,9 +1,14 @@
 //! `cargo xtask test-4a` and `test-4b`: the lab tests in release, over QUIC and by default one at a time, or with
 //! `--sim` on virtual time under many seeds.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+
+use crate::evidence::kinds::LAB_TESTS;
+use crate::evidence::origin::{self, Origin};
+use crate::workspace::Workspace;
 
 /// What the lab tests are run with.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +36,9 @@ pub struct LabTestArgs {
     /// Print how near each limit came
     #[arg(long)]
     verbose: bool,
+    /// Write to this file what the seeds came to
+    #[arg(long, requires = "sim")]
+    json: Option<PathBuf>,
 }
 
 /// Builds and runs the tests of one part, `4a` or `4b`.
@@ -41,6 +49,13 @@ pub fn run(part: &str, args: &LabTestArgs) -> anyhow::Result<()> {
         .args(target(part, args))
         .arg("--")
         .args(target_arguments(part, args));
+    if let Some(file) = &args.json {
+        // A test target runs in the directory of its package.
+        cargo.arg("--json").arg(std::path::absolute(file)?);
+        let words = std::env::args().skip(1).collect::<Vec<_>>();
+        let command = origin::command(words.iter().map(String::as_str));
+        cargo.env(origin::VARIABLE, Origin::here(&Workspace::find()?, LAB_TESTS, command).told());
+    }
     let status = cargo.status().context("cannot run cargo")?;
     if !status.success() {
         bail!("the lab tests {part} failed");
@@ -86,6 +101,7 @@ mod tests {
             seed: Some(7),
             compare: true,
             verbose: false,
+            json: None,
         }
     }
 

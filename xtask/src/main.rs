@@ -5,9 +5,12 @@
 
 mod command;
 mod demo;
+mod evidence;
 mod fuzz;
 #[allow(unreachable_pub, reason = "a module with an interface of its own, whatever it is compiled into")]
 mod lab_tests;
+mod miri;
+mod mutants;
 mod seeded_bugs;
 mod sim;
 mod step;
@@ -47,14 +50,20 @@ enum Job {
     Sim(sim::SimArgs),
     /// Every order of the events of small scopes
     Explore(sim::SimArgs),
+    /// What runs came to, kept in docs/evidence/ and told in EVIDENCE.md
+    Evidence(evidence::EvidenceArgs),
     /// What .ci/run runs: the same as `test`
     Ci,
     /// The project's own rules: who may know whom, what pure code must not name, no dead files
     Tidy,
     /// Format every file
     Fmt,
-    /// The checker's parsers against invented input; needs a nightly compiler and cargo-fuzz
+    /// Everything that reads what others wrote, and one node, against invented input; needs a nightly compiler and cargo-fuzz
     Fuzz(fuzz::FuzzArgs),
+    /// Unit tests of pure code under Miri; needs a nightly compiler with that component
+    Miri,
+    /// Changes the sources of `raft` in small ways and sees that the tests notice
+    Mutants(mutants::MutantsArgs),
     /// Switch each deliberate bug on and see that the named test finds it
     SeededBugs(seeded_bugs::SeededBugsArgs),
 }
@@ -78,9 +87,12 @@ fn run(job: Job) -> Result<ExitCode> {
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),
         Job::Sim(args) => sim::run(&workspace, "sim", &args),
         Job::Explore(args) => sim::run(&workspace, "explore", &args),
+        Job::Evidence(args) => evidence::run(&workspace, &args),
         Job::Ci => suite::run(&workspace, &suite::TestArgs::default()),
         Job::Tidy => tidy::run(&workspace),
         Job::Fuzz(args) => fuzz::run(&workspace, &args),
+        Job::Miri => miri::run(&workspace),
+        Job::Mutants(args) => mutants::run(&workspace, &args),
         Job::Fmt => Cmd::cargo(["fmt", "--all"]).run(&workspace),
         Job::SeededBugs(args) => seeded_bugs::run(&workspace, &args),
     }

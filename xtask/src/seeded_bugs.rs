@@ -2,9 +2,11 @@
 //! build with `--cfg seeded_bugs`, switched on one at a time. The test that is named for a bug must
 //! pass without it and fail with it.
 
+mod record;
 mod simulator;
 mod simulator_rows;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -283,9 +285,13 @@ pub(crate) struct SeededBugsArgs {
     /// So many seeds of the simulator for each bug, also for those that need many
     #[arg(long)]
     seeds: Option<u64>,
+    /// Writes to this file what all came to
+    #[arg(long, conflicts_with = "name")]
+    json: Option<PathBuf>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 enum Verdict {
     Found,
     /// The test passes with the bug on: a hole in the tests.
@@ -309,6 +315,7 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
             names.join(", ")
         );
     }
+    let origin = record::origin(workspace);
     let mut results = Vec::new();
     for bug in bugs {
         println!("{}: {}", bug.name, bug.class);
@@ -318,6 +325,9 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
     }
     let simulated = simulate(workspace, &rows, args)?;
     print!("\n{}\n{}\n{}", simulator::table(&simulated), table(&results), count(&results, &simulated));
+    if let Some(file) = &args.json {
+        record::write(file, &origin, &results, &simulated)?;
+    }
     let by_tests = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
     let by_seeds = simulated.iter().all(|(_, sim)| !matches!(sim, Sim::Missed { .. }));
     Ok(if by_tests && by_seeds { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::command::Cmd;
+use crate::evidence::kinds::SIMULATED;
+use crate::evidence::origin::{self, Origin};
 use crate::workspace::Workspace;
 
 /// Its own `--help` says what they are.
@@ -22,7 +24,12 @@ pub(crate) fn run(workspace: &Workspace, program: &str, args: &SimArgs) -> Resul
     if built != ExitCode::SUCCESS {
         return Ok(built);
     }
-    Cmd::path(workspace.release_binary(program), []).args(args.args.iter().cloned()).run(workspace)
+    let words = [program].into_iter().chain(args.args.iter().map(String::as_str));
+    let origin = Origin::here(workspace, SIMULATED, origin::command(words));
+    Cmd::path(workspace.release_binary(program), [])
+        .args(args.args.iter().cloned())
+        .env(origin::VARIABLE, origin.told())
+        .run(workspace)
 }
 
 #[cfg(test)]

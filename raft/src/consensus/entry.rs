@@ -115,3 +115,14 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_number() {
+        let known: Vec<_> = (0..=u8::MAX).filter_map(EntryKind::from_u8).map(|kind| kind as u8).collect();
+        assert_eq!(known, [0, 1, 2, 3, 4]);
+    }
+}

@@ -49,13 +49,15 @@ impl Raft {
             }
             last = entry.id;
         }
-        // A committed entry is in the log of every later leader (leader completeness, §5.4.3).
+        // A committed entry is in the log of every later leader (leader completeness, §5.4.3). The first one, with
+        // which every member's log is made, is so from the beginning.
+        let fixed = self.commit_index.max(LogIndex(1));
         let committed = |id: LogId| {
             let own = self.log.id_at(id.index)?;
-            let replaces = id.index <= self.commit_index && own.term != id.term;
+            let replaces = id.index <= fixed && own.term != id.term;
             replaces.then_some(Misdeed::TruncatesCommitted { committed: own, claimed: id.term })
         };
-        if m.prev_log.index > self.commit_index {
+        if m.prev_log.index > fixed {
             return None;
         }
         std::iter::once(m.prev_log).chain(m.entries.iter().map(|e| e.id)).find_map(committed)

@@ -378,6 +378,15 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_frees_every_request_that_it_covers() {
+        let mut p = replicating();
+        let first = p.sent(Timestamp::default(), LogIndex(6), 1);
+        p.sent(Timestamp::default(), LogIndex(6), 1);
+        p.matched(Timestamp::default(), first, LogIndex(6));
+        assert_eq!(p.lost_at(&Config::lan()), None, "nothing is awaited");
+    }
+
+    #[test]
     fn a_match_is_never_taken_back_by_an_earlier_answer() {
         let mut p = replicating();
         let earlier = p.sent(Timestamp::default(), LogIndex(6), 1);

@@ -94,3 +94,24 @@ impl DiskWatch {
         DiskStatus { state, sync: self.sync, sync_max: self.sync_max, segments: stats.segments }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_takes_from_the_submission_of_its_write_to_its_end() {
+        let mut watch = DiskWatch::default();
+        let mut pumped = |millis, batches, syncs| {
+            let stats = WalStats { batches, syncs, ..WalStats::default() };
+            watch.pumped(Timestamp::from_millis(millis), stats);
+            (watch.sync.as_micros(), watch.sync_max.as_millis())
+        };
+        assert_eq!(pumped(10, 1, 0), (0, 0));
+        assert_eq!(pumped(20, 1, 0), (0, 0), "nothing new");
+        assert_eq!(pumped(26, 1, 1), (1000, 16));
+        assert_eq!(pumped(90, 1, 1), (1000, 16), "nothing new");
+        assert_eq!(pumped(90, 2, 1), (1000, 16));
+        assert_eq!(pumped(122, 2, 2), (937 + 2000, 32), "a sixteenth of each");
+    }
+}

@@ -148,3 +148,25 @@ impl<M: StateMachine> Workshop<M> for AtOnce {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_machine::testing::Echo;
+
+    #[test]
+    fn a_state_is_built_once_all_pieces_are_there() {
+        let id = SnapshotId { last: Default::default(), length: 10, hash: [0; 32] };
+        let (cluster, meta) = (ClusterId::new("north").unwrap(), SnapshotMeta::default());
+        let restoring = Restoring { cluster, id, meta, pieces: Vec::new(), complete: false, next: None };
+        let mut workshop = AtOnce { restoring: Some(restoring), ..AtOnce::default() };
+        let piece =
+            |workshop: &mut AtOnce| Workshop::<Echo>::piece(workshop, id, Some(Bytes::from_static(b"12345")));
+        piece(&mut workshop);
+        assert!(Workshop::<Echo>::restored(&mut workshop).is_none());
+        assert_eq!(workshop.restoring.as_ref().and_then(|restoring| restoring.next), Some(5));
+        piece(&mut workshop);
+        // These bytes are no snapshot.
+        assert!(matches!(Workshop::<Echo>::restored(&mut workshop), Some(Err((of, _))) if of == id));
+    }
+}

@@ -6,11 +6,13 @@
 //! every kind are kept in `raft/tests/golden`.
 
 mod codec;
+mod framer;
 mod stats;
 
 use bytes::Bytes;
 
 pub use codec::{DecodeError, decode, encode};
+pub use framer::{FrameError, Framer};
 pub use stats::{KindCount, WireStats};
 
 /// The version of the messages below; carried by ALPN (major) and Hello (range).
@@ -156,5 +158,26 @@ impl Prefix {
             return Err(DecodeError::HeaderBeyondFrame { kind: kind.name(), header_len, len });
         }
         Ok(Prefix { kind, header_len, len })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_may_be_as_long_as_the_limit_of_its_class() {
+        for (kind, limit) in [
+            (Kind::PreVote, 65_536_u32),
+            (Kind::AppendEntries, 8_388_608),
+            (Kind::InstallSnapshot, 1_049_600),
+        ] {
+            let parse = |len: u32| {
+                let [a, b, c, d] = len.to_le_bytes();
+                Prefix::parse(&[a, b, c, d, kind as u8, 0, 0, 0, 0, 0])
+            };
+            assert!(parse(limit).is_ok());
+            assert!(matches!(parse(limit + 1), Err(DecodeError::TooLong { .. })), "{kind:?}");
+        }
     }
 }

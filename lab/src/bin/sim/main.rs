@@ -3,10 +3,12 @@
 //! | file | what |
 //! |---|---|
 //! | [`sweep`] | runs seeds, some of them twice |
+//! | [`pace`] | a busy cluster against real time |
 //! | [`replay`] | runs one again, and shows what happens |
 //! | [`found`] | what becomes of a failure: shortened, saved, drawn |
 
 mod found;
+mod pace;
 mod replay;
 mod sweep;
 
@@ -39,6 +41,8 @@ enum Job {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Five nodes under 200 operations a virtual second: how much faster than real time they run
+    Pace(pace::Args),
     /// Prints the hashes of seeds: the second process of --twice
     #[command(hide = true)]
     Hashes(sweep::Args),
@@ -64,6 +68,7 @@ fn run(args: Args) -> Result<bool, Error> {
     match args.job {
         None if args.replay.replay.is_some() => replay::run(&args.replay),
         None => sweep::run(&args.sweep, args.replay.save.as_deref(), args.replay.budget),
+        Some(Job::Pace(args)) => pace::run(&args),
         Some(Job::Hashes(args)) => sweep::hashes(&args),
         Some(Job::Merge { files, json }) => merge(&files, json.as_deref()),
     }
@@ -77,13 +82,14 @@ fn merge(files: &[PathBuf], json: Option<&Path>) -> Result<bool, Error> {
         let tally = serde_json::from_str(&text).map_err(|error| named(&error))?;
         sum.merge(tally).map_err(|error| named(&error))?;
     }
-    end(&sum, json)
+    end(sum, json)
 }
 
 /// Prints failures and the table, and writes the file.
-fn end(tally: &Tally, json: Option<&Path>) -> Result<bool, Error> {
+fn end(mut tally: Tally, json: Option<&Path>) -> Result<bool, Error> {
+    tally.marks.name_all();
     if let Some(file) = json {
-        std::fs::write(file, serde_json::to_string_pretty(tally)?)
+        std::fs::write(file, serde_json::to_string_pretty(&tally)? + "\n")
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     for (seed, failure) in &tally.failures {

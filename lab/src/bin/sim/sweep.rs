@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use lab::origin::Origin;
 use lab::sim::plan::case::Case;
 use lab::sim::sweep::tally::{DIFFERS, Tally};
 use lab::sim::sweep::{Shard, is_in_share, sweep};
@@ -40,11 +41,13 @@ const SHORTENED: usize = 3;
 /// Whether all was well.
 pub(crate) fn run(args: &Args, save: Option<&str>, budget: u32) -> Result<bool, Error> {
     let (mut tally, hashes) = sweep(seeds(args)?, args.jobs, in_share(args), run_seed, tell);
+    tally.origins.extend(Origin::told());
     again(args, &hashes, &mut tally)?;
     end_line();
-    let all_well = end(&tally, args.json.as_deref())?;
+    let failures = tally.failures.clone();
+    let all_well = end(tally, args.json.as_deref())?;
     let mut rules = BTreeSet::new();
-    for (seed, failure) in &tally.failures {
+    for (seed, failure) in &failures {
         // What differs is found by looking at what the code reads, not at what the cluster does.
         if budget > 0 && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
             // The first gets the name that was given.

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use raft::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::swarm::Plan;
+use super::swarm::{Limits, Plan};
 use crate::sim::clients::load::Load;
 use crate::sim::clients::register_workload::RegisterWorkload;
 use crate::sim::clients::workload::Workload;
+use crate::sim::cluster::Pace;
+use crate::sim::cluster::links::Weather;
 use crate::sim::invariants::{PANICS, Violation};
 use crate::sim::random::Random;
 use crate::sim::report::trace::Line;
@@ -49,6 +52,24 @@ impl Case {
     #[must_use]
     pub fn drawn(seed: u64) -> Case {
         Case { plan: Plan::drawn(seed), load: Load::drawn(Random::new(seed)) }
+    }
+
+    /// Five nodes and 200 operations a second, for some minutes in which nothing goes wrong.
+    #[must_use]
+    pub fn steady(seed: u64) -> Case {
+        let plan = Plan {
+            seed,
+            nodes: 5,
+            clients: 10,
+            events: 1_000_000,
+            limits: Limits::usual(),
+            weather: Weather::FAIR,
+            pace: Pace::STEADY,
+            drift_ppm: 0,
+            episodes: Vec::new(),
+        };
+        let load = Load { pause: Duration::from_millis(50), in_flight: 4, ..Load::default() };
+        Case { plan, load }
     }
 
     /// Runs it. A panic is a violation like any other.
@@ -112,6 +133,16 @@ mod tests {
         assert!(first.violation.is_none() && lines.len() > 100);
         case.plan.seed += 1;
         assert_ne!(case.run().hash, first.hash);
+    }
+
+    #[test]
+    fn a_steady_cluster_has_the_load_that_is_promised() {
+        let mut case = Case::steady(1);
+        case.plan.events = 20_000;
+        let outcome = case.run();
+        let operations = outcome.summary.done as f64 / outcome.time.as_secs_f64();
+        assert!(outcome.violation.is_none() && operations > 150.0, "{operations} a second");
+        assert_eq!(outcome.summary.not_applied + outcome.summary.unknown, 0);
     }
 
     #[test]

@@ -27,6 +27,11 @@ impl Marks {
         }
     }
 
+    /// Names also those that never arose: for who reads what was written, and does not know them all.
+    pub fn name_all(&mut self) {
+        ALL.iter().for_each(|mark| *self.entry(mark.name) += Seen::default());
+    }
+
     /// Adds what other seeds have reached.
     pub fn merge(&mut self, other: Marks) {
         for (name, seen) in other.0 {
@@ -97,6 +102,10 @@ mod tests {
         assert_eq!(marks.unseen().collect::<Vec<_>>(), [&ALL[1]]);
         let text = serde_json::to_string(&marks).unwrap();
         assert_eq!(serde_json::from_str::<Marks>(&text).unwrap(), marks);
+        assert!(!text.contains(ALL[1].name));
+        marks.name_all();
+        assert!(serde_json::to_string(&marks).unwrap().contains(ALL[1].name));
+        assert_eq!((marks.of(&ALL[0]).times, marks.unseen().count()), (5, 1));
         assert_eq!(marks.to_string().lines().count(), 1 + ALL.len());
     }
 }

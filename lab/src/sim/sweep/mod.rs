@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`tally`] | what seeds came to |
 //! | [`marks`] | which situations they have seen |
+//! | [`spread`] | how a figure is spread over them |
 //! | [`shrink`] | the smallest case that breaks the same rule |
 
 pub mod marks;
 pub mod shrink;
+pub mod spread;
 pub mod tally;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! What many runs came to; tallies of different seeds add up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -9,12 +9,17 @@ use raft::marks::{ALL, Mark};
 use serde::{Deserialize, Serialize};
 
 use super::marks::Marks;
+use super::spread::Spread;
+use crate::origin::Origin;
 use crate::sim::cluster::links::Disturbed;
 use crate::sim::world::Outcome;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
+    /// How it came about, where that was told.
+    #[serde(default)]
+    pub origins: BTreeSet<Origin>,
     /// Which seeds, in order.
     pub ranges: Vec<Range<u64>>,
     /// Seeds that ran.
@@ -35,6 +40,15 @@ pub struct Tally {
     pub not_applied: u64,
     /// Operations of which nobody knows.
     pub unknown: u64,
+    /// Events of a seed.
+    #[serde(default)]
+    pub events_of_seeds: Spread,
+    /// Operations of a seed, however they ended.
+    #[serde(default)]
+    pub operations_of_seeds: Spread,
+    /// Seeds of fewer than [`EVENTS`] events or [`OPERATIONS`] operations.
+    #[serde(default)]
+    pub quiet: u64,
     /// Episodes that began, by kind.
     pub landed: BTreeMap<String, u64>,
     /// Frames that suffered something.
@@ -57,11 +71,22 @@ pub struct Failure {
 
 /// Two tallies cannot be added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("seeds {} to {} are in both", .0.start, .0.end - 1)]
-pub struct Overlap(pub Range<u64>);
+pub enum Unlike {
+    /// The same seeds would count twice.
+    #[error("seeds {} to {} are in both", .0.start, .0.end - 1)]
+    Overlap(Range<u64>),
+    /// A sum of both would speak of neither.
+    #[error("one is of commit {0}, the other of {1}")]
+    Commits(String, String),
+}
 
 /// The rule that a seed breaks whose second run differs.
 pub const DIFFERS: &str = "two runs of a seed are the same";
+
+/// Events that all but the quiet seeds have.
+pub const EVENTS: u64 = 20_000;
+/// The operations that they have.
+pub const OPERATIONS: u64 = 100;
 
 impl Tally {
     /// Of these seeds, none of which has run yet.
@@ -79,6 +104,11 @@ impl Tally {
         self.done += outcome.summary.done as u64;
         self.not_applied += outcome.summary.not_applied as u64;
         self.unknown += outcome.summary.unknown as u64;
+        let summary = &outcome.summary;
+        let operations = (summary.done + summary.not_applied + summary.unknown) as u64;
+        self.events_of_seeds.add(outcome.events);
+        self.operations_of_seeds.add(operations);
+        self.quiet += u64::from(outcome.events < EVENTS || operations < OPERATIONS);
         for (kind, count) in &outcome.landed {
             *self.landed.entry((*kind).to_owned()).or_default() += count;
         }
@@ -101,15 +131,19 @@ impl Tally {
     }
 
     /// Adds what other seeds came to, run elsewhere at the same time.
-    pub fn merge(&mut self, other: Tally) -> Result<(), Overlap> {
+    pub fn merge(&mut self, other: Tally) -> Result<(), Unlike> {
         for one in &self.ranges {
             for two in &other.ranges {
                 let both = one.start.max(two.start)..one.end.min(two.end);
                 if !both.is_empty() {
-                    return Err(Overlap(both));
+                    return Err(Unlike::Overlap(both));
                 }
             }
         }
+        if !self.ranges.is_empty() && !other.ranges.is_empty() && self.commits() != other.commits() {
+            return Err(Unlike::Commits(self.commits(), other.commits()));
+        }
+        self.origins.extend(other.origins);
         self.ranges.extend(other.ranges);
         self.ranges.sort_by_key(|range| range.start);
         self.ranges.dedup_by(|next, before| {
@@ -128,6 +162,9 @@ impl Tally {
         self.done += other.done;
         self.not_applied += other.not_applied;
         self.unknown += other.unknown;
+        self.events_of_seeds.merge(other.events_of_seeds);
+        self.operations_of_seeds.merge(other.operations_of_seeds);
+        self.quiet += other.quiet;
         for (kind, count) in other.landed {
             *self.landed.entry(kind).or_default() += count;
         }
@@ -139,6 +176,11 @@ impl Tally {
 }
 
 impl Tally {
+    fn commits(&self) -> String {
+        let commits: BTreeSet<&str> = self.origins.iter().map(|origin| origin.commit.as_str()).collect();
+        if commits.is_empty() { "unknown".to_owned() } else { Vec::from_iter(commits).join(", ") }
+    }
+
     /// Situations that never arose, although there were seeds enough. With a seeded bug some may be out of reach.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static Mark> {
@@ -178,6 +220,11 @@ impl fmt::Display for Tally {
         row(f, "events/s and core", &format!("{rate:.0}"))?;
         let Tally { done, not_applied, unknown, .. } = self;
         row(f, "operations", &format!("{done} done, {not_applied} not applied, {unknown} unknown"))?;
+        row(f, "events of a seed", &spread(&self.events_of_seeds))?;
+        row(f, "operations of a seed", &spread(&self.operations_of_seeds))?;
+        let share = 100.0 * self.quiet as f64 / self.seeds.max(1) as f64;
+        let quiet = format!("{} ({share:.1} %) below {EVENTS} events or {OPERATIONS} operations", self.quiet);
+        row(f, "quiet seeds", &quiet)?;
         let landed: u64 = self.landed.values().sum();
         row(f, "landed faults", &landed.to_string())?;
         for (kind, count) in &self.landed {
@@ -191,12 +238,16 @@ impl fmt::Display for Tally {
         )?;
         let unseen = self.marks.unseen().count();
         row(f, "situations", &format!("{} seen, {unseen} not", ALL.len() - unseen))?;
-        write!(f, "{:<20}{}", "failures", self.failures.len())
+        write!(f, "{:<22}{}", "failures", self.failures.len())
     }
 }
 
+fn spread(spread: &Spread) -> String {
+    format!("{} at least, median {}", spread.least.unwrap_or(0), spread.median().unwrap_or(0))
+}
+
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: &str) -> fmt::Result {
-    writeln!(f, "{name:<20}{value}")
+    writeln!(f, "{name:<22}{value}")
 }
 
 fn time(nanos: u64) -> String {
@@ -254,11 +305,30 @@ mod tests {
     fn no_seed_counts_twice() {
         let mut tally = Tally::of(0..10);
         assert_eq!(tally.merge(Tally::of(20..30)), Ok(()));
-        assert_eq!(tally.merge(Tally::of(9..21)), Err(Overlap(9..10)));
-        assert_eq!(tally.merge(Tally::of(25..26)), Err(Overlap(25..26)));
+        assert_eq!(tally.merge(Tally::of(9..21)), Err(Unlike::Overlap(9..10)));
+        assert_eq!(tally.merge(Tally::of(25..26)), Err(Unlike::Overlap(25..26)));
         assert_eq!(tally.ranges, [0..10, 20..30]);
         assert_eq!(tally.merge(Tally::of(10..20)), Ok(()));
         assert_eq!((tally.ranges.len(), &tally.ranges[0]), (1, &(0..30)));
+    }
+
+    #[test]
+    fn only_results_of_one_commit_are_added() {
+        let of = |commit: &str, command: &str, seeds| {
+            let text = |text: &str| text.to_owned();
+            let (commit, command) = (text(commit), text(command));
+            let origin = Origin { commit, date: text(""), command, machine: text("") };
+            Tally { origins: [origin].into(), ..Tally::of(seeds) }
+        };
+        let mut tally = Tally::default();
+        assert_eq!(tally.merge(of("a", "one", 0..5)), Ok(()));
+        assert_eq!(tally.merge(of("a", "two", 5..9)), Ok(()));
+        assert_eq!(tally.origins.len(), 2);
+        let other = Unlike::Commits("a".to_owned(), "b".to_owned());
+        assert_eq!(tally.merge(of("b", "one", 9..12)), Err(other));
+        let unknown = Unlike::Commits("a".to_owned(), "unknown".to_owned());
+        assert_eq!(tally.merge(Tally::of(9..12)), Err(unknown));
+        assert_eq!((tally.ranges.len(), &tally.ranges[0]), (1, &(0..9)));
     }
 
     #[test]

@@ -180,3 +180,30 @@ fn a_node_starts_from_its_snapshot_alone() {
     let refused = Raft::new(N1, Config::lan(), 1, Timestamp::default(), astray);
     assert!(matches!(refused, Err(crate::consensus::StartError::SnapshotOutsideLog { .. })));
 }
+
+/// Snapshots and the log reach the disk side by side.
+#[test]
+fn a_node_starts_from_a_snapshot_that_was_durable_before_its_term() {
+    let (snapshot, meta) = snapshot(id(9, 4), 1000);
+    let hard_state = HardState { current_term: Term(2), voted_for: Some(N3) };
+    let membership = Some(meta.membership);
+    let start =
+        Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
+    let mut node = Solo::start(Config::lan(), start);
+    // What it says in that term waits until the term is on the disk.
+    let outputs = node.appended(N2, append(4, id(9, 4), vec![], 9));
+    let expected = HardState { current_term: Term(4), voted_for: None };
+    assert_eq!(persists(&outputs)[0].hard_state, Some(expected));
+    assert!(matches!(outputs[..], [.., Output::Persist(_), Output::Send { .. }]), "{outputs:?}");
+}
+
+#[test]
+fn the_membership_at_an_index_is_the_newest_up_to_there() {
+    let data = Bytes::from(postcard::to_stdvec(&voters(5)).unwrap());
+    let second = Entry::new(id(3, 2), EntryKind::Membership, data);
+    let hard_state = HardState { current_term: Term(2), voted_for: None };
+    let entries = [entries(3, &[2]), vec![second, command(4, 2)]].concat();
+    let node = Solo::start(Config::lan(), Start { hard_state, entries, ..Start::default() });
+    let at = |index| node.raft.membership_at(LogIndex(index));
+    assert_eq!([1, 2, 3, 4].map(at), [3, 3, 5, 5].map(|count| Some(voters(count))));
+}

@@ -22,6 +22,18 @@ fn nobody_replaces_a_committed_entry() {
     assert_eq!((node.raft.term(), node.raft.last_log()), (Term(2), id(3, 2)));
 }
 
+/// Without a membership in its log a node would not start again.
+#[test]
+fn nobody_replaces_the_first_entry_though_nothing_is_known_to_be_committed() {
+    let mut node = Solo::new(3, 2, &[2]);
+    assert_eq!(node.raft.commit_index(), LogIndex(0));
+    let replace = append(3, id(0, 0), vec![command(1, 3)], 0);
+    let misdeed = alarm(&node.appended(N2, replace));
+    let expected = Misdeed::TruncatesCommitted { committed: id(1, 1), claimed: Term(3) };
+    assert_eq!(misdeed, Some(expected));
+    assert_eq!(node.raft.last_log(), id(2, 2));
+}
+
 #[test]
 fn absurd_terms_and_indexes_are_not_taken() {
     let mut node = Solo::new(3, 2, &[]);

@@ -53,8 +53,13 @@ fn a_campaign_ends_with_the_room() {
     let mut node = Solo::new(3, 1, &[]);
     node.after(301);
     assert_eq!(node.raft.role(), RoleName::PreCandidate);
-    node.step(Input::Room(Room::Full));
+    let outputs = node.step(Input::Room(Room::Full));
     assert_eq!(node.raft.role(), RoleName::Follower);
+    // Neither the term nor the leader changed.
+    assert!(
+        matches!(outputs[..], [Output::Role(change)] if change.role == RoleName::Follower),
+        "{outputs:?}"
+    );
 }
 
 #[test]
@@ -120,4 +125,14 @@ fn outcomes(outputs: &[Output]) -> Vec<AppendOutcome> {
         _ => None,
     };
     sends(outputs).into_iter().filter_map(outcome).collect()
+}
+
+#[test]
+fn a_command_may_be_as_long_as_the_limit() {
+    let config = Config { max_command_bytes: 3, ..Config::lan() };
+    let hard_state = HardState { current_term: Term(1), voted_for: None };
+    let mut node = Solo::start(config, Start { hard_state, entries: entries(3, &[]), ..Start::default() });
+    node.lead_and_commit();
+    assert_eq!(refusal(&node.propose(1, "abc")), None);
+    assert_eq!(refusal(&node.propose(2, "abcd")), Some(Refusal::TooLarge { size: 4, limit: 3 }));
 }

@@ -154,3 +154,17 @@ fn what_is_read_back_comes_from_no_cache() {
         assert_eq!(cached(&path, 8192), Some(!direct), "{offset}");
     }
 }
+
+#[test]
+fn each_of_several_open_files_gets_what_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    for (file, offset, data) in
+        [("a", 0, b"1"), ("b", 0, b"2"), ("a", 1, b"3"), ("a", 2, b"4"), ("b", 1, b"5")]
+    {
+        run(&mut disk, write(file, offset, data)).unwrap();
+    }
+    for (file, content) in [("a", b"134".as_slice()), ("b", b"25")] {
+        assert_eq!(read_all(&mut disk, file).unwrap().as_deref(), Some(content), "{file}");
+    }
+}

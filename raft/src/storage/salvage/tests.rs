@@ -122,3 +122,27 @@ fn what_cannot_be_read_once_is_read_again() {
     disk.fault(Fault::Reads(1));
     assert!(open(&disk).unwrap().1 == held);
 }
+
+#[test]
+fn a_hole_ends_where_the_next_piece_begins() {
+    let mut disk = MemoryDisk::new();
+    let mut files = Files::new(&mut disk);
+    let error = Op::Sync { file: file(1) }.failed(&std::io::Error::other("a bad sector"));
+    files.holes.insert(Segment(1), BTreeMap::from([(0, error.clone())]));
+    let behind = |from| files.unreadable(Segment(1), from, u64::MAX);
+    assert_eq!((behind(PIECE as u64), behind(PIECE as u64 - 1)), (None, Some(error)));
+}
+
+#[test]
+fn a_file_with_too_many_holes_is_given_up() {
+    for (holes, salvaged) in [(HOLES, true), (HOLES + 1, false)] {
+        let mut disk = MemoryDisk::new();
+        let data = Bytes::from(vec![1; (2 * HOLES + 2) * PIECE]);
+        disk.submit(Op::WriteSync { file: "file".to_owned(), offset: 0, data });
+        for hole in 0..holes {
+            disk.fault(Fault::Unreadable { file: "file".to_owned(), offset: (2 * hole * PIECE) as u64 });
+        }
+        let error = Op::Sync { file: "file".to_owned() }.failed(&std::io::Error::other("a bad sector"));
+        assert_eq!(salvage(&mut disk, "file", error).is_ok(), salvaged, "{holes} holes");
+    }
+}

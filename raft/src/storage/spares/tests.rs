@@ -4,7 +4,7 @@ use super::super::testing::{SEGMENT_BYTES, after, entry, linked, open, persist, 
 use super::super::{MemoryDisk, Recovered, Storage, StorageError};
 use super::*;
 use crate::consensus::io::Persist;
-use crate::storage::memory::{Fault, Queue};
+use crate::storage::memory::{Fault, Queue, SyncFailure};
 
 /// Two of them leave little of a segment: a mark.
 const LARGE: usize = 650;
@@ -84,4 +84,14 @@ fn room_is_found_again_although_what_waited_takes_the_new_segment() {
         disk.lose_power();
         assert_eq!(open(disk.clone()).unwrap().2, held, "restarted {restarted}");
     }
+}
+
+#[test]
+fn a_segment_that_cannot_be_made_for_another_reason_than_room_ends_the_log() {
+    let disk = MemoryDisk::new();
+    disk.prepare();
+    let (mut storage, _) = filled(&disk);
+    disk.fault(Fault::Sync(disk.syncs(), SyncFailure::CacheKeepsNew));
+    disk.release();
+    assert!((0..10).any(|_| storage.pump().is_err()));
 }

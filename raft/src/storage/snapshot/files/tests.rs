@@ -308,3 +308,11 @@ fn a_snapshot_that_cannot_be_read_twice_is_rotten() {
         assert_eq!(walk(&mut snapshots, &mut handle), Some(id).filter(|_| reads == 2));
     }
 }
+
+#[test]
+fn a_snapshot_of_several_pieces_is_read_back_to_its_end() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let (id, events) = store(&mut snapshots, &mut disk.clone(), 7, &vec![1; 3 << 19]);
+    assert_eq!(events.last(), Some(&Event::Stored { id, meta: meta(7) }));
+}

@@ -1,0 +1,62 @@
+//! Parsers against invented input: what `cargo xtask fuzz --json` writes.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Section, number};
+
+/// By target, alone or under a name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Fuzzed {
+    Named { targets: BTreeMap<String, Target> },
+    Bare(BTreeMap<String, Target>),
+}
+
+#[derive(Deserialize)]
+pub(super) struct Target {
+    seconds: f64,
+    #[serde(default)]
+    runs: u64,
+    #[serde(default)]
+    crashes: u64,
+}
+
+pub(super) fn section(fuzzed: &Fuzzed) -> Section {
+    let (Fuzzed::Named { targets } | Fuzzed::Bare(targets)) = fuzzed;
+    let mut section = Section::default();
+    let hours = |seconds: f64| format!("{:.2}", seconds / 3600.0);
+    let seconds: f64 = targets.values().map(|target| target.seconds).sum();
+    let runs: u64 = targets.values().map(|target| target.runs).sum();
+    let crashes = match targets.values().map(|target| target.crashes).sum::<u64>() {
+        0 => "no crash".to_owned(),
+        crashes => format!("{crashes} CRASHES"),
+    };
+    let (targets_in_all, hours_in_all) = (targets.len(), hours(seconds));
+    let figure = format!("{targets_in_all} targets, {hours_in_all} h, {} inputs, {crashes}", number(runs));
+    section.row("fuzzing", figure);
+    let rows = targets.iter().map(|(name, target)| {
+        vec![name.clone(), hours(target.seconds), number(target.runs), number(target.crashes)]
+    });
+    section.table(&["target", "hours", "inputs", "crashes"], &[], rows);
+    section
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn hours_are_those_of_all_targets() {
+        let targets =
+            json!({ "wire": { "seconds": 1800, "runs": 5000 }, "wal": { "seconds": 900.5, "crashes": 1 } });
+        for written in [targets.clone(), json!({ "targets": targets })] {
+            let section = section(&serde_json::from_value(written).unwrap());
+            assert_eq!(section.rows[0].1, "2 targets, 0.75 h, 5 000 inputs, 1 CRASHES");
+            assert!(section.text.contains("| wire | 0.50 | 5 000 | 0 |"), "{}", section.text);
+        }
+    }
+}
