@@ -63,6 +63,10 @@ impl<W: Workload> World<W> {
     }
 
     pub(super) fn check_over(&mut self) {
+        self.converge();
+        if self.phase == Phase::Ended {
+            return;
+        }
         let late: Vec<usize> =
             (0..self.clients.len()).filter(|client| !self.clients[*client].is_done()).collect();
         if !late.is_empty() {
