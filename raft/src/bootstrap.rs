@@ -19,7 +19,7 @@ use crate::consensus::types::{HardState, Incarnation, LogId, LogIndex, Membershi
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Send a message; it may be lost.
     Send {

@@ -27,7 +27,7 @@ use snapshots::Schedule;
 pub(crate) const APPLY_PER_DRAIN: usize = 1024;
 
 /// A node: consensus, state machine and those who wait.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Server<M> {
     raft: Raft,
     machine: M,

@@ -119,7 +119,7 @@ pub enum Verdict {
     OutOfWindow,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Session {
     last_used: LogIndex,
     floor: u64,
@@ -132,7 +132,7 @@ fn count(from: &mut &[u8], limit: u64) -> Result<u64, BadSessions> {
 }
 
 /// Every live session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sessions {
     live: BTreeMap<SessionId, Session>,
     /// Bytes of replies that they keep.

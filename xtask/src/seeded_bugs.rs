@@ -388,7 +388,8 @@ fn table(results: &[(&SeededBug, Verdict)]) -> String {
 fn count(results: &[(&SeededBug, Verdict)], simulated: &[(&simulator::Row, Sim)]) -> String {
     let tests = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
     let tried: Vec<_> = simulated.iter().filter(|(_, sim)| *sim != Sim::Skipped).collect();
-    let seeds = tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. })).count();
+    let seeds =
+        tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. } | Sim::Explored { .. })).count();
     format!(
         "by tests {tests} of {}, by the simulator {seeds} of {} seeded bugs found\n",
         results.len(),

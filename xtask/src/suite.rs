@@ -65,6 +65,7 @@ fn steps(workspace: &Workspace, args: &TestArgs) -> Vec<Step> {
         lab_tests_simulated("test-4b"),
         step("seeded bugs", Cmd::xtask(["seeded-bugs"])),
         step("simulator", Cmd::xtask(["sim", "--seeds", "300", "--jobs", "2", "--twice", "20"])),
+        step("exploration", Cmd::xtask(["explore", "--quick"])),
         step("release build", demo::build()),
         Step { name: "demo", command: demo, needs: Some("release build") },
         step("lab tests 4A", Cmd::xtask(["test-4a", "--jobs", LAB_JOBS])),

@@ -1,29 +1,49 @@
 //! `cargo xtask explore`: every order of events of small scopes.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use lab::sim::explore::{Explored, SCOPES, Scope, explore};
+use lab::sim::explore::{Bounds, Explored, SCOPES, Scope, explore};
+use serde::Serialize;
 
 /// Visits every state of small scopes.
 #[derive(Parser)]
 struct Args {
     /// Which; all if none is named
     scope: Option<String>,
-    /// States of each, at most
-    #[arg(long, default_value_t = 20_000_000)]
+    /// Smaller bounds, as in each test run
+    #[arg(long)]
+    quick: bool,
+    /// Other bounds: wakes, proposals, reads, crashes, frames on a link (255: any)
+    #[arg(long, num_args = 5, conflicts_with = "quick")]
+    bounds: Vec<u8>,
+    /// States of each, at most; each takes about 60 bytes
+    #[arg(long, default_value_t = 40_000_000)]
     states: u64,
-    /// Scopes at once; each takes some hundred bytes a state
+    /// Scopes at once
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Write what came of it to a file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What a file says of one scope.
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    #[serde(flatten)]
+    explored: Explored,
+    seconds: f64,
 }
 
 fn main() -> ExitCode {
-    let Args { scope, states, jobs } = Args::parse();
-    let wanted = |name: &str| scope.as_deref().is_none_or(|scope| scope == name);
+    let args = Args::parse();
+    let wanted = |name: &str| args.scope.as_deref().is_none_or(|scope| scope == name);
     let scopes: Vec<&Scope> = SCOPES.iter().filter(|scope| wanted(scope.name)).collect();
     if scopes.is_empty() {
         let names: Vec<&str> = SCOPES.iter().map(|scope| scope.name).collect();
@@ -31,24 +51,45 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     println!(
-        "{:<12} {:>11} {:>11} {:>6} {:>9} {:>8}",
-        "scope", "states", "steps", "depth", "complete", "seconds"
+        "{:<12} {:>10} {:>11} {:>6} {:>9} {:>8}",
+        "scope", "states", "transitions", "depth", "complete", "seconds"
     );
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let rows = run(&scopes, &args);
+    let states: u64 = rows.iter().map(|row| row.explored.states).sum();
+    println!("{states} states");
+    let good = rows.len() == scopes.len() && rows.iter().all(|row| row.explored.is_good());
+    if let Some(file) = &args.json
+        && let Err(error) = write(file, &rows)
+    {
+        eprintln!("error: {}: {error}", file.display());
+        return ExitCode::FAILURE;
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(scopes: &[&Scope], args: &Args) -> Vec<Row> {
+    let bounds_of = |scope: &Scope| match *args.bounds {
+        [wakes, proposals, reads, crashes, on_link] => Bounds { wakes, proposals, reads, crashes, on_link },
+        _ if args.quick => scope.quick,
+        _ => scope.bounds,
+    };
+    let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(scope) = scopes.get(next.fetch_add(1, Relaxed)) {
-            let (explored, took) = timed(|| explore(scope, states));
-            print(scope, &explored, took);
-            if let Ok(mut found) = found.lock() {
-                found.push(explored);
+            let (explored, took) = timed(|| explore(scope, bounds_of(scope), args.states));
+            let row = Row { name: scope.name, explored, seconds: took.as_secs_f64() };
+            print(&row);
+            if let Ok(mut rows) = rows.lock() {
+                rows.push(row);
             }
         }
     };
-    std::thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
-    let found = found.into_inner().unwrap_or_default();
-    println!("{} states", found.iter().map(|explored| explored.states).sum::<u64>());
-    let good = found.len() == scopes.len() && found.iter().all(Explored::is_good);
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    std::thread::scope(|scope| (0..args.jobs.max(1)).for_each(|_| drop(scope.spawn(work))));
+    rows.into_inner().unwrap_or_default()
+}
+
+fn write(file: &PathBuf, rows: &[Row]) -> std::io::Result<()> {
+    std::fs::write(file, serde_json::to_vec_pretty(&serde_json::json!({ "scopes": rows }))?)
 }
 
 #[allow(clippy::disallowed_methods, reason = "how long it took is shown, and nothing follows from it")]
@@ -58,19 +99,18 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (done, began.elapsed())
 }
 
-fn print(scope: &Scope, explored: &Explored, took: Duration) {
-    let Explored { states, steps, depth, complete, witnesses, violation } = explored;
-    let complete = if *complete { "yes" } else { "no" };
-    let seconds = took.as_secs_f64();
+fn print(row: &Row) {
+    let Row { name, explored, seconds } = row;
+    let Explored { states, transitions, depth, complete, witnesses, violation, .. } = explored;
+    let complete = if *complete { "yes" } else { "NO" };
     let mut text =
-        format!("{:<12} {states:>11} {steps:>11} {depth:>6} {complete:>9} {seconds:>8.1}", scope.name);
+        format!("{name:<12} {states:>10} {transitions:>11} {depth:>6} {complete:>9} {seconds:>8.1}");
     for (witness, seen) in witnesses {
         let missing = if *seen == 0 { "NEVER SEEN: " } else { "" };
         text += &format!("\n    {seen:>10} {missing}{witness}");
     }
-    if let Some((what, way)) = violation {
-        text += &format!("\n  VIOLATION: {what}");
-        way.iter().for_each(|step| text += &format!("\n    {step}"));
+    if let Some(violation) = violation {
+        text += &format!("\n  VIOLATION: {violation}");
     }
     println!("{text}");
 }

@@ -8,7 +8,7 @@ use super::io::PersistId;
 use super::types::{LogIndex, Timestamp};
 
 /// One write that has been handed to the disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct InFlight {
     id: PersistId,
     /// The log's end once it is durable; lowered if that end is truncated meanwhile.
@@ -17,7 +17,7 @@ struct InFlight {
 }
 
 /// Tracks writes from the moment they are needed until they are durable.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Durability {
     completed: PersistId,
     newest: PersistId,

@@ -37,7 +37,7 @@ impl EntryKind {
 }
 
 /// One log entry. Cloning shares the data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its term and place.
     pub id: LogId,

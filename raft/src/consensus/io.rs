@@ -93,7 +93,7 @@ pub enum Input {
 
 /// Something to do, at once and in any order between kinds; `Persist` is FIFO, `Send` is FIFO per
 /// peer and class.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Send a message; it may be lost.
     Send {
@@ -162,7 +162,7 @@ pub enum Output {
 }
 
 /// A write. A crash may leave a beginning of it: what the fields say in their order, then entries in theirs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Persist {
     /// Said back in [`Input::Persisted`].
     pub id: PersistId,
@@ -179,7 +179,7 @@ pub struct Persist {
 }
 
 /// Why a proposal or read was refused. Nothing was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
     /// Another node leads, or none.
     #[error("this node does not lead{}", .leader.map(|l| format!("; node {l} does")).unwrap_or_default())]
@@ -204,7 +204,7 @@ pub enum Refusal {
 }
 
 /// Whether the disk can take more of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Room {
     /// It can.
     #[default]
@@ -214,7 +214,7 @@ pub enum Room {
 }
 
 /// Which part a node plays (Figure 4, and §9.6's pre-candidate).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the field's own names")]
 pub enum RoleName {
     Follower,
@@ -224,7 +224,7 @@ pub enum RoleName {
 }
 
 /// The role, the term or the known leader changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RoleChange {
     /// The new role.
     pub role: RoleName,
@@ -235,7 +235,7 @@ pub struct RoleChange {
 }
 
 /// What no correct peer does. Never asserted: every node would stop at the same message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum Misdeed {
     #[error("asked to replace the committed entry {committed} by one of term {claimed}")]

@@ -7,7 +7,7 @@ use super::snapshot::Base;
 use super::types::{LogId, LogIndex, Membership, Term};
 
 /// The entries behind a base. Their terms never decrease along it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Log {
     base: Base,
     entries: VecDeque<Entry>,
@@ -18,7 +18,7 @@ pub struct Log {
 }
 
 /// Sums over the log up to one entry, that one included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Place {
     chain: Chain,
     /// Their weights, counted from wherever this log began.

@@ -9,7 +9,7 @@ use super::snapshot::SnapshotId;
 use super::types::{Incarnation, LogId, LogIndex, Membership, Term};
 
 /// "Would you vote for me?" Asked before a term is spent (dissertation §9.6); grants nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PreVote {
     /// The term in which the sender would campaign: its own plus one.
     pub term: Term,
@@ -18,7 +18,7 @@ pub struct PreVote {
 }
 
 /// The answer to [`PreVote`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PreVoteReply {
     /// The answering node's own term.
     pub term: Term,
@@ -29,7 +29,7 @@ pub struct PreVoteReply {
 }
 
 /// Asks for a vote (§5.2). Sent only when the sender's own vote is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestVote {
     /// The candidate's term.
     pub term: Term,
@@ -40,7 +40,7 @@ pub struct RequestVote {
 }
 
 /// The answer to [`RequestVote`]. Sent only when the vote is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RequestVoteReply {
     /// The answering node's term.
     pub term: Term,
@@ -49,7 +49,7 @@ pub struct RequestVoteReply {
 }
 
 /// Entries to append (§5.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AppendEntries {
     /// The leader's term.
     pub term: Term,
@@ -64,7 +64,7 @@ pub struct AppendEntries {
 }
 
 /// The answer to [`AppendEntries`]. A match is sent only when what it claims is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AppendEntriesReply {
     /// The answering node's term.
     pub term: Term,
@@ -75,7 +75,7 @@ pub struct AppendEntriesReply {
 }
 
 /// What became of an [`AppendEntries`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum AppendOutcome {
     /// The logs agree up to here: `prev_log.index` + the number of entries in the request.
     Matched(LogIndex),
@@ -97,7 +97,7 @@ pub enum AppendOutcome {
 }
 
 /// "I lead." Carries no log match, so it may overtake entries on another stream. Also a read round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// The leader's term.
     pub term: Term,
@@ -108,7 +108,7 @@ pub struct Heartbeat {
 }
 
 /// The answer to [`Heartbeat`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeartbeatReply {
     /// The answering node's term.
     pub term: Term,
@@ -120,7 +120,7 @@ pub struct HeartbeatReply {
 }
 
 /// What a node knows of the cluster's first membership; see [`crate::bootstrap`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Introduction {
     /// The sender's incarnation.
     pub incarnation: Incarnation,
@@ -130,7 +130,7 @@ pub struct Introduction {
 
 /// A piece of a snapshot (§7): the bytes of its file from `offset` on, in order. The first, without
 /// data, asks how much the peer has of it already.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct InstallSnapshot {
     /// The leader's term.
     pub term: Term,
@@ -143,7 +143,7 @@ pub struct InstallSnapshot {
 }
 
 /// The answer to [`InstallSnapshot`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InstallSnapshotReply {
     /// The answering node's term.
     pub term: Term,
@@ -154,7 +154,7 @@ pub struct InstallSnapshotReply {
 }
 
 /// How far a snapshot's transfer got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SnapshotOutcome {
     /// All bytes before this one are there, though not yet durable: go on from here.
     Next(u64),
@@ -163,7 +163,7 @@ pub enum SnapshotOutcome {
 }
 
 /// Everything that travels between nodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each variant is its struct")]
 pub enum Message {
     PreVote(PreVote),

@@ -11,6 +11,7 @@ mod durability;
 mod election;
 pub mod entry;
 mod follower;
+mod hash;
 mod invariants;
 pub mod io;
 mod leader;

@@ -18,7 +18,7 @@ const LARGE: usize = 16 << 10;
 const AFTER_LOSS: usize = 2;
 
 /// One AppendEntries that was sent and not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct InFlight {
     id: u64,
     /// The last index that it carries.
@@ -29,7 +29,7 @@ struct InFlight {
 }
 
 /// How entries are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Where the logs agree is not known: one request at a time.
     Probe {
@@ -45,7 +45,7 @@ pub enum Mode {
 /// A leader's view of one peer, for one term.
 ///
 /// Invariant: `match_index < next_index <=` the leader's last index + 1.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Progress {
     /// The highest index known to be durable there and equal to the leader's.
     pub match_index: LogIndex,

@@ -8,7 +8,7 @@ use super::types::LogIndex;
 use crate::marks::mark;
 
 /// Reads that one round will answer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Round {
     number: u64,
     /// The commit index when the round started.
@@ -18,7 +18,7 @@ struct Round {
 
 /// A leader's read rounds. Each has a number of its own, so that an answer to an earlier round can
 /// never confirm a later one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct ReadRounds {
     waiting: Vec<Ticket>,
     running: VecDeque<Round>,

@@ -15,7 +15,7 @@ use crate::marks::mark;
 const UNWRITTEN_WINDOWS: u64 = 4;
 
 /// A snapshot on its way here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Receiving {
     snapshot: SnapshotId,
     /// Every byte before this one was handed over to be written.

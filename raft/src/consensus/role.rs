@@ -15,7 +15,7 @@ use super::types::{LogIndex, NodeId, Timestamp};
 ///    +---- a leader is heard, or a higher term is seen -------+------------------+
 ///                                          a leader also: no majority answers --^
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Role {
     /// Waits for a leader.
     Follower,
@@ -34,7 +34,7 @@ pub(super) enum Role {
 }
 
 /// What only a leader has.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Leader {
     /// The other voters.
     pub(super) peers: BTreeMap<NodeId, Progress>,

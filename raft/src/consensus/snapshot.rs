@@ -7,7 +7,7 @@ use super::types::{LogId, LogIndex, Membership, Term};
 
 /// The place behind which a log begins: all up to here lives in a snapshot. `(0, 0)` of a log that was
 /// never compacted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
     /// The last entry that is no longer in the log.
     pub id: LogId,
@@ -16,7 +16,7 @@ pub struct Base {
 }
 
 /// What a snapshot says besides the state that it holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SnapshotMeta {
     /// The last entry that it takes in.
     pub base: Base,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for SnapshotId {
 
 /// A log that lost durable entries. Until it holds all again that this node may have acknowledged, the
 /// node never leads, and votes only for a candidate whose log reaches `least` (§5.4.1's order).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repair {
     /// The end of the log before the damage where that is certain; else the beginning of the term
     /// after the last that this node knew.

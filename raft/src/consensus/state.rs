@@ -26,14 +26,14 @@ fn hasty(message: &Message) -> bool {
 }
 
 /// Something that must not happen before a write is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Held {
     pub(super) until: PersistId,
     pub(super) term: Term,
     pub(super) what: HeldWhat,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum HeldWhat {
     Send {
         to: NodeId,

@@ -14,7 +14,7 @@ const MAX_LATE: Duration = Duration::from_millis(2);
 const MAX_DOUBLINGS: u32 = 4;
 
 /// A piece that was asked for and is not known to be written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Piece {
     offset: u64,
     end: u64,
@@ -22,7 +22,7 @@ struct Piece {
 
 /// A transfer. Begins with a probe: how much does the peer have already? Pieces then go out in order;
 /// where nothing comes back, a probe finds out from where to go on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Transfer {
     snapshot: SnapshotId,
     /// Every byte before this one is there, as far as is known.
@@ -135,7 +135,7 @@ impl Transfer {
 }
 
 /// How fast snapshots leave, over all peers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(super) struct Pace {
     due: Timestamp,
 }

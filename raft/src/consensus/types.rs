@@ -166,7 +166,7 @@ impl From<ClusterId> for String {
 
 /// What must never be forgotten besides the log (Figure 2, "persistent state"): written as one
 /// record, since a vote without its term, or a term without its vote, lets a node vote twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HardState {
     /// The latest term this node has seen.
     pub current_term: Term,
@@ -175,7 +175,7 @@ pub struct HardState {
 }
 
 /// The voting members and the incarnation under which each takes part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Membership {
     /// Every voter.
     pub voters: BTreeMap<NodeId, Incarnation>,

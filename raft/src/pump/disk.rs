@@ -59,6 +59,15 @@ pub(crate) struct DiskWatch {
     pub(super) doubts: u64,
 }
 
+/// How long syncs took is for people.
+impl std::hash::Hash for DiskWatch {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        let DiskWatch { batches: _, syncs: _, began: _, sync: _, sync_max: _, retry_at, scrub_at, doubts } =
+            self;
+        (retry_at, scrub_at, doubts).hash(hasher);
+    }
+}
+
 impl DiskWatch {
     /// The log was pumped.
     pub(super) fn pumped(&mut self, now: Timestamp, stats: WalStats) {

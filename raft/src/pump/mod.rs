@@ -18,6 +18,7 @@ mod upkeep;
 mod workshop;
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
@@ -92,6 +93,26 @@ pub struct Pump<M: StateMachine, D, W> {
     disk: DiskWatch,
     snapshots: W,
     outputs: Vec<Output>,
+}
+
+/// All but what is counted for people, and the generator: it says only how a session is called.
+impl<M: StateMachine + Hash, D: Hash, W: Hash> Hash for Pump<M, D, W> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Pump {
+            storage,
+            identity,
+            boot,
+            server,
+            next_ticket,
+            rng: _,
+            counters: _,
+            disk,
+            snapshots,
+            outputs,
+        } = self;
+        (storage, identity, boot, server, next_ticket).hash(hasher);
+        (disk, snapshots, outputs).hash(hasher);
+    }
 }
 
 /// What a pump is made of.

@@ -57,20 +57,20 @@ pub(crate) fn build_from<M: StateMachine>(
 }
 
 /// Does all of it on the spot, for states that are small and time that does not pass.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct AtOnce {
     taken: Option<Taken>,
     restoring: Option<Restoring>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Taken {
     /// Written, and not with the disk yet.
     blocks: VecDeque<Bytes>,
     end: Result<(SnapshotId, SnapshotMeta), String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Restoring {
     cluster: ClusterId,
     id: SnapshotId,

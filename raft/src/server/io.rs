@@ -81,7 +81,7 @@ pub enum Input {
 }
 
 /// Something to do, at once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Send a message; it may be lost.
     Send {
@@ -141,7 +141,7 @@ pub enum Output {
 }
 
 /// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
     /// Committed and applied, now or (a repeat under a session) before.
     Applied {

@@ -39,7 +39,7 @@ pub struct Installed<M> {
 }
 
 /// When the next snapshot is taken.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(super) struct Schedule {
     under_way: bool,
     /// Whatever the log weighs.

@@ -13,7 +13,7 @@ pub(super) const REPLY: u64 = 24;
 /// In the place of a length: it was forgotten.
 const FORGOTTEN: u64 = u64::MAX;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Replies {
     /// With the index where the command was applied; none once the reply is forgotten.
     by_serial: BTreeMap<u64, (LogIndex, Option<Bytes>)>,

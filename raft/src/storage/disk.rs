@@ -11,7 +11,7 @@ pub struct OpId(pub u64);
 
 /// Something to do to a disk. Names are relative to the disk's root, with `/` between their parts;
 /// the empty name is the root itself. Offsets and lengths are bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// Take the disk for this handle alone, until it is dropped. Held by another:
     /// [`io::ErrorKind::WouldBlock`].
@@ -106,7 +106,7 @@ pub enum Op {
 }
 
 /// What a successful operation answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It is done.
     Done,
@@ -117,7 +117,7 @@ pub enum Outcome {
 }
 
 /// An operation has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completion {
     /// Which.
     pub id: OpId,
@@ -126,7 +126,7 @@ pub struct Completion {
 }
 
 /// An operation failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("cannot {operation} {} at offset {offset}: {text}", if .file.is_empty() { "the directory" } else { .file })]
 pub struct DiskError {
     /// What was tried: `write`, `sync`, …

@@ -31,7 +31,7 @@ use crate::marks::unmarked;
 ///
 /// A batch counts once all its bytes are on the disk under a durable name, and every earlier one is too; or
 /// once it is known, by what a later durable one says, that the earlier one was lost: recovery's rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct DurableLog {
     identity: Identity,
     /// The end of the newest snapshot.
@@ -52,7 +52,7 @@ pub struct DurableLog {
 }
 
 /// A batch that may not be on the disk yet; at a segment's head with the segment's header before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Written {
     file: String,
     place: Place,

@@ -138,7 +138,7 @@ pub enum OpenError {
 
 /// Why a log ended. It acknowledges nothing more: a write or sync is never tried again, since it
 /// may then succeed although the data are gone.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum StorageError {
     /// A disk operation failed.
     #[error(transparent)]

@@ -74,7 +74,7 @@ pub struct Recovered {
 }
 
 /// Whose directory it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The cluster.
     pub cluster: crate::ClusterId,

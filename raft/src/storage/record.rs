@@ -40,7 +40,7 @@ const SEGMENT_MAGIC: &[u8; 8] = b"raft-wal";
 pub(super) const BATCH_MAGIC: [u8; 4] = [0xb7, 0x1e, 0x9d, 0x42];
 
 /// The number of a segment: counted up by one for each, never used twice in one directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Segment(pub(super) u64);
 
 impl Segment {
@@ -50,14 +50,14 @@ impl Segment {
 }
 
 /// A byte of the log: in the order in which it is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) segment: Segment,
     pub(super) offset: u64,
 }
 
 /// What the checksums of a segment's batches start from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Seed(u32);
 
 impl Seed {
@@ -98,7 +98,7 @@ pub(super) fn format_of(file: &[u8]) -> Option<u32> {
 }
 
 /// How a node stands after a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Standing {
     pub(super) hard_state: HardState,
     /// The end of the log and the chain up to it.
@@ -116,7 +116,7 @@ impl Standing {
 }
 
 /// What a batch's header says besides its checksums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct BatchHeader {
     /// Where it stands in its segment.
     pub(super) offset: u64,
@@ -129,7 +129,7 @@ pub(super) struct BatchHeader {
 }
 
 /// An intact header as it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Found {
     pub(super) header: BatchHeader,
     /// The payload's bytes.
@@ -206,7 +206,7 @@ fn put_id(fields: &mut impl BufMut, id: LogId) {
 }
 
 /// A batch that is being filled. Data are copied into it once, and written from it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
 }

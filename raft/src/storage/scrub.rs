@@ -14,7 +14,7 @@ use crate::marks::mark;
 use crate::seeded_bug;
 
 /// One walk after another through the sealed segments, a segment for each step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Scrub {
     identity: Identity,
     /// Read last.

@@ -31,7 +31,7 @@ pub(super) fn segment_of(name: &str) -> Option<Segment> {
 }
 
 /// The next segment, from nothing to ready.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Spares {
     /// How long a segment is.
     length: u64,
@@ -44,7 +44,7 @@ pub(super) struct Spares {
     recycled: Vec<Segment>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     /// Nothing was begun.
     None,
@@ -55,7 +55,7 @@ enum State {
     Full,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Allocate,
     /// Zeros up to here.

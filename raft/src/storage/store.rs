@@ -25,7 +25,7 @@ const PIECE: u64 = 1 << 20;
 
 /// What is durable of one node. Everything but opening and [`Storage::flush`] returns at once. A clone over a
 /// disk whose clones share nothing, such as [`super::memory::SimDisk`], is a second node in the same state.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Storage<D> {
     disk: D,
     cluster: ClusterId,

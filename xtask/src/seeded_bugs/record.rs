@@ -41,8 +41,12 @@ fn result(tests: &[(&SeededBug, Verdict)], simulated: &[(&Row, Sim)]) -> Value {
 fn simulated_one((row, sim): &(&Row, Sim)) -> Value {
     let mut value = match (sim, &row.known) {
         (Sim::Found { rule, seeds }, _) => json!({ "outcome": "found", "rule": rule, "seeds": seeds }),
+        (Sim::Explored { rule, scope }, _) => json!({ "outcome": "explored", "rule": rule, "scope": scope }),
         (Sim::Missed { seeds }, _) => json!({ "outcome": "missed", "seeds": seeds }),
         (Sim::Hole | Sim::Skipped, Known::Hole(why)) => json!({ "outcome": "hole", "why": why }),
+        (Sim::Hole | Sim::Skipped, Known::Explored(scope)) => {
+            json!({ "outcome": "hole", "why": format!("explored: {scope}") })
+        }
         (Sim::Hole | Sim::Skipped, Known::After(seeds)) => json!({ "outcome": "not-tried", "needs": seeds }),
     };
     value["name"] = json!(row.name);

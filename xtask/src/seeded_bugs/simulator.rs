@@ -23,6 +23,8 @@ pub(super) struct Row {
 pub(super) enum Known {
     /// Found after so many seeds.
     After(u64),
+    /// Found where every order of the events of this scope is tried (`cargo xtask explore`), in its quick bounds.
+    Explored(&'static str),
     /// Not found, and why.
     Hole(&'static str),
 }
@@ -32,6 +34,8 @@ pub(super) enum Known {
 pub(super) enum Sim {
     /// The rule that was broken, in which seed, counted from one.
     Found { rule: String, seeds: u64 },
+    /// The rule that was broken in a scope.
+    Explored { rule: String, scope: &'static str },
     /// Nothing happened in so many seeds, as is known of it.
     Hole,
     /// Nothing happened, where something should have.
@@ -43,9 +47,19 @@ pub(super) enum Sim {
 /// Builds the simulator with the bugs in it.
 pub(super) fn build(workspace: &Workspace, show: bool) -> Result<()> {
     let target = workspace.target.join("seeded-bugs").to_string_lossy().into_owned();
-    let build = Cmd::cargo(["build", "--release", "--package", "lab", "--bin", "sim", "--target-dir"])
-        .args([target])
-        .env("RUSTFLAGS", "--cfg seeded_bugs");
+    let build = Cmd::cargo([
+        "build",
+        "--release",
+        "--package",
+        "lab",
+        "--bin",
+        "sim",
+        "--bin",
+        "explore",
+        "--target-dir",
+    ])
+    .args([target])
+    .env("RUSTFLAGS", "--cfg seeded_bugs");
     if !build.watch(workspace, show)?.success {
         bail!("the simulator does not build; to see it again: {build}");
     }
@@ -55,6 +69,7 @@ pub(super) fn build(workspace: &Workspace, show: bool) -> Result<()> {
 /// Runs seeds until one is bad, `seeds` at most; without a number, as many as an ordinary run takes.
 pub(super) fn hunt(workspace: &Workspace, row: &Row, seeds: Option<u64>) -> Result<Sim> {
     let limit = match (&row.known, seeds) {
+        (Known::Explored(scope), None) => return explore(workspace, row, scope),
         (_, Some(seeds)) => seeds,
         (Known::After(known), None) if *known <= SHORT => SHORT,
         (Known::After(_) | Known::Hole(_), None) => return Ok(Sim::Skipped),
@@ -80,8 +95,18 @@ pub(super) fn hunt(workspace: &Workspace, row: &Row, seeds: Option<u64>) -> Resu
     Ok(match row.known {
         Known::After(known) if known <= limit => Sim::Missed { seeds: limit },
         Known::After(_) => Sim::Skipped,
-        Known::Hole(_) => Sim::Hole,
+        Known::Explored(_) | Known::Hole(_) => Sim::Hole,
     })
+}
+
+fn explore(workspace: &Workspace, row: &Row, scope: &'static str) -> Result<Sim> {
+    let binary = workspace.target.join("seeded-bugs/release/explore");
+    let explore = Cmd::path(binary, [scope, "--quick"]).env("SEEDED_BUG", row.name);
+    let outcome = explore.watch(workspace, false)?;
+    let broken = outcome.lines.iter().find_map(|line| line.trim().strip_prefix("VIOLATION: "));
+    let Some(broken) = broken else { return Ok(Sim::Missed { seeds: 0 }) };
+    let rule = broken.split(": ").next().unwrap_or(broken).to_owned();
+    Ok(Sim::Explored { rule, scope })
 }
 
 /// `seed 12: rule at 1.5 s: what`.
@@ -104,9 +129,11 @@ pub(super) fn table(results: &[(&Row, Sim)]) -> String {
     for (row, sim) in results {
         let (seeds, what) = match (sim, &row.known) {
             (Sim::Found { rule, seeds }, _) => (seeds.to_string(), rule.clone()),
+            (Sim::Explored { rule, scope }, _) => ("-".to_owned(), format!("{rule} (explored: {scope})")),
             (Sim::Missed { seeds }, _) => (seeds.to_string(), "MISSED".to_owned()),
             (Sim::Hole | Sim::Skipped, Known::Hole(why)) => ("-".to_owned(), format!("hole: {why}")),
             (_, Known::After(known)) => ("-".to_owned(), format!("not run: needs {known} seeds")),
+            (_, Known::Explored(scope)) => ("-".to_owned(), format!("not run: explored: {scope}")),
         };
         text += &format!("{:name$}  {:source$}  {seeds:>5}  {what}\n", row.name, row.source);
     }

@@ -7,13 +7,16 @@ use bytes::Bytes;
 use raft::consensus::io::{Misdeed, Ticket};
 use raft::consensus::message::Message;
 use raft::pump::{Ask, Outlet, StopCause, Told};
+use raft::server::Reply;
 use raft::wire::{self, PREFIX, Prefix};
 use raft::{NodeId, StateMachine, Timestamp};
 
+use super::deeds::{Deed, Stood};
 use super::links::Links;
 use super::node::{Running, State};
 use super::{Cluster, Encoded, Event, Pace, Said, view};
 use crate::carrier::seat_of;
+use crate::sim::invariants::Broken;
 use crate::sim::random::Stream;
 
 const TURN: Stream = Stream::named("node.turn");
@@ -158,8 +161,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         )
     }
 
-    fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), (&'static str, String)> {
+    fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), Broken> {
         let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
+        if let Some(deeds) = &mut self.deeds {
+            let messages = messages.iter().map(|(to, message)| (seat_of(*to), message.clone())).collect();
+            return Deed::acted(&view, messages).map(|deed| deeds.push(deed));
+        }
         self.invariants.stepped(&view)?;
         for (to, message) in messages {
             self.invariants.leaves(&view, seat_of(*to), message)?;
@@ -188,12 +195,22 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     fn tell(&mut self, node: usize, ticket: Ticket, told: Told) {
         let life = self.nodes[node].life;
         if let Told::Reply(reply) = &told
-            && let Some(promise) = self.promises[node].remove(&ticket)
-            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
-            && let Err((rule, what)) = self.invariants.told(&view, promise, reply)
+            && let Err((rule, what)) = self.check_reply(node, ticket, reply)
         {
             self.broken(rule, what);
         }
         self.said.push(Said { node, life, ticket, told });
+    }
+
+    fn check_reply(&mut self, node: usize, ticket: Ticket, reply: &Reply) -> Result<(), Broken> {
+        let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
+        if let Some(deeds) = &mut self.deeds {
+            deeds.push(Deed::Told { stood: Stood::new(&view), ticket, reply: reply.clone() });
+            return Ok(());
+        }
+        match self.promises[node].remove(&ticket) {
+            Some(promise) => self.invariants.told(&view, promise, reply),
+            None => Ok(()),
+        }
     }
 }

@@ -1,62 +1,28 @@
 //! The same cluster without an order of events: whoever explores it picks what happens next, and time passes on a
 //! node only when it is woken.
 
-use std::fmt::{self, Debug, Write as _};
+use std::hash::Hasher;
 
 use raft::StateMachine;
 use raft::storage::memory::Queue as DiskQueue;
 
 use super::links::Links;
-use super::{Cluster, Event};
+use super::{Cluster, Encoded, Event};
+use crate::sim::invariants::Violation;
 
-/// Something that may happen next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::sim) enum Pending {
-    /// The frame with this digest arrives at a node.
-    Frame { to: usize, digest: u64 },
-    /// A disk does what it was asked first.
-    Disk { node: usize, aside: bool },
-}
-
-impl<M: StateMachine + Debug, L: Links, X> Cluster<M, L, X> {
-    /// What may happen next, each once, in an order that does not depend on how it came about.
-    pub(in crate::sim) fn pending(&self) -> Vec<Pending> {
-        let mut pending: Vec<Pending> = self.queue.iter().filter_map(|event| self.named(event)).collect();
-        pending.sort_unstable();
-        pending.dedup();
-        pending
-    }
-
-    fn named(&self, event: &Event<L::Pass, X>) -> Option<Pending> {
-        match event {
-            Event::Frame { from, to, frame, .. } => {
-                let mut digest = Digest::default();
-                digest.bytes(&[*from as u64, *to as u64]);
-                frame.digest(&mut digest);
-                Some(Pending::Frame { to: *to, digest: digest.0 })
-            }
-            Event::Disk { node, life, queue } if self.nodes[*node].life == *life => {
-                Some(Pending::Disk { node: *node, aside: *queue == DiskQueue::Aside })
-            }
-            Event::Disk { .. } | Event::Timer { .. } | Event::Turn { .. } | Event::Outside(_) => None,
+impl<M: StateMachine, L: Links<Pass = ()>, X> Cluster<M, L, X> {
+    /// A frame arrives, if there is one like this. Of equal ones one does.
+    pub(in crate::sim) fn arrive(&mut self, from: usize, to: usize, content: &Encoded) {
+        let wanted = |event: &Event<(), X>| matches!(event, Event::Frame { from: f, to: t, frame, .. } if (*f, *t, frame) == (from, to, content));
+        let place = self.queue.iter().position(wanted);
+        if let Some(frame) = place.and_then(|place| self.queue.remove(place)) {
+            self.happen(frame);
         }
     }
 
-    /// Lets it happen. Of equal frames one arrives.
-    pub(in crate::sim) fn let_happen(&mut self, pending: Pending) {
-        let Some(event) = self.take_pending(pending) else { return };
-        self.happen(event);
-        self.forget_timers();
-    }
-
-    /// It never happens.
-    pub(in crate::sim) fn lose(&mut self, pending: Pending) {
-        drop(self.take_pending(pending));
-    }
-
-    fn take_pending(&mut self, pending: Pending) -> Option<Event<L::Pass, X>> {
-        let place = self.queue.iter().position(|event| self.named(event) == Some(pending))?;
-        self.queue.remove(place)
+    /// A frame arrives that another cluster sent.
+    pub(in crate::sim) fn arrive_from_outside(&mut self, from: usize, to: usize, frame: Encoded) {
+        self.deliver(from, to, self.nodes[from].incarnation, (), frame);
     }
 
     /// The node's clock goes on to whatever it waits for.
@@ -67,56 +33,52 @@ impl<M: StateMachine + Debug, L: Links, X> Cluster<M, L, X> {
         let due = pump.deadline().max(member.clock.read(now));
         member.clock.jump(now, due);
         self.pass(node);
-        self.forget_timers();
     }
 
-    /// Nothing is woken but by [`Cluster::wake`].
-    pub(in crate::sim) fn forget_timers(&mut self) {
-        self.queue.retain(|event| matches!(event, Event::Frame { .. } | Event::Disk { .. }));
-        self.nodes.iter_mut().for_each(|node| node.armed = None);
+    /// Its disk does the first thing that it was asked.
+    pub(in crate::sim) fn let_disk(&mut self, node: usize, queue: DiskQueue) {
+        self.run_disk(node, self.nodes[node].life, queue);
     }
 
-    /// A digest of all that a node's future depends on.
-    pub(in crate::sim) fn digest_of(&self, node: usize) -> u64 {
-        let member = &self.nodes[node];
-        let mut digest = Digest::default();
-        digest.bytes(&[member.life, u64::from(member.running().is_some())]);
-        // Digests have no way to fail.
-        let _ = write!(digest, "{:?}", member.clock.read(self.queue.now()));
-        if let Some(pump) = member.running() {
-            let _ = write!(digest, "{:?}", pump.server());
-        }
-        let _ = write!(digest, "{:?}", self.durable[node]);
-        digest.0
+    pub(in crate::sim) fn disk_waits(&self, node: usize, queue: DiskQueue) -> bool {
+        let up = self.running(node).is_some();
+        up && self.nodes[node].disk().is_some_and(|disk| disk.pending(queue) > 0)
     }
 
-    /// A digest of what is between the nodes, and of what was seen of them.
-    pub(in crate::sim) fn digest_between(&self) -> u64 {
-        let mut digest = Digest::default();
-        let mut frames: Vec<_> = self.queue.iter().filter_map(|event| self.named(event)).collect();
-        frames.sort_unstable();
-        for frame in frames {
-            match frame {
-                Pending::Frame { digest: frame, .. } => digest.bytes(&[frame]),
-                Pending::Disk { node, aside } => digest.bytes(&[node as u64, u64::from(aside)]),
+    /// What is due now is no choice; nor is what `at_once` says of its disk's queues.
+    pub(in crate::sim) fn settle(&mut self, node: usize, at_once: &[DiskQueue]) {
+        loop {
+            let now = self.nodes[node].clock.read(self.queue.now());
+            if let Some(queue) = at_once.iter().find(|queue| self.disk_waits(node, **queue)) {
+                self.let_disk(node, *queue);
+            } else if self.running(node).is_some_and(|pump| pump.deadline() <= now) {
+                self.pass(node);
+            } else {
+                break;
             }
         }
-        let _ = write!(digest, "{:?}", self.invariants.seen());
-        digest.0
+        // Who explores has its own idea of when.
+        self.queue.retain(|event| matches!(event, Event::Frame { .. }));
+        (self.nodes[node].armed, self.nodes[node].busy) = (None, [None; 2]);
+    }
+
+    /// What is on its way, which then is not; of each frame where it goes.
+    pub(in crate::sim) fn take_frames(&mut self) -> Vec<(usize, Encoded)> {
+        let of = |event| if let Event::Frame { to, frame, .. } = event { Some((to, frame)) } else { None };
+        self.queue.take_all().into_iter().filter_map(of).collect()
+    }
+
+    /// The violation, which then is forgotten.
+    pub(in crate::sim) fn take_violation(&mut self) -> Option<Violation> {
+        self.violation.take()
     }
 }
 
-/// A hash of words and text.
+/// A hash whose every bit depends on all that went in.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::sim) struct Digest(pub(in crate::sim) u64);
 
 impl Digest {
-    pub(in crate::sim) fn bytes(&mut self, words: &[u64]) {
-        for word in words {
-            self.mix(*word);
-        }
-    }
-
     pub(in crate::sim) fn mix(&mut self, word: u64) {
         // SplitMix64's finaliser, chained.
         let mut x = self.0.rotate_left(23) ^ word.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -126,13 +88,32 @@ impl Digest {
     }
 }
 
-impl fmt::Write for Digest {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let (words, rest) = text.as_bytes().as_chunks::<8>();
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
-        self.mix(u64::from_le_bytes(last) ^ (rest.len() as u64) << 56);
-        Ok(())
+        self.mix(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.mix(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.mix(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.mix(word);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.mix(word as u64);
     }
 }

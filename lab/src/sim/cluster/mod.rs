@@ -14,10 +14,12 @@
 //! | `nemesis` | carries out what goes wrong |
 //! | `queue` | what is to come |
 //! | `choosing` | the same cluster, whose next event is picked |
+//! | `deeds` | what a node did, for whoever judges it elsewhere |
 
 mod acting;
 pub(in crate::sim) mod choosing;
 pub(in crate::sim) mod connections;
+pub(in crate::sim) mod deeds;
 mod lent;
 mod lifecycle;
 pub mod links;
@@ -30,6 +32,7 @@ mod testing;
 mod waking;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,7 +45,7 @@ use raft::wire::{self, Kind};
 use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use self::choosing::Digest;
+use self::deeds::Deed;
 use self::links::Links;
 use self::node::{Node, Running, Settings};
 use self::queue::Queue;
@@ -84,20 +87,11 @@ pub(in crate::sim) enum Event<P, X> {
 }
 
 /// A frame as its receiver finds it.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::sim) struct Encoded {
     pub(in crate::sim) kind: Kind,
     pub(in crate::sim) header_len: usize,
     pub(in crate::sim) payload: Bytes,
-}
-
-impl Encoded {
-    pub(in crate::sim) fn digest(&self, digest: &mut Digest) {
-        digest.mix(u64::from(self.kind as u8));
-        let (words, rest) = self.payload.as_chunks::<8>();
-        words.iter().for_each(|word| digest.mix(u64::from_le_bytes(*word)));
-        rest.iter().for_each(|byte| digest.mix(u64::from(*byte)));
-    }
 }
 
 /// What a node said to a client.
@@ -120,7 +114,9 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     pub(in crate::sim) random: Random,
     pub(in crate::sim) nodes: Vec<Node<M>>,
     /// What is durable, of each node.
-    pub(in crate::sim) durable: Vec<DurableLog>,
+    pub(in crate::sim) durable: Vec<Arc<DurableLog>>,
+    /// What nodes did, where somebody else judges it.
+    pub(in crate::sim) deeds: Option<Vec<Deed>>,
     /// What was, whenever a disk was damaged.
     pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
     pub(in crate::sim) queue: Queue<Event<L::Pass, X>>,
@@ -144,7 +140,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     pub(in crate::sim) fn new(settings: Settings, pace: Pace, links: L, random: Random) -> Self {
         let members = &settings.membership.voters;
         let nodes: Vec<_> = members.iter().map(|(id, incarnation)| Node::new(*id, *incarnation)).collect();
-        let durable = nodes.iter().filter_map(|node| node.durable(&settings.cluster)).collect();
+        let durable = nodes.iter().filter_map(|node| node.durable(&settings.cluster)).map(Arc::new).collect();
         let size = nodes.len();
         Cluster {
             pace: vec![pace; size],
@@ -152,6 +148,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             links,
             random,
             durable,
+            deeds: None,
             damaged: vec![Vec::new(); size],
             queue: Queue::new(),
             put_off: nodes.iter().map(|_| Vec::new()).collect(),
@@ -271,7 +268,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         member.busy[place(queue)] = None;
         let Some(disk) = member.disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
-        self.durable[node].ran(&ran, disk);
+        Arc::make_mut(&mut self.durable[node]).ran(&ran, disk);
         self.trace.disk(self.queue.now(), node, &ran);
         // It goes on, whether or not its node has looked.
         self.plan_disk(node);
@@ -284,7 +281,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 /// A node as the invariants see it.
 pub(in crate::sim) fn view<'a, M: StateMachine>(
     nodes: &'a [Node<M>],
-    durable: &'a [DurableLog],
+    durable: &'a [Arc<DurableLog>],
     damaged: &'a [Vec<DurableLog>],
     node: usize,
 ) -> Option<View<'a>> {

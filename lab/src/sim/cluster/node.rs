@@ -29,7 +29,7 @@ pub(in crate::sim) struct Settings {
 pub(in crate::sim) type Running<M> = Pump<M, SimDisk, AtOnce>;
 
 /// A node.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(in crate::sim) struct Node<M: StateMachine> {
     pub(in crate::sim) id: NodeId,
     pub(in crate::sim) incarnation: Incarnation,
@@ -49,7 +49,7 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     pub(in crate::sim) busy: [Option<Timestamp>; 2],
 }
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(in crate::sim) enum State<M: StateMachine> {
     Up(Box<Running<M>>),
     Down(Box<SimDisk>),
@@ -58,7 +58,7 @@ pub(in crate::sim) enum State<M: StateMachine> {
 }
 
 /// A process's monotonic clock: it begins at 0 with the process, and may run fast or slow.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(in crate::sim) struct Clock {
     /// What it said when its rate was set, and when that was.
     then: (Timestamp, Timestamp),

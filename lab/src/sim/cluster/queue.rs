@@ -53,6 +53,12 @@ impl<E> Queue<E> {
         taken.map(|Reverse(slot)| slot.event)
     }
 
+    /// All that is to come, in order; no time passes.
+    pub(in crate::sim) fn take_all(&mut self) -> Vec<E> {
+        let slots = std::mem::take(&mut self.heap).into_sorted_vec();
+        slots.into_iter().rev().map(|Reverse(slot)| slot.event).collect()
+    }
+
     /// Forgets what does not `stay`.
     pub(in crate::sim) fn retain(&mut self, mut stay: impl FnMut(&E) -> bool) {
         self.heap.retain(|Reverse(slot)| stay(&slot.event));

@@ -1,152 +1,236 @@
 //! The scopes: who takes part, what may happen how often, and what must be seen.
 
 use raft::consensus::io::RoleName;
+use raft::storage::memory::Queue as DiskQueue;
 
-use super::state::State;
+use super::state::{Glance, NODES};
+use super::steps::{Facts, Input};
 
-/// What may happen, and how often.
-#[derive(Clone, Copy, Debug)]
+/// How often something may happen. All that follows from it happens in any order, or not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Bounds {
-    /// Events in all.
-    pub steps: u32,
     /// Times that a node's clock goes on to what it waits for.
-    pub wakes: u32,
-    /// Frames that are lost; others may be late for ever.
-    pub losses: u32,
+    pub wakes: u8,
     /// Commands proposed.
-    pub proposals: u32,
+    pub proposals: u8,
     /// Reads asked for.
-    pub reads: u32,
-    /// Crashes.
-    pub crashes: u32,
+    pub reads: u8,
+    /// Times that a process is killed or a machine loses its power.
+    pub crashes: u8,
+    /// Frames that are on their way from one node to another at a time; what is sent beyond that is lost.
+    pub on_link: u8,
+}
+
+impl Bounds {
+    /// Whether a frame that is never lost takes no room from others.
+    pub(super) fn has_room(self) -> bool {
+        self.on_link == ANY
+    }
+
+    pub(super) fn after(mut self, input: Input) -> Bounds {
+        match input {
+            Input::Wake => self.wakes -= 1,
+            Input::Propose => self.proposals -= 1,
+            Input::Read => self.reads -= 1,
+            Input::Kill | Input::LosePower => self.crashes -= 1,
+            Input::Frame { .. } | Input::Start | Input::Disk | Input::DiskAside => {}
+        }
+        self
+    }
+}
+
+/// What of what a disk is asked takes its time, so that others come before it, a crash among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disks {
+    /// Nothing.
+    AtOnce,
+    /// What the log asks.
+    Log,
+    /// That, and all that is done aside.
+    All,
+}
+
+impl Disks {
+    pub(super) fn at_once(self) -> &'static [DiskQueue] {
+        match self {
+            Disks::AtOnce => &[DiskQueue::Log, DiskQueue::Aside],
+            Disks::Log => &[DiskQueue::Aside],
+            Disks::All => &[],
+        }
+    }
 }
 
 /// A situation, and whether it is there.
-pub(super) type Witness = (&'static str, fn(&State) -> bool);
+pub(super) type Witness = (&'static str, fn(&Glance<'_>) -> bool);
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     /// As the command line names it.
     pub name: &'static str,
-    /// Nodes.
+    /// Nodes, three at most.
     pub nodes: usize,
-    /// See there.
+    /// In a run that takes its time.
     pub bounds: Bounds,
+    /// In a run of each test.
+    pub quick: Bounds,
+    /// Of the wakes, each node's at most.
+    pub wakes_of: [u8; NODES],
     /// Links that let nothing through, from and to.
     pub cut: &'static [(usize, usize)],
     /// Bytes of log before a snapshot is taken.
     pub snapshot_bytes: u64,
-    /// What a disk is asked takes its time, and others may come before it.
-    pub slow_disks: bool,
+    /// Entries in one message, at most.
+    pub append_entries: usize,
+    /// Which disks are slow.
+    pub disks: Disks,
     /// What must be seen.
     pub(super) witnesses: &'static [Witness],
 }
 
-const NO_SNAPSHOTS: u64 = 64 << 20;
+impl Scope {
+    /// Whether it matters how often a node was woken.
+    pub(super) fn counts_wakes(&self, node: usize) -> bool {
+        self.wakes_of[node] != ANY
+    }
+}
+
+/// As many as there are.
+const ANY: u8 = u8::MAX;
+
+const fn bounds(wakes: u8, proposals: u8, reads: u8, crashes: u8, on_link: u8) -> Bounds {
+    Bounds { wakes, proposals, reads, crashes, on_link }
+}
+
+const PLAIN: Scope = Scope {
+    name: "",
+    nodes: 3,
+    bounds: bounds(0, 0, 0, 0, ANY),
+    quick: bounds(0, 0, 0, 0, ANY),
+    wakes_of: [ANY; NODES],
+    cut: &[],
+    snapshot_bytes: 64 << 20,
+    append_entries: 64,
+    disks: Disks::AtOnce,
+    witnesses: &[],
+};
 
 /// All of them.
 pub const SCOPES: &[Scope] = &[
     Scope {
         name: "election",
-        nodes: 3,
-        bounds: Bounds { steps: 14, wakes: 3, losses: 0, proposals: 0, reads: 0, crashes: 1 },
-        cut: &[],
-        snapshot_bytes: NO_SNAPSHOTS,
-        slow_disks: true,
+        bounds: bounds(2, 0, 0, 0, 1),
+        quick: bounds(2, 0, 0, 0, 1),
+        disks: Disks::Log,
         witnesses: &[
-            ("a leader", |state| leaders(state) > 0),
-            ("two candidates", |state| with(state, RoleName::Candidate) > 1),
-            ("a candidate whose disk is slow", |state| with(state, RoleName::Candidate) > 0),
-            ("a second life", second_life),
-            ("a leader while another node is in its second life", |state| {
-                leaders(state) > 0 && second_life(state)
+            ("a leader", |at| leaders(at) > 0),
+            ("two candidates", |at| with(at, RoleName::Candidate) > 1),
+            ("a candidate whose vote is not durable yet", |at| {
+                at.nodes().any(|node| node.role == Some(RoleName::Candidate) && node.disk[0])
             }),
         ],
+        ..PLAIN
+    },
+    Scope {
+        name: "crash",
+        bounds: bounds(1, 0, 0, 1, ANY),
+        quick: bounds(1, 0, 0, 1, ANY),
+        disks: Disks::Log,
+        witnesses: &[
+            ("a vote that is not durable yet", |at| {
+                at.nodes().any(|node| node.role == Some(RoleName::Candidate) && node.disk[0])
+            }),
+            ("a leader, and a second life", |at| leaders(at) > 0 && second_life(at)),
+        ],
+        ..PLAIN
     },
     Scope {
         name: "entries",
-        nodes: 3,
-        bounds: Bounds { steps: 20, wakes: 2, losses: 0, proposals: 2, reads: 0, crashes: 1 },
-        cut: &[],
-        snapshot_bytes: NO_SNAPSHOTS,
-        slow_disks: false,
+        bounds: bounds(2, 2, 0, 1, 1),
+        quick: bounds(1, 2, 0, 1, 1),
         witnesses: &[
-            ("an entry committed", |state| state.committed() > 2),
-            ("two entries committed", |state| state.committed() > 3),
-            ("committed, and a second life", |state| state.committed() > 2 && second_life(state)),
-            ("a leader of a later term", |state| leaders(state) > 0 && newest(state) > 2),
+            ("two entries committed", |at| at.committed.0 > 3),
+            ("two entries committed, and a second life", |at| at.committed.0 > 3 && second_life(at)),
+            ("a leader in its second life, or another than it", |at| leaders(at) > 0 && second_life(at)),
         ],
+        ..PLAIN
     },
     Scope {
         name: "one-way-cut",
-        nodes: 3,
-        bounds: Bounds { steps: 22, wakes: 6, losses: 1, proposals: 1, reads: 0, crashes: 0 },
+        bounds: bounds(4, 0, 0, 0, ANY),
+        quick: bounds(4, 1, 0, 0, 1),
         cut: &[(0, 1), (0, 2)],
-        snapshot_bytes: NO_SNAPSHOTS,
-        slow_disks: false,
         witnesses: &[
-            ("a leader that all hear", |state| state.role(1) == Some(RoleName::Leader)),
-            ("the mute node would be elected", |state| state.role(0) == Some(RoleName::PreCandidate)),
-            ("committed", |state| state.committed() > 1),
+            ("a leader that all hear", |at| at.node(1).role == Some(RoleName::Leader)),
+            ("the mute node would be elected", |at| {
+                at.node(0).role == Some(RoleName::PreCandidate) && leaders(at) > 0
+            }),
+            ("an entry of a leader committed", |at| at.committed.0 > 1),
         ],
+        ..PLAIN
     },
     Scope {
         name: "read",
-        nodes: 3,
-        bounds: Bounds { steps: 22, wakes: 3, losses: 0, proposals: 1, reads: 2, crashes: 0 },
-        cut: &[],
-        snapshot_bytes: NO_SNAPSHOTS,
-        slow_disks: false,
+        bounds: bounds(3, 0, 1, 0, 1),
+        quick: bounds(2, 0, 2, 0, 1),
         witnesses: &[
-            ("a read answered", |state| state.reads > 0),
-            ("two reads answered", |state| state.reads > 1),
-            ("two leaders", |state| leaders(state) > 1),
+            ("a read answered", |at| at.reads > 0),
+            ("a leader that committed nothing yet in its term", |at| {
+                at.nodes().any(|node| node.role == Some(RoleName::Leader) && node.commit.0 < 2)
+            }),
         ],
+        ..PLAIN
+    },
+    // As in the paper's figure: two nodes that do not hear each other lead by turns, by the third one's vote.
+    Scope {
+        name: "figure-8",
+        bounds: bounds(6, 0, 0, 0, 1),
+        quick: bounds(6, 0, 0, 0, 1),
+        append_entries: 1,
+        wakes_of: [2, 1, 3],
+        cut: &[(0, 2), (2, 0)],
+        witnesses: &[
+            ("two leaders", |at| leaders(at) > 1),
+            ("a leader of a third term", |at| {
+                at.nodes().any(|node| node.role == Some(RoleName::Leader) && node.term > 3)
+            }),
+        ],
+        ..PLAIN
     },
     Scope {
         name: "snapshot",
-        nodes: 3,
-        bounds: Bounds { steps: 26, wakes: 2, losses: 0, proposals: 2, reads: 0, crashes: 1 },
-        cut: &[],
+        bounds: bounds(2, 1, 0, 1, 1),
+        quick: bounds(1, 1, 0, 1, ANY),
         snapshot_bytes: 1,
-        slow_disks: false,
         witnesses: &[
-            ("a snapshot", |state| state.nodes().any(|node| state.snapshot(node))),
-            ("a restart from a snapshot", |state| {
-                state.nodes().any(|node| state.snapshot(node) && state.life(node) > 1)
-            }),
-            ("two nodes with snapshots", |state| {
-                state.nodes().filter(|node| state.snapshot(*node)).count() > 1
-            }),
+            ("two nodes with snapshots", |at| at.nodes().filter(|node| node.snapshot).count() > 1),
+            ("a restart from a snapshot", |at| at.nodes().any(|node| node.snapshot && node.life > 1)),
         ],
+        ..PLAIN
     },
     Scope {
         name: "one-node",
         nodes: 1,
-        bounds: Bounds { steps: 22, wakes: 3, losses: 0, proposals: 3, reads: 2, crashes: 3 },
-        cut: &[],
+        bounds: bounds(2, 2, 1, 1, ANY),
+        quick: bounds(1, 1, 1, 1, ANY),
         snapshot_bytes: 1,
-        slow_disks: true,
+        disks: Disks::All,
         witnesses: &[
-            ("committed in the second life", |state| state.committed() > 2 && second_life(state)),
-            ("a read answered", |state| state.reads > 0),
+            ("committed in the second life", |at| at.committed.0 > 2 && second_life(at)),
+            ("a read answered", |at| at.reads > 0),
         ],
+        ..PLAIN
     },
 ];
 
-fn with(state: &State, role: RoleName) -> usize {
-    state.nodes().filter(|node| state.role(*node) == Some(role)).count()
+fn with(at: &Glance<'_>, role: RoleName) -> usize {
+    at.nodes().filter(|node| node.role == Some(role)).count()
 }
 
-fn leaders(state: &State) -> usize {
-    with(state, RoleName::Leader)
+fn leaders(at: &Glance<'_>) -> usize {
+    with(at, RoleName::Leader)
 }
 
-fn second_life(state: &State) -> bool {
-    state.nodes().any(|node| state.life(node) > 1)
-}
-
-fn newest(state: &State) -> u64 {
-    state.nodes().map(|node| state.term(node).0).max().unwrap_or(0)
+fn second_life(at: &Glance<'_>) -> bool {
+    at.nodes().any(|node: &Facts| node.life > 1)
 }

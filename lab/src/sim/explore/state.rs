@@ -1,271 +1,283 @@
-//! One state of a scope, and what may happen in it.
+//! A state of a whole scope, in numbers; and what may happen in it.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::Bytes;
+use raft::LogIndex;
 use raft::consensus::io::RoleName;
-use raft::pump::{Ask, Told};
-use raft::server::Reply;
-use raft::wire::Kind;
-use raft::{ClusterId, Config, Incarnation, LogIndex, Membership, StateMachine, Term, Timestamp};
 
+use super::ghost::Ghosts;
 use super::scopes::{Bounds, Scope};
-use crate::carrier::id_of;
-use crate::sim::cluster::choosing::{Digest, Pending};
-use crate::sim::cluster::links::Links;
-use crate::sim::cluster::node::Settings;
-use crate::sim::cluster::{Cluster, Pace};
-use crate::sim::random::Random;
+use super::steps::{Facts, Input, Steps};
+use super::symmetry::Turn;
+use crate::sim::invariants::Broken;
 
-/// Something that happens next.
+/// Nodes of a scope, at most.
+pub(super) const NODES: usize = 3;
+
+/// A frame on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Frame(u32);
+
+impl Frame {
+    fn new(from: usize, to: usize, content: u32) -> Frame {
+        Frame(content << 4 | small(from) << 2 | small(to))
+    }
+
+    fn ends(self) -> (usize, usize) {
+        ((self.0 >> 2 & 3) as usize, (self.0 & 3) as usize)
+    }
+
+    fn content(self) -> u32 {
+        self.0 >> 4
+    }
+
+    fn turned(self, turn: Turn) -> Frame {
+        let (from, to) = self.ends();
+        Frame::new(turn.of(from), turn.of(to), self.content())
+    }
+}
+
+/// Something that happens next, at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    Happen(Pending),
-    Lose(Pending),
-    Wake(usize),
-    Propose(usize),
-    Read(usize),
-    /// The process is killed, or the machine loses power and all that was not synced.
-    Crash {
-        node: usize,
-        power: bool,
-    },
-    Start(usize),
+    Arrive { from: usize, to: usize, content: u32 },
+    Do(usize, Input),
 }
 
-/// Every frame is on its way for as long as it likes, unless its link is cut for good.
-#[derive(Clone, Debug)]
-struct AnyOrder {
-    cut: &'static [(usize, usize)],
-}
-
-impl Links for AnyOrder {
-    type Pass = ();
-
-    fn send(&mut self, _: Timestamp, from: usize, to: usize, _: Kind) -> Vec<(Duration, ())> {
-        if self.cut.contains(&(from, to)) { Vec::new() } else { vec![(Duration::ZERO, ())] }
+impl Choice {
+    /// In a word: a frame is never from the node that it goes to.
+    pub(super) fn packed(self) -> u32 {
+        match self {
+            Choice::Arrive { from, to, content } => Frame::new(from, to, content).0,
+            Choice::Do(node, input) => {
+                let number = OWN.iter().position(|own| *own == input).unwrap_or_default();
+                Frame::new(node, node, small(number)).0
+            }
+        }
     }
 
-    fn lets_in(&self, _: usize, _: usize, (): &()) -> bool {
-        true
+    pub(super) fn unpacked(word: u32) -> Choice {
+        let (from, to) = Frame(word).ends();
+        let content = Frame(word).content();
+        if from == to { Choice::Do(to, OWN[content as usize]) } else { Choice::Arrive { from, to, content } }
     }
 }
 
-/// Remembers what it applied, as one number.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Applied(u64);
-
-impl StateMachine for Applied {
-    type Snapshot = Bytes;
-
-    fn apply(&mut self, index: LogIndex, _: &Bytes) -> Bytes {
-        let mut digest = Digest(self.0);
-        digest.mix(index.0);
-        self.0 = digest.0;
-        self.snapshot()
-    }
-
-    fn query(&self, _: &Bytes) -> Bytes {
-        self.snapshot()
-    }
-
-    fn snapshot(&self) -> Bytes {
-        Bytes::copy_from_slice(&self.0.to_le_bytes())
-    }
-
-    fn restore(source: &mut dyn std::io::Read) -> std::io::Result<Applied> {
-        let mut number = [0; 8];
-        source.read_exact(&mut number)?;
-        Ok(Applied(u64::from_le_bytes(number)))
-    }
-}
+/// All that does not come from another node.
+const OWN: [Input; 8] = [
+    Input::Start,
+    Input::Wake,
+    Input::Propose,
+    Input::Read,
+    Input::Kill,
+    Input::LosePower,
+    Input::Disk,
+    Input::DiskAside,
+];
 
 /// See the module.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct State {
-    cluster: Cluster<Applied, AnyOrder, ()>,
+    locals: [u32; NODES],
+    ghost: u32,
     /// What may still happen.
     left: Bounds,
-    /// Of each node, and of what is between them.
-    digests: Vec<u64>,
-    /// Reads that were answered.
-    pub(super) reads: usize,
+    /// How often each node was woken, where a scope counts it.
+    woken: [u8; NODES],
+    /// In order: frames have none.
+    frames: Box<[Frame]>,
 }
 
-impl State {
-    pub(super) fn new(scope: &Scope) -> State {
-        let voters = (0..scope.nodes).map(|node| (id_of(node), Incarnation(1 + node as u128)));
-        let settings = Settings {
-            // A name that is valid.
-            cluster: ClusterId::new("scope").unwrap_or_else(|_| unreachable!()),
-            config: Config {
-                // Not drawn: a node is woken when the scope says so.
-                election_max: Config::lan().election_min + Duration::from_nanos(1),
-                snapshot_min_log_bytes: scope.snapshot_bytes,
-                max_kept_log_bytes: 1,
-                ..Config::lan()
-            },
-            segment_bytes: 4096,
-            membership: Membership { voters: voters.collect() },
+/// What came of a choice.
+pub(super) enum Next {
+    State(State),
+    /// Nothing: the state is as it was, but for what is on its way. What may happen without it may happen with it.
+    Nothing,
+    Broken(Broken),
+}
+
+/// Everything that states are made of.
+pub(super) struct Parts<'a> {
+    pub(super) scope: &'a Scope,
+    pub(super) bounds: Bounds,
+    pub(super) steps: Steps,
+    pub(super) ghosts: Ghosts,
+    turns: Vec<Turn>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(scope: &'a Scope, bounds: Bounds, symmetry: bool) -> Parts<'a> {
+        let mut turns = Turn::all(scope.nodes, scope.cut);
+        let wakes = &scope.wakes_of[..scope.nodes];
+        turns.retain(|turn| {
+            wakes.iter().enumerate().all(|(node, wakes)| scope.wakes_of[turn.of(node)] == *wakes)
+        });
+        turns.truncate(if symmetry { turns.len() } else { 1 });
+        Parts { scope, bounds, steps: Steps::new(scope), ghosts: Ghosts::new(scope.nodes), turns }
+    }
+
+    /// All nodes were started.
+    pub(super) fn start(&mut self) -> Next {
+        let mut state = State {
+            locals: [0; NODES],
+            ghost: 0,
+            left: self.bounds,
+            woken: [0; NODES],
+            frames: Box::default(),
         };
-        let mut cluster = Cluster::new(settings, Pace::STEADY, AnyOrder { cut: scope.cut }, Random::new(1));
-        for node in 0..scope.nodes {
-            // Nothing is wrong with a fresh disk.
-            let _ = cluster.start(node, Applied::default());
-            // What is due from the beginning is no choice.
-            cluster.wake(node);
+        for node in 0..self.scope.nodes {
+            match self.take(&state, Choice::Do(node, Input::Start)) {
+                Next::State(next) => state = next,
+                other => return other,
+            }
         }
-        let mut state = State { cluster, left: scope.bounds, digests: vec![0; scope.nodes], reads: 0 };
-        for node in 0..scope.nodes {
-            state.settle(node);
-        }
-        (0..scope.nodes).for_each(|node| state.digests[node] = state.cluster.digest_of(node));
-        state
+        Next::State(state)
     }
 
-    /// Disks that nobody crashes may as well do at once what they are asked.
-    fn settle(&mut self, node: usize) {
-        while let Some(disk) = self.cluster.pending().into_iter().find(|pending| on_disk_of(pending, node)) {
-            self.cluster.let_happen(disk);
+    /// All that may happen next.
+    pub(super) fn choices(&self, state: &State, choices: &mut Vec<Choice>) {
+        choices.clear();
+        let Bounds { wakes, proposals, reads, crashes, .. } = state.left;
+        let mut last = None;
+        for frame in &state.frames {
+            let (from, to) = frame.ends();
+            // Of equal ones one; and what comes to a node that is down may as well never come.
+            let matters = !state.left.has_room() || self.facts(state, to).role.is_some();
+            if last.replace(*frame) != Some(*frame) && matters {
+                choices.push(Choice::Arrive { from, to, content: frame.content() });
+            }
+        }
+        for node in 0..self.scope.nodes {
+            let Facts { role, disk: [log, aside], .. } = *self.facts(state, node);
+            let leads = role == Some(RoleName::Leader);
+            let up = role.is_some();
+            let may = [
+                (Input::Start, !up),
+                (Input::Wake, up && wakes > 0 && state.woken[node] < self.scope.wakes_of[node]),
+                (Input::Propose, leads && proposals > 0),
+                (Input::Read, leads && reads > 0),
+                (Input::Kill, up && crashes > 0),
+                (Input::LosePower, up && crashes > 0),
+                (Input::Disk, log),
+                (Input::DiskAside, aside),
+            ];
+            choices.extend(may.iter().filter(|(_, may)| *may).map(|(input, _)| Choice::Do(node, *input)));
         }
     }
 
-    /// All that may happen next. What nodes do in the same way whatever came before is told apart by digests.
-    pub(super) fn choices(&self, scope: &Scope) -> Vec<Choice> {
-        let Bounds { steps, wakes, losses, proposals, reads, crashes } = self.left;
-        let mut choices = Vec::new();
-        if steps == 0 {
-            return choices;
-        }
-        let nodes = 0..scope.nodes;
-        let up = |node: &usize| self.cluster.running(*node).is_some();
-        for pending in self.cluster.pending() {
-            choices.push(Choice::Happen(pending));
-            if losses > 0 && matches!(pending, Pending::Frame { .. }) {
-                choices.push(Choice::Lose(pending));
+    pub(super) fn take(&mut self, state: &State, choice: Choice) -> Next {
+        let size = self.scope.nodes;
+        let (node, input) = match choice {
+            Choice::Arrive { from, to, content } => {
+                (to, Input::Frame { from: (from + size - to) % size, content })
             }
-        }
-        if wakes > 0 {
-            // All nodes are alike before the first is woken.
-            let first = wakes == scope.bounds.wakes && scope.cut.is_empty();
-            choices
-                .extend(nodes.clone().filter(up).take(if first { 1 } else { scope.nodes }).map(Choice::Wake));
-        }
-        let leads = |node: &usize| self.role(*node) == Some(RoleName::Leader);
-        if proposals > 0 {
-            choices.extend(nodes.clone().filter(leads).map(Choice::Propose));
-        }
-        if reads > 0 {
-            choices.extend(nodes.clone().filter(leads).map(Choice::Read));
-        }
-        if crashes > 0 {
-            let both = |node| [false, true].map(|power| Choice::Crash { node, power });
-            choices.extend(nodes.clone().filter(up).flat_map(both));
-        }
-        choices.extend(nodes.filter(|node| !up(node)).map(Choice::Start));
-        choices
-    }
-
-    pub(super) fn take(&mut self, scope: &Scope, choice: Choice) {
-        self.left.steps -= 1;
-        let node = match choice {
-            Choice::Happen(pending) => {
-                self.cluster.let_happen(pending);
-                node_of(pending)
-            }
-            Choice::Lose(pending) => {
-                self.left.losses -= 1;
-                self.cluster.lose(pending);
-                node_of(pending)
-            }
-            Choice::Wake(node) => {
-                self.left.wakes -= 1;
-                self.cluster.wake(node);
-                node
-            }
-            Choice::Propose(node) => {
-                self.left.proposals -= 1;
-                let command = Bytes::from_static(b"command");
-                let _ = self.cluster.ask(node, Ask::Propose { tag: None, command });
-                node
-            }
-            Choice::Read(node) => {
-                self.left.reads -= 1;
-                let _ = self.cluster.ask(node, Ask::Read { query: Bytes::new() });
-                node
-            }
-            Choice::Crash { node, power } => {
-                self.left.crashes -= 1;
-                if power {
-                    self.cluster.lose_all_unsynced(node);
-                } else {
-                    self.cluster.kill(node);
-                }
-                node
-            }
-            Choice::Start(node) => {
-                let _ = self.cluster.start(node, Applied::default());
-                node
-            }
+            Choice::Do(node, input) => (node, input),
         };
-        self.cluster.forget_timers();
-        if !scope.slow_disks {
-            self.settle(node);
+        let number = self.steps.step(state.locals[node], input);
+        let outcome = &self.steps.outcomes[number as usize];
+        if let Some(violation) = &outcome.violation {
+            return Next::Broken((violation.rule, violation.what.clone()));
         }
-        let said = std::mem::take(&mut self.cluster.said);
-        self.reads += said.iter().filter(|said| matches!(said.told, Told::Reply(Reply::Read(_)))).count();
-        self.digests[node] = self.cluster.digest_of(node);
+        let same = outcome.to == state.locals[node] && outcome.sent.is_empty() && outcome.deeds.is_empty();
+        if same && state.left.has_room() && matches!(choice, Choice::Arrive { .. }) {
+            return Next::Nothing;
+        }
+        let locals = |node: usize| self.steps.local(state.locals[node]);
+        let durable = || (0..size).map(|node| Arc::clone(&locals(node).durable)).collect();
+        let judged =
+            self.ghosts.judge(state.ghost, (node, locals(node).seen, input), (number, outcome), durable);
+        let ghost = match judged {
+            Ok(ghost) => ghost,
+            Err(broken) => return Next::Broken(broken),
+        };
+        let mut next = State { ghost, left: state.left.after(input), frames: Box::default(), ..*state };
+        next.locals[node] = outcome.to;
+        next.woken[node] += u8::from(input == Input::Wake && self.scope.counts_wakes(node));
+        let mut frames = Vec::with_capacity(state.frames.len() + outcome.sent.len());
+        frames.extend_from_slice(&state.frames);
+        if let Choice::Arrive { from, to, content } = choice
+            && let Ok(place) = frames.binary_search(&Frame::new(from, to, content))
+        {
+            frames.remove(place);
+        }
+        for (behind, content) in &outcome.sent {
+            let link = (node, (node + behind) % size);
+            let full = || {
+                frames.iter().filter(|frame| frame.ends() == link).count() >= usize::from(state.left.on_link)
+            };
+            if !self.scope.cut.contains(&link) && (state.left.has_room() || !full()) {
+                frames.push(Frame::new(link.0, link.1, *content));
+            }
+        }
+        frames.sort_unstable();
+        next.frames = frames.into();
+        Next::State(next)
     }
 
-    pub(super) fn digest(&self) -> u64 {
-        let mut digest = Digest::default();
-        digest.bytes(&self.digests);
-        digest.mix(self.cluster.digest_between());
-        let Bounds { steps: _, wakes, losses, proposals, reads, crashes } = self.left;
-        digest.bytes(&[wakes, losses, proposals, reads, crashes].map(u64::from));
-        digest.0
+    /// The same for states that differ only in the order of the ring.
+    pub(super) fn digest(&mut self, state: &State) -> u64 {
+        let Bounds { wakes, proposals, reads, crashes, on_link: _ } = state.left;
+        let left = spread(LEFT, u64::from(u32::from_le_bytes([wakes, proposals, reads, crashes])));
+        let mut least = u64::MAX;
+        for turn in &self.turns {
+            let mut digest = left;
+            for node in 0..self.scope.nodes {
+                let local = state.locals[node];
+                let local = if turn.backwards { self.steps.local(local).mirror } else { local };
+                let place = u64::from(state.woken[node]) << 2 | turn.of(node) as u64;
+                digest = digest.wrapping_add(spread(LOCAL, u64::from(local) << 10 | place));
+            }
+            for frame in &state.frames {
+                digest = digest.wrapping_add(spread(FRAME, u64::from(frame.turned(*turn).0)));
+            }
+            let ghost = self.ghosts.turned(state.ghost, *turn);
+            least = least.min(digest.wrapping_add(spread(GHOST, u64::from(ghost))));
+        }
+        least
     }
 
-    pub(super) fn steps_left(&self) -> u32 {
-        self.left.steps
+    fn facts(&self, state: &State, node: usize) -> &Facts {
+        &self.steps.local(state.locals[node]).facts
     }
 
-    pub(super) fn violation(&self) -> Option<String> {
-        self.cluster.violation().map(ToString::to_string)
-    }
-
-    pub(super) fn role(&self, node: usize) -> Option<RoleName> {
-        self.cluster.running(node).map(|pump| pump.server().raft().role())
-    }
-
-    pub(super) fn term(&self, node: usize) -> Term {
-        self.cluster.running(node).map_or(Term(0), |pump| pump.server().raft().term())
-    }
-
-    pub(super) fn committed(&self) -> u64 {
-        self.cluster.committed().0
-    }
-
-    pub(super) fn nodes(&self) -> std::ops::Range<usize> {
-        0..self.digests.len()
-    }
-
-    pub(super) fn life(&self, node: usize) -> u64 {
-        self.cluster.node(node).life
-    }
-
-    pub(super) fn snapshot(&self, node: usize) -> bool {
-        self.cluster.running(node).is_some_and(|pump| pump.server().raft().snapshot().is_some())
+    pub(super) fn glance<'b>(&'b self, state: &'b State) -> Glance<'b> {
+        let ghost = self.ghosts.get(state.ghost);
+        Glance { parts: self, state, committed: ghost.committed(), reads: ghost.reads }
     }
 }
 
-fn node_of(pending: Pending) -> usize {
-    match pending {
-        Pending::Frame { to, .. } => to,
-        Pending::Disk { node, .. } => node,
-    }
+/// Seats and the like: no more than a few.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn on_disk_of(pending: &Pending, of: usize) -> bool {
-    matches!(pending, Pending::Disk { node, .. } if *node == of)
+const LOCAL: u64 = 1 << 60;
+const FRAME: u64 = 2 << 60;
+const GHOST: u64 = 3 << 60;
+const LEFT: u64 = 4 << 60;
+
+/// SplitMix64's finaliser.
+fn spread(what: u64, word: u64) -> u64 {
+    let mut x = (what | word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// What witnesses look at.
+pub(super) struct Glance<'a> {
+    parts: &'a Parts<'a>,
+    state: &'a State,
+    pub(super) committed: LogIndex,
+    pub(super) reads: u32,
+}
+
+impl Glance<'_> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Facts> {
+        (0..self.parts.scope.nodes).map(|node| self.node(node))
+    }
+
+    pub(super) fn node(&self, node: usize) -> &Facts {
+        self.parts.facts(self.state, node)
+    }
 }

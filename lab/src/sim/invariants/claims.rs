@@ -8,8 +8,8 @@ use crate::carrier::id_of;
 
 const RULE: &str = "what a node says is durable";
 
-/// What a node has said in any life, and its disk must hold in the next.
-#[derive(Clone, Debug)]
+/// The highest term in which each node has spoken, in any life.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Claims {
     terms: Vec<Term>,
 }
@@ -19,56 +19,70 @@ impl Claims {
         Claims { terms: vec![Term(0); size] }
     }
 
-    pub(super) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
-        let (node, HardState { current_term: durable, voted_for }) = (view.node, view.own().hard_state());
-        let Some(term) = said(message) else { return Ok(()) };
-        if term > durable {
-            return Err((
-                RULE,
-                format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}"),
-            ));
-        }
-        self.terms[node] = self.terms[node].max(term);
-        // A disk that has gone on to a later term holds what it must.
-        let votes_for = |candidate| durable > term || voted_for == Some(candidate);
-        match message {
-            Message::RequestVote(_) if !votes_for(id_of(node)) => Err((
-                RULE,
-                format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}"),
-            )),
-            Message::RequestVoteReply(reply) if reply.granted && !votes_for(id_of(to)) => {
-                Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
-            }
-            Message::AppendEntriesReply(reply) => match reply.outcome {
-                AppendOutcome::Matched(index) => matched(view, index),
-                AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
-                    Ok(())
-                }
-            },
-            _ => Ok(()),
+    pub(super) fn leaves(&mut self, node: usize, message: &Message) {
+        if let Some(term) = said(message) {
+            self.terms[node] = self.terms[node].max(term);
         }
     }
 
     /// In no life may it be behind what it said in another.
-    pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        let (node, said, term) = (view.node, self.terms[view.node], view.raft.term());
-        if term < said {
-            return Err((RULE, format!("node {node} spoke in term {said} and begins again in {term}")));
+    pub(super) fn born(&self, node: usize, term: Term) -> Result<(), Broken> {
+        let said = self.terms[node];
+        if term >= said {
+            return Ok(());
         }
-        let (begins, durable) = (view.raft.hard_state(), view.own().hard_state());
-        if begins != durable {
-            return Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")));
-        }
-        // What is lost in between comes again from the others.
-        let (ends, disk) = (view.raft.last_log(), view.own());
-        if ends != disk.last() && disk.repair().is_none() {
-            return Err((
-                RULE,
-                format!("node {node} begins with a log to {ends}, its disk ends at {}", disk.last()),
-            ));
-        }
-        Ok(())
+        Err((RULE, format!("node {node} spoke in term {said} and begins again in {term}")))
     }
+
+    pub(super) fn renamed(&self, name: impl Fn(usize) -> usize) -> Claims {
+        let mut renamed = self.clone();
+        for (node, term) in self.terms.iter().enumerate() {
+            renamed.terms[name(node)] = *term;
+        }
+        renamed
+    }
+}
+
+/// A message that is about to leave says nothing that the node's disk does not hold.
+pub(crate) fn truthful(view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+    let (node, HardState { current_term: durable, voted_for }) = (view.node, view.own().hard_state());
+    let Some(term) = said(message) else { return Ok(()) };
+    if term > durable {
+        let text = format!("node {node} speaks in term {term}, its disk has {durable}: {message:?}");
+        return Err((RULE, text));
+    }
+    // A disk that has gone on to a later term holds what it must.
+    let votes_for = |candidate| durable > term || voted_for == Some(candidate);
+    match message {
+        Message::RequestVote(_) if !votes_for(id_of(node)) => Err((
+            RULE,
+            format!("node {node} campaigns in term {term}, its disk has a vote for {voted_for:?}"),
+        )),
+        Message::RequestVoteReply(reply) if reply.granted && !votes_for(id_of(to)) => {
+            Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
+        }
+        Message::AppendEntriesReply(reply) => match reply.outcome {
+            AppendOutcome::Matched(index) => matched(view, index),
+            AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
+                Ok(())
+            }
+        },
+        _ => Ok(()),
+    }
+}
+
+/// A node begins with the term, the vote and the log that its disk holds.
+pub(crate) fn begins_as_it_ended(view: &View<'_>) -> Result<(), Broken> {
+    let (node, begins, durable) = (view.node, view.raft.hard_state(), view.own().hard_state());
+    if begins != durable {
+        return Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")));
+    }
+    // What is lost in between comes again from the others.
+    let (ends, disk) = (view.raft.last_log(), view.own());
+    if ends == disk.last() || disk.repair().is_some() {
+        return Ok(());
+    }
+    Err((RULE, format!("node {node} begins with a log to {ends}, its disk ends at {}", disk.last())))
 }
 
 /// A node acknowledges its log up to `index`: its disk holds what its memory does, up to there.

@@ -2,33 +2,19 @@
 //! said, the same at every place, and in the log of every leader from then on.
 
 use raft::consensus::entry::Chain;
-use raft::consensus::io::RoleName;
 use raft::{LogIndex, Term};
 
-use super::{Broken, View};
+use super::{Broken, Seen, View};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Commits {
     /// From index 1 on.
     committed: Vec<(Term, Chain)>,
-    nodes: Vec<Seen>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    commit: LogIndex,
-    leads: Option<Term>,
+    /// In which term each was: of the leader that first held it for committed.
+    terms: Vec<Term>,
 }
 
 impl Commits {
-    pub(super) fn new(size: usize) -> Commits {
-        Commits { committed: Vec::new(), nodes: vec![Seen::default(); size] }
-    }
-
-    pub(super) fn born(&mut self, node: usize) {
-        self.nodes[node] = Seen::default();
-    }
-
     pub(super) fn end(&self) -> LogIndex {
         LogIndex(self.committed.len() as u64)
     }
@@ -37,30 +23,34 @@ impl Commits {
         self.committed.get(usize::try_from(index.0).ok()?.checked_sub(1)?).copied()
     }
 
-    pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        let leads = (view.raft.role() == RoleName::Leader).then(|| view.raft.term());
-        let now = Seen { commit: view.raft.commit_index(), leads };
-        let before = std::mem::replace(&mut self.nodes[view.node], now);
+    pub(super) fn check(&mut self, before: &Seen, view: &View<'_>) -> Result<(), Broken> {
+        let leads = view.leads();
         if leads.is_some() && leads != before.leads {
             self.complete(view)?;
         }
-        if now.commit == before.commit {
+        if view.raft.commit_index() == before.commit {
             return Ok(());
         }
         let known = self.end();
-        self.agrees(view, now.commit.min(known))?;
-        if now.commit > known { self.extend(view, now.commit) } else { Ok(()) }
+        self.agrees(view, view.raft.commit_index().min(known))?;
+        if view.raft.commit_index() > known { self.extend(view, view.raft.commit_index()) } else { Ok(()) }
+    }
+
+    /// The end of what a leader of this term must have: what was committed in earlier ones. A vote may be late, and
+    /// elect a leader when a later one has committed something already; nobody will hear it.
+    fn due(&self, term: Term) -> Option<(LogIndex, Chain)> {
+        let end = LogIndex(self.terms.partition_point(|committed| *committed < term) as u64);
+        self.at(end).map(|(_, chain)| (end, chain))
     }
 
     /// Leader completeness (§5.4.3).
     fn complete(&self, view: &View<'_>) -> Result<(), Broken> {
-        let (node, end, log) = (view.node, self.end(), view.raft.log());
-        match self.at(end) {
-            Some((_, chain)) if log.chain_at(end) != Some(chain) => {
+        let (node, log, term) = (view.node, view.raft.log(), view.raft.term());
+        match self.due(term) {
+            Some((end, chain)) if log.chain_at(end) != Some(chain) => {
+                let last = log.last();
                 let text = format!(
-                    "node {node} leads term {}, its log ends at {}, and {end} was committed otherwise",
-                    view.raft.term(),
-                    log.last()
+                    "node {node} leads term {term}, its log ends at {last}, and {end} was committed otherwise"
                 );
                 Err(("leader completeness", text))
             }
@@ -93,6 +83,7 @@ impl Commits {
                 return Err(("state machine safety", text));
             };
             self.committed.push(entry);
+            self.terms.push(view.raft.term());
         }
         let last = self.committed[self.committed.len() - 1];
         let holders = view.holders(upto, last);
@@ -101,5 +92,25 @@ impl Commits {
             return Err(("committed is durable on a majority", text));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use raft::consensus::entry::Entry;
+    use raft::{EntryKind, LogId};
+
+    use super::*;
+
+    #[test]
+    fn what_was_committed_in_a_later_term_a_late_leader_need_not_have() {
+        let entry =
+            |term| Entry::new(LogId { term: Term(term), index: LogIndex(1) }, EntryKind::Noop, Bytes::new());
+        let chain = |term| Chain::default().then(&entry(term));
+        let commits = Commits { committed: vec![(Term(3), chain(3))], terms: vec![Term(3)] };
+        assert_eq!(commits.due(Term(2)), None);
+        assert_eq!(commits.due(Term(3)), None);
+        assert_eq!(commits.due(Term(4)), Some((LogIndex(1), chain(3))));
     }
 }

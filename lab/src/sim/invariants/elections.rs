@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use raft::Term;
-use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 
 use super::{Broken, View};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Elections {
     leaders: BTreeMap<Term, usize>,
     /// By node and term.
@@ -17,10 +16,7 @@ pub(super) struct Elections {
 
 impl Elections {
     pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        if view.raft.role() != RoleName::Leader {
-            return Ok(());
-        }
-        let (node, term) = (view.node, view.raft.term());
+        let (node, Some(term)) = (view.node, view.leads()) else { return Ok(()) };
         let leader = *self.leaders.entry(term).or_insert(node);
         if leader == node {
             return Ok(());
@@ -39,5 +35,11 @@ impl Elections {
             return Ok(());
         }
         Err(("one vote a term", format!("node {node} voted for {first} and {candidate} in term {term}")))
+    }
+
+    pub(super) fn renamed(self, name: impl Fn(usize) -> usize) -> Elections {
+        let leaders = self.leaders.into_iter().map(|(term, node)| (term, name(node)));
+        let votes = self.votes.into_iter().map(|((node, term), to)| ((name(node), term), name(to)));
+        Elections { leaders: leaders.collect(), votes: votes.collect() }
     }
 }

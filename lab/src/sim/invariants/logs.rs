@@ -5,45 +5,23 @@
 
 use std::collections::BTreeMap;
 
+use raft::LogId;
 use raft::consensus::entry::Chain;
-use raft::consensus::io::RoleName;
-use raft::{LogId, Term};
 
-use super::{Broken, View};
+use super::{Broken, Seen, View};
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    last: LogId,
-    chain: Chain,
-    /// The term that it leads.
-    leads: Option<Term>,
-}
-
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Logs {
-    seen: Vec<Seen>,
     chains: BTreeMap<LogId, Chain>,
 }
 
 impl Logs {
-    pub(super) fn new(size: usize) -> Logs {
-        Logs { seen: vec![Seen::default(); size], chains: BTreeMap::new() }
-    }
-
-    pub(super) fn born(&mut self, node: usize) {
-        self.seen[node] = Seen::default();
-    }
-
-    pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn check(&mut self, before: &Seen, now: &Seen, view: &View<'_>) -> Result<(), Broken> {
         let (node, log) = (view.node, view.raft.log());
-        let last = log.last();
-        let chain = log.chain_at(last.index).unwrap_or_default();
-        let leads = (view.raft.role() == RoleName::Leader).then(|| view.raft.term());
-        let before = std::mem::replace(&mut self.seen[node], Seen { last, chain, leads });
-        if (before.last, before.chain) == (last, chain) {
+        if (before.last, before.chain) == (now.last, now.chain) {
             return Ok(());
         }
-        if leads.is_some() && leads == before.leads {
+        if now.leads.is_some() && now.leads == before.leads {
             let kept = log.base().id.index > before.last.index
                 || log.chain_at(before.last.index) == Some(before.chain);
             if !kept {

@@ -18,15 +18,18 @@ mod progress;
 mod replies;
 
 use std::fmt;
+use std::sync::Arc;
 
 use raft::consensus::Raft;
 use raft::consensus::entry::Chain;
+use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 use raft::pump::Ask;
 use raft::server::Reply;
 use raft::storage::durable_log::DurableLog;
-use raft::{LogIndex, Term, Timestamp};
+use raft::{LogId, LogIndex, Term, Timestamp};
 
+pub(crate) use claims::{begins_as_it_ended, truthful};
 pub use replies::Promise;
 
 /// Something that must not be.
@@ -65,15 +68,16 @@ pub(crate) const STARTS: &str = "a whole disk is enough to start";
 const MANY: [&str; 3] = [PANICS, GOES_ON, STARTS];
 
 /// A rule that was broken, and how.
-type Broken = (&'static str, String);
+pub(crate) type Broken = (&'static str, String);
 
 /// A node after a step.
+#[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) node: usize,
     pub(crate) raft: &'a Raft,
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
-    pub(crate) durable: &'a [DurableLog],
+    pub(crate) durable: &'a [Arc<DurableLog>],
     /// What was durable on each disk whenever it was damaged or replaced: it was acknowledged rightly.
     pub(crate) damaged: &'a [Vec<DurableLog>],
 }
@@ -83,11 +87,17 @@ impl View<'_> {
         &self.durable[self.node]
     }
 
+    /// The term that it leads.
+    fn leads(&self) -> Option<Term> {
+        (self.raft.role() == RoleName::Leader).then(|| self.raft.term())
+    }
+
     /// On how many nodes this entry is, or was before damage, durable.
     fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
         let holds = |log: &DurableLog| log.holds(index) == Some(entry);
-        let ever = |(now, before): &(&DurableLog, &Vec<DurableLog>)| holds(now) || before.iter().any(holds);
-        self.durable.iter().zip(self.damaged).filter(ever).count()
+        let before = |node: usize| self.damaged.get(node).is_some_and(|logs| logs.iter().any(holds));
+        let nodes = self.durable.iter().enumerate();
+        nodes.filter(|(node, now)| holds(now) || before(*node)).count()
     }
 
     fn majority(&self) -> usize {
@@ -95,10 +105,34 @@ impl View<'_> {
     }
 }
 
-/// All of them.
-#[derive(Clone, Debug)]
-pub(crate) struct Invariants {
-    progress: progress::Progress,
+/// What was seen of a node in its last step; nothing at the beginning of a life, but the term that it began with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Seen {
+    term: Term,
+    commit: LogIndex,
+    applied: LogIndex,
+    last: LogId,
+    chain: Chain,
+    /// The term that it leads.
+    leads: Option<Term>,
+}
+
+impl Seen {
+    pub(crate) fn of(view: &View<'_>) -> Seen {
+        let View { raft, applied, .. } = *view;
+        let (term, commit, log, last) = (raft.term(), raft.commit_index(), raft.log(), raft.last_log());
+        let chain = log.chain_at(last.index).unwrap_or_default();
+        Seen { term, commit, applied, last, chain, leads: view.leads() }
+    }
+
+    pub(crate) fn born(view: &View<'_>) -> Seen {
+        Seen { term: view.raft.term(), ..Seen::default() }
+    }
+}
+
+/// What was seen of all nodes, in any life, and must hold for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct History {
     elections: elections::Elections,
     logs: logs::Logs,
     commits: commits::Commits,
@@ -106,38 +140,36 @@ pub(crate) struct Invariants {
     replies: replies::Replies,
 }
 
-impl Invariants {
-    pub(crate) fn new(size: usize) -> Invariants {
-        Invariants {
-            progress: progress::Progress::new(size),
+impl History {
+    pub(crate) fn new(size: usize) -> History {
+        History {
             elections: elections::Elections::default(),
-            logs: logs::Logs::new(size),
-            commits: commits::Commits::new(size),
+            logs: logs::Logs::default(),
+            commits: commits::Commits::default(),
             claims: claims::Claims::new(size),
             replies: replies::Replies::default(),
         }
     }
 
     /// A node has taken a step, and nothing of it has left yet.
-    pub(crate) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.progress.check(view)?;
+    pub(crate) fn stepped(&mut self, before: &Seen, view: &View<'_>) -> Result<(), Broken> {
+        let now = Seen::of(view);
+        progress::check(view.node, before, &now)?;
         self.elections.check(view)?;
-        self.logs.check(view)?;
-        self.commits.check(view)
+        self.logs.check(before, &now, view)?;
+        self.commits.check(before, view)
     }
 
-    /// A node is about to send this.
-    pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
-        self.elections.leaves(view.node, to, message)?;
-        self.claims.leaves(view, to, message)
+    /// A node is about to send this, and [`truthful`] holds.
+    pub(crate) fn leaves(&mut self, node: usize, to: usize, message: &Message) -> Result<(), Broken> {
+        self.elections.leaves(node, to, message)?;
+        self.claims.leaves(node, message);
+        Ok(())
     }
 
-    /// A node has begun a new life with what its disk gave back.
-    pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.progress.born(view);
-        self.logs.born(view.node);
-        self.commits.born(view.node);
-        self.claims.born(view)
+    /// A node has begun a new life, and [`begins_as_it_ended`] holds.
+    pub(crate) fn born(&self, view: &View<'_>) -> Result<(), Broken> {
+        self.claims.born(view.node, view.raft.term())
     }
 
     /// What a client that asks now may rely on.
@@ -150,14 +182,63 @@ impl Invariants {
         self.replies.told(view, promise, reply, self.commits.end())
     }
 
-    /// What was seen of nodes and they may have forgotten.
-    pub(crate) fn seen(&self) -> impl fmt::Debug {
-        (&self.elections, self.commits.end(), &self.claims, &self.replies)
+    /// Up to where anything was committed.
+    pub(crate) fn committed(&self) -> LogIndex {
+        self.commits.end()
+    }
+
+    /// The same, had the nodes other names.
+    pub(crate) fn renamed(&self, name: impl Fn(usize) -> usize) -> History {
+        let History { elections, logs, commits, claims, replies } = self.clone();
+        let (elections, claims) = (elections.renamed(&name), claims.renamed(&name));
+        History { elections, logs, commits, claims, replies }
+    }
+}
+
+/// All of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Invariants {
+    seen: Vec<Seen>,
+    history: History,
+}
+
+impl Invariants {
+    pub(crate) fn new(size: usize) -> Invariants {
+        Invariants { seen: vec![Seen::default(); size], history: History::new(size) }
+    }
+
+    /// See [`History::stepped`].
+    pub(crate) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        let before = std::mem::replace(&mut self.seen[view.node], Seen::of(view));
+        self.history.stepped(&before, view)
+    }
+
+    /// A node is about to send this.
+    pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        truthful(view, to, message)?;
+        self.history.leaves(view.node, to, message)
+    }
+
+    /// A node has begun a new life with what its disk gave back.
+    pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.seen[view.node] = Seen::born(view);
+        begins_as_it_ended(view)?;
+        self.history.born(view)
+    }
+
+    /// See [`History::asked`].
+    pub(crate) fn asked(&self, ask: &Ask) -> Promise {
+        self.history.asked(ask)
+    }
+
+    /// See [`History::told`].
+    pub(crate) fn told(&mut self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
+        self.history.told(view, promise, reply)
     }
 
     /// Up to where anything was committed.
     pub(crate) fn committed(&self) -> LogIndex {
-        self.commits.end()
+        self.history.committed()
     }
 }
 

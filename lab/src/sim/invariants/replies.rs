@@ -11,7 +11,7 @@ use raft::server::Reply;
 use super::{Broken, View};
 
 /// What somebody who has asked may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Promise {
     /// What was committed then.
     committed: LogIndex,
@@ -29,7 +29,7 @@ impl Promise {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Replies {
     /// Where each command of a session took effect.
     places: BTreeMap<(SessionId, u64), LogIndex>,
@@ -43,7 +43,7 @@ impl Replies {
         reply: &Reply,
         committed: LogIndex,
     ) -> Result<(), Broken> {
-        let node = view.node;
+        let (node, applied) = (view.node, view.applied);
         match reply {
             Reply::Applied { index, .. } if *index > committed => Err((
                 "told is committed",
@@ -53,11 +53,11 @@ impl Replies {
                 Some(command) => self.once(node, command, *index),
                 None => Ok(()),
             },
-            Reply::Read(_) if view.applied < promise.committed => Err((
+            Reply::Read(_) if applied < promise.committed => Err((
                 "a read sees what was committed before it",
                 format!(
                     "node {node} read at {}; {} was committed when it was asked",
-                    view.applied, promise.committed
+                    applied, promise.committed
                 ),
             )),
             _ => Ok(()),

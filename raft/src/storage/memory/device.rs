@@ -15,7 +15,7 @@ pub enum Queue {
     Aside,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Device {
     pub(super) image: Image,
     log: VecDeque<Submitted>,
@@ -24,7 +24,7 @@ pub(super) struct Device {
 }
 
 /// An operation, and who submitted it.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Submitted {
     pub(super) handle: u64,
     id: OpId,

@@ -37,7 +37,7 @@ pub enum Fault {
 }
 
 /// What becomes of the data when a sync fails. The next sync says that all is well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SyncFailure {
     /// The cache keeps the new content and holds it for clean; the disk has the old (ext4, XFS).
     CacheKeepsNew,

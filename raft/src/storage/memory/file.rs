@@ -1,14 +1,15 @@
 //! One file, as the cache has it and as the disk has it.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 
 use super::fault::SyncFailure;
 
 /// Bytes that a disk writes as one.
 pub const SECTOR: usize = 512;
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct File {
     pub(super) cache: Vec<u8>,
     pub(super) disk: Vec<u8>,
@@ -16,6 +17,30 @@ pub(super) struct File {
     pub(super) dirty: BTreeSet<usize>,
     /// Sectors that cannot be read.
     pub(super) bad: BTreeSet<usize>,
+}
+
+/// A file that clones of a disk share until one of them changes it: they are many where all states are visited.
+#[derive(Clone, Default, Hash)]
+pub(super) struct SharedFile(Arc<File>);
+
+impl From<File> for SharedFile {
+    fn from(file: File) -> SharedFile {
+        SharedFile(Arc::new(file))
+    }
+}
+
+impl Deref for SharedFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl DerefMut for SharedFile {
+    fn deref_mut(&mut self) -> &mut File {
+        Arc::make_mut(&mut self.0)
+    }
 }
 
 impl File {

@@ -7,18 +7,18 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::fault::{Fate, Fault, SyncFailure};
-use super::file::{File, SECTOR};
+use super::file::{File, SECTOR, SharedFile};
 use crate::storage::disk::{DiskError, Op, Outcome};
 use crate::storage::spares::no_room;
 
 /// A file system's state.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Image {
     names: BTreeMap<String, Node>,
     durable_names: BTreeMap<String, Node>,
     /// Changes of names that are not durable, oldest first.
     changes: Vec<Change>,
-    files: Vec<File>,
+    files: Vec<SharedFile>,
     /// Places in `files` that nothing names.
     free: Vec<usize>,
     locked_by: Option<u64>,
@@ -31,14 +31,14 @@ pub(super) struct Image {
     capacity: Option<u64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Node {
     Dir,
     File(usize),
 }
 
 /// What no crash divides.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 struct Change {
     name: String,
     node: Option<Node>,
@@ -160,7 +160,7 @@ impl Image {
             Fault::Rot { file, offset, bit } => {
                 let Ok(at) = self.file(&file) else { return };
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-                let File { cache, disk, .. } = &mut self.files[at];
+                let File { cache, disk, .. } = &mut *self.files[at];
                 for byte in [cache.get_mut(offset), disk.get_mut(offset)].into_iter().flatten() {
                     *byte ^= 1 << (bit % 8);
                 }
@@ -242,7 +242,7 @@ impl Image {
             nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
         self.free = (0..self.files.len()).rev().filter(|at| !alive.contains(at)).collect();
         for at in &self.free {
-            self.files[*at] = File::default();
+            self.files[*at] = SharedFile::default();
         }
     }
 
@@ -298,7 +298,7 @@ impl Image {
 
     pub(super) fn replace(&mut self, file: &str, data: Vec<u8>) {
         if let Ok(at) = self.file(file) {
-            self.files[at] = File { cache: data.clone(), disk: data, ..File::default() };
+            self.files[at] = File { cache: data.clone(), disk: data, ..File::default() }.into();
         }
     }
 
@@ -343,7 +343,7 @@ impl Image {
         }
         let at = self.free.pop().unwrap_or(self.files.len());
         if at == self.files.len() {
-            self.files.push(File::default());
+            self.files.push(SharedFile::default());
         }
         self.change(name, Some(Node::File(at)), None);
         Ok(at)

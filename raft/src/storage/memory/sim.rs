@@ -15,7 +15,7 @@ const HANDLE: u64 = 0;
 /// A disk in memory whose operations run when [`SimDisk::run_next`] is called, or when somebody waits for
 /// them. It outlives the processes that use it: [`SimDisk::crash`] and [`SimDisk::end_process`] end one, and
 /// the next may be given the disk.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub struct SimDisk {
     device: Device,
     done: VecDeque<Completion>,
@@ -24,7 +24,7 @@ pub struct SimDisk {
 }
 
 /// How often a disk has failed those who use it. That there is no such file is an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Failures {
     /// Aside, for want of room; it goes on.
     pub room: u64,

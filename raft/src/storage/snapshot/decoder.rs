@@ -24,7 +24,7 @@ pub(super) struct Decoder {
     id: Option<SnapshotId>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 struct Chunk {
     /// Bytes of its data that have come.
     here: usize,
@@ -34,6 +34,13 @@ struct Chunk {
     crc: u32,
     /// Of the whole, as its head says.
     expected: u32,
+}
+
+impl std::hash::Hash for Decoder {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        let Decoder { cluster_crc, hasher: content, meta, record, chunk, offset, body, id } = self;
+        (cluster_crc, content.finalize().as_bytes(), meta, record, chunk, offset, body, id).hash(hasher);
+    }
 }
 
 impl Decoder {

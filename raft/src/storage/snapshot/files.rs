@@ -23,7 +23,7 @@ const PIECE: u64 = 1 << 20;
 pub(super) const UNFINISHED: &str = ".part";
 
 /// Something has come to an end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// This node's own snapshot is durable and was read back.
     Stored {
@@ -75,7 +75,7 @@ pub(in crate::storage) type Found = (SnapshotId, SnapshotMeta);
 pub(in crate::storage) type BadFile = (String, String);
 
 /// The snapshots of one node.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Snapshots {
     cluster: ClusterId,
     /// Oldest first.
@@ -93,7 +93,7 @@ pub struct Snapshots {
     begun: u64,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 struct Receiving {
     snapshot: SnapshotId,
     landing: Landing,

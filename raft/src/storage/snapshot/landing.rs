@@ -31,7 +31,7 @@ pub(super) enum Landed {
 }
 
 /// One file on its way.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(super) struct Landing {
     temporary: String,
     read_back: bool,
@@ -44,7 +44,7 @@ pub(super) struct Landing {
     op: Option<OpId>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 enum Step {
     Write,
     Sync,

@@ -10,7 +10,7 @@ use crate::storage::disk::{Completion, Disk, Op, OpId, Outcome};
 /// Bytes read at once.
 const PIECE: u64 = 1 << 20;
 
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Walk {
     at: Option<Place>,
     reading: Option<OpId>,
@@ -21,7 +21,7 @@ pub(super) struct Walk {
     rotten: Option<SnapshotId>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 struct Place {
     id: SnapshotId,
     decoder: Decoder,

@@ -26,6 +26,11 @@ enum Outcome {
         rule: String,
         seeds: u64,
     },
+    /// Found where every order of events is tried.
+    Explored {
+        rule: String,
+        scope: String,
+    },
     Missed {
         seeds: u64,
     },
@@ -59,7 +64,11 @@ pub(super) fn section(bugs: &Bugs) -> Section {
     });
     let (all, count) = (bugs.simulator.len() as u64, found.clone().count() as u64);
     let soon = found.filter(|seeds| *seeds <= SEEDS).count() as u64;
-    let within = format!("{count} of {all} found, {soon} ({}) within {SEEDS} seeds", share(soon, all));
+    let explored =
+        bugs.simulator.iter().filter(|bug| matches!(bug.outcome, Outcome::Explored { .. })).count();
+    let explored = if explored == 0 { String::new() } else { format!(", {explored} more by exploration") };
+    let within =
+        format!("{count} of {all} found, {soon} ({}) within {SEEDS} seeds{explored}", share(soon, all));
     section.row("seeded bugs, by the simulator", within);
     let good = bugs.tests.iter().filter(|bug| bug.verdict == "found").count();
     section.row("seeded bugs, by tests", format!("{good} of {} found", bugs.tests.len()));
@@ -84,6 +93,7 @@ impl Outcome {
     fn say(&self) -> (String, String) {
         match self {
             Outcome::Found { rule, seeds } => (seeds.to_string(), rule.clone()),
+            Outcome::Explored { rule, scope } => ("-".to_owned(), format!("{rule} (explored: {scope})")),
             Outcome::Missed { seeds } => (seeds.to_string(), "**missed**".to_owned()),
             Outcome::Hole { why } => ("-".to_owned(), format!("not found: {why}")),
             Outcome::NotTried { needs } => ("-".to_owned(), format!("not tried: needs {needs} seeds")),
@@ -106,10 +116,12 @@ mod tests {
         soon["seeds"] = json!(1000);
         let mut hole = sim("hole");
         hole["why"] = json!("masked");
+        let mut explored = sim("explored");
+        (explored["rule"], explored["scope"]) = (json!("r"), json!("figure-8"));
         let test = json!({ "name": "t", "class": "c", "package": "raft", "test": "x", "verdict": "found" });
-        let bugs = json!({ "simulator": [found, soon, hole], "tests": [test] });
+        let bugs = json!({ "simulator": [found, soon, hole, explored], "tests": [test] });
         let section = section(&serde_json::from_value(bugs).unwrap());
-        assert_eq!(section.rows[0].1, "2 of 3 found, 1 (33.3 %) within 1000 seeds");
+        assert_eq!(section.rows[0].1, "2 of 4 found, 1 (25.0 %) within 1000 seeds, 1 more by exploration");
         assert_eq!(section.rows[1].1, "1 of 1 found");
         assert!(section.text.contains("| b | s | - | not found: masked |"), "{}", section.text);
     }
