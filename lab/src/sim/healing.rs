@@ -66,7 +66,11 @@ impl<W: Workload> World<W> {
 
     pub(super) fn check_over(&mut self) {
         // Whoever rests has as much time again.
-        if self.phase == Phase::Ended || self.rested.is_some_and(|at| self.cluster.now() < at + PATIENCE) {
+        if self.rested.is_some_and(|at| self.cluster.now() < at + PATIENCE) {
+            return;
+        }
+        self.converge();
+        if self.phase == Phase::Ended {
             return;
         }
         let late: Vec<usize> =

@@ -156,8 +156,7 @@ impl Raft {
                 self.follow_commit(commits);
             }
         }
-        let quiet = self.repair.is_none() || crate::seeded_bug!("repair-kept-quiet");
-        let lacks = (!quiet).then(|| self.log.last().index.next());
+        let lacks = self.lacks().filter(|_| !crate::seeded_bug!("repair-kept-quiet"));
         // Each term counts its rounds anew: of an earlier one they confirm nothing in this, though its leader may be the
         // same.
         let confirms = !is_late || crate::seeded_bug!("round-of-an-earlier-term-confirmed");

@@ -2,7 +2,7 @@
 //! must not help a log to win that lacks some of it (§5.4.1).
 
 use super::state::Raft;
-use super::types::{LogId, Timestamp};
+use super::types::{LogId, LogIndex, Timestamp};
 use crate::marks::mark;
 
 impl Raft {
@@ -17,6 +17,13 @@ impl Raft {
     pub(super) fn covers_what_was_lost(&self, candidate: LogId) -> bool {
         crate::seeded_bug!("repairing-node-votes")
             || self.repair.is_none_or(|repair| candidate >= repair.least)
+    }
+
+    /// The first index that this log may lack. Behind damage an entry may stand where another had replaced it.
+    pub(super) fn lacks(&self) -> Option<LogIndex> {
+        let behind = self.log.last().index.next();
+        let replaced = |least: LogIndex| if crate::seeded_bug!("replaced-end-kept") { behind } else { least };
+        self.repair.map(|repair| behind.min(replaced(repair.least.index)))
     }
 
     /// The repair is over when the *durable* log reaches what it must: it agrees with a leader's up to

@@ -243,12 +243,12 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
             let durable = self.storage.pump()?;
             let now = now();
             self.disk.pumped(now, self.storage.stats());
-            self.look_for_room(now)?;
+            let told = self.look_for_room(now)?;
             self.scrub(now);
             if let Some(durable) = durable {
                 self.server.step(now, Input::Persisted(durable))?;
             }
-            if !self.tend_snapshots(now)? && durable.is_none() {
+            if !(self.tend_snapshots(now)? || told) && durable.is_none() {
                 return Ok(());
             }
         }

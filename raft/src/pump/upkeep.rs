@@ -82,8 +82,9 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
         self.storage.prune_snapshots(&in_use);
     }
 
-    /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile.
-    pub(super) fn look_for_room(&mut self, now: Timestamp) -> Result<(), StopCause> {
+    /// Tells consensus when the disk gets full and when it is so no more, and looks again meanwhile. True if it
+    /// was told something.
+    pub(super) fn look_for_room(&mut self, now: Timestamp) -> Result<bool, StopCause> {
         if self.disk.retry_at.is_some_and(|at| at <= now) {
             self.disk.retry_at = Some(now + RETRY);
             self.storage.retry();
@@ -99,8 +100,10 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
             tracing::info!("the disk has room again");
             self.disk.retry_at = None;
             self.server.step(now, Input::Room(Room::Ample))?;
+        } else {
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Reads a part of the log, and of the newest snapshot, again from time to time. What is rotten goes with the

@@ -241,6 +241,14 @@ impl DurableLog {
     fn extend(&mut self, kept: LogIndex, entries: &[Entry], last: Base) -> bool {
         let snapshots = self.older.iter().chain([&self.base]).filter(|base| base.id.index == kept).copied();
         let starts = self.at(kept).into_iter().chain(snapshots);
+        // What comes from a log that an older snapshot began leads past the newest one.
+        let past = entries.iter().position(|entry| entry.id == self.base.id).map(|at| &entries[at + 1..]);
+        if let Some(behind) = past.filter(|behind| ends(self.base, behind) == Some(last)) {
+            let (base, mut chain) = (self.base, self.base.chain);
+            (self.anchor, self.entries) =
+                (base, behind.iter().map(|entry| link(&mut chain, entry)).collect());
+            return true;
+        }
         let Some(start) = { starts }.find(|start| ends(*start, entries) == Some(last)) else {
             self.truncate_after(kept);
             return false;

@@ -53,6 +53,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "repair-kept-quiet", source: "STORAGE.md", known: After(32) },
     Row { name: "repair-match-kept", source: "STORAGE.md", known: After(28) },
     Row { name: "repairing-node-votes", source: "STORAGE.md", known: After(20) },
+    Row { name: "replaced-end-kept", source: "this project", known: After(392) },
     Row { name: "replies-unbounded", source: "PROTOCOL.md", known: After(2) },
     Row { name: "resolved-by-index-alone", source: "PROTOCOL.md", known: After(1) },
     Row { name: "restart-commits-the-log", source: "paper", known: After(1) },

@@ -6,10 +6,12 @@
 //! | [`purity`] | what pure code must not name |
 //! | [`modules`] | every file is declared by a `mod`, or is the root of something |
 //! | [`text`] | a first line that says what the file is for; length; words that must not stay |
+//! | [`paths`] | source files that documents name are there |
 //! | [`source`] | (no rule: Rust text without its comments, strings and test modules) |
 
 mod edges;
 mod modules;
+mod paths;
 mod purity;
 mod source;
 mod text;
@@ -65,11 +67,12 @@ fn check(tree: &Tree) -> Vec<Finding> {
     findings.extend(purity::check(tree, &modules));
     findings.extend(modules.check(tree));
     findings.extend(text::check(tree, &modules));
+    findings.extend(paths::check(tree));
     findings
 }
 
 impl Tree {
-    /// Reads the manifests and Rust sources of every member of the workspace at `root`.
+    /// Reads the manifests and Rust sources of every member of the workspace at `root`, and its documents.
     fn load(root: &Path) -> Result<Tree> {
         let manifest = root.join("Cargo.toml");
         let manifest =
@@ -78,6 +81,7 @@ impl Tree {
         for member in edges::members(&manifest) {
             tree.load_dir(root, &member)?;
         }
+        tree.load_dir(root, "docs")?;
         Ok(tree)
     }
 
@@ -92,7 +96,7 @@ impl Tree {
             }
             if entry.path().is_dir() {
                 self.load_dir(root, &inside)?;
-            } else if name == "Cargo.toml" || name.ends_with(".rs") {
+            } else if name == "Cargo.toml" || name.ends_with(".rs") || name.ends_with(".md") {
                 let text = fs::read_to_string(entry.path()).with_context(|| format!("reading {inside}"))?;
                 self.files.insert(inside, text);
             }

@@ -12,26 +12,18 @@ use crate::Error;
 /// A case may take so many times as many events as the one that it is shortened from.
 const LONGER: u64 = 2;
 
-/// Shortens a case that breaks a rule, and saves it: under `name` with the regressions if there is one, else out of
+/// Shortens a case that fails, and saves it: under `name` with the regressions if there is one, else out of
 /// the way.
-pub(crate) fn shorten(
-    case: &Case,
-    rule: &str,
-    origin: &str,
-    name: Option<&str>,
-    budget: u32,
-) -> Result<(), Error> {
+pub(crate) fn shorten(case: &Case, origin: &str, name: Option<&str>, budget: u32) -> Result<(), Error> {
+    let first = case.run();
+    let Some(violation) = first.violation else { return Err(differs(origin)) };
     // One that takes much longer is not smaller, and may take for ever.
-    let limit = LONGER * case.run().events + LONGER * case.plan.events;
+    let limit = LONGER * first.events + LONGER * case.plan.events;
     let breaks =
-        |case: &Case| case.run_within(limit).violation.is_some_and(|violation| violation.rule == rule);
+        |case: &Case| case.run_within(limit).violation.is_some_and(|found| found.is_like(&violation));
     let Shrunk { case: small, runs } = shrink(case, budget, breaks);
     let (outcome, lines) = small.run_with_lines();
-    let Some(violation) = outcome.violation else {
-        return Err(
-            format!("what was shortened from {origin} fails no more: a run is not deterministic").into()
-        );
-    };
+    let Some(violation) = outcome.violation else { return Err(differs(origin)) };
     println!("\nshortened {origin} in {runs} runs:");
     println!("    before  {}", size(case));
     println!("    after   {}, {} happen", size(&small), outcome.events);
@@ -52,6 +44,10 @@ pub(crate) fn shorten(
     println!("    cargo xtask sim --replay {}\n", file.display());
     print!("{}", diagram::draw(saved.case.plan.nodes, &lines, &violation));
     Ok(())
+}
+
+fn differs(origin: &str) -> Error {
+    format!("what failed as {origin} fails no more: a run is not deterministic").into()
 }
 
 fn size(case: &Case) -> String {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Error> {
     };
     if args.shrink || args.save.is_some() {
         let stem = Path::new(what).file_stem().map_or_else(|| what.into(), |stem| stem.to_string_lossy());
-        found::shorten(&case, violation.rule, &stem, args.save.as_deref(), args.budget)?;
+        found::shorten(&case, &stem, args.save.as_deref(), args.budget)?;
     } else {
         print!("{}", diagram::draw(case.plan.nodes, &lines, violation));
         println!("to shorten it: cargo xtask sim --replay {what} --shrink");

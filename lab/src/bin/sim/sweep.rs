@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, save: Option<&str>, budget: u32) -> Result<bool, 
         if budget > 0 && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
             // The first gets the name that was given.
             let name = save.filter(|_| rules.len() == 1);
-            found::shorten(&Case::drawn(*seed), &failure.rule, &seed.to_string(), name, budget)?;
+            found::shorten(&Case::drawn(*seed), &seed.to_string(), name, budget)?;
         }
     }
     Ok(all_well)

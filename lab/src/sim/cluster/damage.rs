@@ -48,6 +48,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(disk) = self.nodes[node].disk_mut() {
             disk.fault(fault);
         }
+        self.invariants.disk_failed(node);
     }
 
     /// A bit flips on the disk of a node that is down.

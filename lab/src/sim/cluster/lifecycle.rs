@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use raft::pump::StopCause;
+use raft::storage::OpenError;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::{Fate, SimDisk};
-use raft::{Incarnation, StateMachine};
+use raft::{Incarnation, LogIndex, StateMachine};
 
 use super::deeds::{Deed, Stood};
 use super::links::Links;
 use super::node::{Node, StartError, State};
 use super::{Cluster, view};
-use crate::sim::invariants::{Broken, begins_as_it_ended};
+use crate::sim::invariants::{Broken, GOES_ON, STARTS, begins_as_it_ended};
 use crate::sim::random::Stream;
 
 const SEED: Stream = Stream::named("node.seed");
@@ -31,12 +32,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let seed = self.random.draw(SEED, entity, life);
         let drift = self.random.between(DRIFT, entity, life, (0, 2 * u64::from(self.drift_ppm)));
         let drift = i32::try_from(drift).unwrap_or(0) - i32::try_from(self.drift_ppm).unwrap_or(0);
-        let now = self.now();
+        let (now, settled) = (self.now(), self.nodes[node].is_settled());
         let started = self.nodes[node].start(now, &self.settings, machine, seed, drift);
         let before = self.durable[node].clone();
         self.refresh(node);
-        if let Some(what) = lost(node, &before, &self.durable[node]) {
+        if let Some(what) = lost(node, &before, &self.durable[node], settled) {
             self.broken("what is durable survives", what);
+        }
+        if let Err(error) = &started {
+            self.not_started(node, error);
         }
         started?;
         if let Some((file, _)) = &self.foreign[node] {
@@ -54,6 +58,16 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
         self.arm(node);
         Ok(())
+    }
+
+    /// A disk that does all that it is asked, and was never damaged, is enough to start from.
+    fn not_started(&mut self, node: usize, error: &StartError) {
+        let damaged = !self.damaged[node].is_empty();
+        let foreign = matches!(error, StartError::Open(OpenError::ForeignSnapshot { .. }))
+            && self.foreign[node].is_some();
+        if !damaged && !foreign && !self.nodes[node].was_refused() {
+            self.broken(STARTS, format!("node {node}: {error}"));
+        }
     }
 
     fn check_birth(&mut self, node: usize) -> Result<(), Broken> {
@@ -101,6 +115,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     fn end(&mut self, node: usize, how: impl FnOnce(&mut SimDisk)) {
         let (before, blemished) = (self.durable[node].clone(), self.is_blemished(node));
+        let settled = self.nodes[node].is_settled();
         self.nodes[node].end(how);
         self.put_off[node].clear();
         self.promises[node].clear();
@@ -109,7 +124,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.damaged[node].push(before.as_ref().clone());
         }
         self.refresh(node);
-        if let Some(what) = lost(node, &before, &self.durable[node]) {
+        if let Some(what) = lost(node, &before, &self.durable[node], settled) {
             self.broken("what is durable survives", what);
         }
     }
@@ -150,9 +165,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     pub(in crate::sim) fn stop(&mut self, node: usize, cause: &StopCause) {
         self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
         match cause {
-            StopCause::Storage(_) => {}
+            StopCause::Storage(_) if self.nodes[node].was_failed() => {}
             StopCause::Invariant(_) if self.nodes[node].spoilt => {}
-            cause => self.broken("a node goes on", format!("node {node} ended: {cause}")),
+            cause => self.broken(GOES_ON, format!("node {node} ended: {cause}")),
         }
         self.end(node, SimDisk::end_process);
         self.ended.push(node);
@@ -168,20 +183,138 @@ fn fate(random: crate::sim::random::Random, entity: u64, sector: u64) -> Fate {
     }
 }
 
-/// What a disk held and holds no more, unless it says so.
-fn lost(node: usize, before: &DurableLog, after: &DurableLog) -> Option<String> {
+/// What a disk held and holds no more, unless it says so. Settled: there was nothing that it had not synced.
+fn lost(node: usize, before: &DurableLog, after: &DurableLog, settled: bool) -> Option<String> {
     let (had, has) = (before.hard_state(), after.hard_state());
     if has.current_term < had.current_term
         || has.current_term == had.current_term && has != had && had.voted_for.is_some()
     {
         return Some(format!("node {node} had {had:?} on its disk, and then {has:?}"));
     }
-    let last = before.last();
-    let there = after.holds(last.index) == before.holds(last.index) || last.index <= after.base().id.index;
-    // What is written later than the last sync may be there as well, and may have replaced it.
-    let replaced = has.current_term > had.current_term || after.last().term > last.term;
-    if there || replaced || after.repair().is_some() {
+    let (first, last) = (before.base().id.index.max(after.base().id.index), before.last());
+    if first > last.index || after.holds(last.index) == before.holds(last.index) || after.repair().is_some() {
         return None;
     }
-    Some(format!("node {node}'s disk ended at {last}, and then at {}", after.last()))
+    let differs =
+        (first.0..=last.index.0).map(LogIndex).find(|index| after.holds(*index) != before.holds(*index))?;
+    // What was written after the last sync may be there as well, and have replaced it. Nothing only cuts off.
+    if after.holds(differs).is_some() && !settled {
+        return None;
+    }
+    Some(format!(
+        "node {node}'s disk ended at {last}, and then, with another entry or none at {differs}, at {}",
+        after.last()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use raft::pump::Ask;
+    use raft::storage::memory::{Fault as DiskFault, SyncFailure};
+    use register::machine::Register;
+
+    use super::super::testing::{Nodes, leader, pass, started};
+    use super::*;
+
+    fn rule(cluster: &Nodes) -> Option<&'static str> {
+        cluster.violation().map(|violation| violation.rule)
+    }
+
+    #[test]
+    fn only_a_disk_that_failed_ends_a_node() {
+        let failed = StopCause::Storage("the disk failed".to_owned());
+        let mut cluster = started(3);
+        cluster.stop(0, &failed);
+        assert_eq!(rule(&cluster), Some("a node goes on"));
+        let mut cluster = started(3);
+        let (leader, syncs) = (leader(&cluster), cluster.node(leader(&cluster)).disk().unwrap().syncs());
+        cluster.disk_fault(leader, DiskFault::Sync(syncs, SyncFailure::CacheKeepsNew));
+        cluster.ask(leader, Ask::OpenSession).unwrap();
+        pass(&mut cluster, Duration::from_millis(10));
+        assert_eq!((&cluster.ended[..], rule(&cluster)), (&[leader][..], None));
+        // In its next life that is no reason any more.
+        cluster.start(leader, Register::new()).unwrap();
+        cluster.stop(leader, &failed);
+        assert_eq!(rule(&cluster), Some("a node goes on"));
+    }
+
+    #[test]
+    fn only_a_disk_that_failed_keeps_a_node_from_starting() {
+        let mut cluster = started(3);
+        cluster.kill(0);
+        let mut full = cluster.clone();
+        let disk = cluster.nodes[0].disk_mut().unwrap();
+        disk.overwrite("identity", Vec::new());
+        assert!(cluster.start(0, Register::new()).is_err());
+        assert_eq!(rule(&cluster), Some("a whole disk is enough to start"));
+        full.disk_fault(0, DiskFault::Reads(2));
+        assert!(full.start(0, Register::new()).is_err());
+        assert_eq!(rule(&full), None);
+    }
+
+    #[test]
+    fn what_was_durable_must_be_there_or_replaced_by_what_was_not() {
+        let mut cluster = started(3);
+        let (old, early) = (leader(&cluster), cluster.durable[leader(&cluster)].clone());
+        for other in (0..3).filter(|node| *node != old) {
+            cluster.links.cut(old, other);
+        }
+        for _ in 0..3 {
+            cluster.ask(old, Ask::OpenSession).unwrap();
+        }
+        pass(&mut cluster, Duration::from_millis(10));
+        let before = cluster.durable[old].clone();
+        assert!(before.last().index > early.last().index);
+        for settled in [true, false] {
+            assert!(lost(0, &before, &early, settled).is_some(), "nothing only cuts off");
+            assert_eq!(lost(0, &early, &before, settled), None);
+        }
+        // Another in a later term, before it has an entry of that term, and then.
+        let later = |cluster: &Nodes| {
+            let term = |node: &usize| cluster.durable[*node].hard_state().current_term;
+            (0..3).find(|node| term(node) > before.hard_state().current_term)
+        };
+        let voted = loop {
+            cluster.step();
+            if let Some(node) = later(&cluster) {
+                break node;
+            }
+        };
+        let after = cluster.durable[voted].clone();
+        assert_eq!(after.last(), early.last());
+        assert!(lost(0, &before, &after, false).is_some(), "a later term cuts nothing off");
+        while cluster.durable[voted].last() == early.last() {
+            cluster.step();
+        }
+        let after = cluster.durable[voted].clone();
+        assert_eq!(lost(0, &before, &after, false), None, "replaced");
+        assert!(lost(0, &before, &after, true).is_some(), "there was nothing to replace it");
+    }
+
+    #[test]
+    fn what_was_durable_must_be_there_when_a_node_has_started() {
+        let mut cluster = started(1);
+        let mut late = cluster.clone();
+        cluster.ask(0, Ask::OpenSession).unwrap();
+        pass(&mut cluster, Duration::from_millis(10));
+        late.kill(0);
+        late.durable[0] = cluster.durable[0].clone();
+        late.start(0, Register::new()).unwrap();
+        assert_eq!(rule(&late), Some("what is durable survives"));
+    }
+
+    #[test]
+    fn a_node_begins_with_the_log_that_its_disk_has() {
+        let mut cluster = started(1);
+        let early = cluster.durable.clone();
+        cluster.ask(0, Ask::OpenSession).unwrap();
+        pass(&mut cluster, Duration::from_millis(10));
+        assert_eq!(early[0].hard_state(), cluster.durable[0].hard_state());
+        for (durable, begins) in [(cluster.durable.clone(), true), (early, false)] {
+            let view = view(&cluster.nodes, &durable, &cluster.damaged, 0).unwrap();
+            assert_eq!(begins_as_it_ended(&view).is_ok(), begins);
+        }
+    }
 }

@@ -279,6 +279,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn arrives(&mut self, from: usize, to: usize, message: &Message) {
+        // Entries that bad memory spoilt are no word of a leader.
+        if self.nodes[from].was_spoilt && matches!(message, Message::AppendEntries(_)) {
+            return;
+        }
         let now = self.nodes[to].clock.read(self.queue.now());
         if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, to) {
             self.invariants.arrives(&view, now, from, message);

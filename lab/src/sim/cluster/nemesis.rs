@@ -12,7 +12,7 @@ use crate::sim::random::Stream;
 use crate::sim::world::{Own, World};
 
 /// What ends with an episode.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::sim) enum Undo {
     Resume(usize, u64),
     Mend(Vec<(usize, usize)>),
@@ -152,9 +152,12 @@ impl<W: Workload> World<W> {
     }
 
     pub(in crate::sim) fn end_episode(&mut self, number: usize) {
-        if let Some(undo) = self.undo.remove(&number) {
-            self.take_back(undo);
+        let Some(undo) = self.undo.remove(&number) else { return };
+        // Where two overlap the second goes on. Links count for themselves who cut them.
+        if !matches!(undo, Undo::Mend(_)) && self.undo.values().any(|other| *other == undo) {
+            return;
         }
+        self.take_back(undo);
     }
 
     fn take_back(&mut self, undo: Undo) {
@@ -211,7 +214,8 @@ impl<W: Workload> World<W> {
 
     /// Whether enough nodes remain without this one.
     fn may_wipe(&self, node: usize) -> bool {
-        self.cluster.running(node).is_some() && self.plan.nodes >= 3
+        let gone = self.gone.iter().filter(|gone| **gone).count();
+        self.cluster.running(node).is_some() && gone < (self.plan.nodes - 1) / 2
     }
 
     /// A node that the healed ones do without is down for good; or it hears nothing, or is not heard, for good.
@@ -261,5 +265,72 @@ impl<W: Workload> World<W> {
             self.cluster.hurry_disk(node);
             self.start(node);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sim::clients::load::Load;
+    use crate::sim::clients::register_workload::RegisterWorkload;
+    use crate::sim::cluster::links::Weather;
+    use crate::sim::plan::fault::Episode;
+    use crate::sim::plan::swarm::{Limits, Plan};
+
+    use super::*;
+
+    /// Three nodes and what goes wrong with them, from this second to that one each.
+    fn world(faults: &[(u64, u64, Fault)]) -> World<RegisterWorkload> {
+        let episode = |(from, to, fault): &(u64, u64, Fault)| Episode {
+            at: from * 1_000_000_000,
+            lasts: (to - from) * 1_000_000_000,
+            fault: fault.clone(),
+        };
+        let plan = Plan {
+            at_rest: None,
+            is_even: false,
+            late_requests_ppm: 0,
+            scrub_every: None,
+            seed: 1,
+            nodes: 3,
+            clients: 1,
+            events: 20_000,
+            limits: Limits::usual(),
+            weather: Weather::FAIR,
+            pace: Pace::STEADY,
+            drift_ppm: 0,
+            episodes: faults.iter().map(episode).collect(),
+        };
+        World::new(plan, RegisterWorkload { load: Load::default() })
+    }
+
+    /// What of nodes is true after each second of a few.
+    fn watch<T>(world: &mut World<RegisterWorkload>, what: impl Fn(&World<RegisterWorkload>) -> T) -> Vec<T> {
+        let after = |second: u64| {
+            while world.cluster.now().as_nanos() < second * 1_000_000_000 + 500_000_000 {
+                assert!(world.step());
+            }
+            what(world)
+        };
+        (1..5).map(after).collect()
+    }
+
+    #[test]
+    fn what_overlaps_ends_with_the_last() {
+        let both = |fault: Fault| world(&[(1, 3, fault.clone()), (2, 4, fault)]);
+        let target = Target::Node(1);
+        let paused = watch(&mut both(Fault::Pause(target)), |world| world.cluster.node(1).paused);
+        assert_eq!(paused, [true, true, true, false]);
+        let slow =
+            watch(&mut both(Fault::SlowDisk(target, 9)), |world| world.cluster.pace[1] != Pace::STEADY);
+        assert_eq!(slow, [true, true, true, false]);
+        let cut = watch(&mut both(Fault::Cut { from: 0, to: 1 }), |world| world.cluster.links.is_cut(0, 1));
+        assert_eq!(cut, [true, true, true, false]);
+    }
+
+    #[test]
+    fn no_more_disks_are_wiped_than_the_others_can_do_without() {
+        let mut world = world(&[(1, 2, Fault::Wipe(0)), (2, 3, Fault::Wipe(1)), (3, 4, Fault::Wipe(2))]);
+        let outcome = world.run();
+        assert_eq!((outcome.violation, outcome.landed.get("wipe")), (None, Some(&1)));
     }
 }

@@ -7,7 +7,7 @@ use raft::consensus::snapshot::Base;
 use raft::pump::{AtOnce, Parts, Pump, StopCause, first_write, raft_of, serve};
 use raft::session::ReplyBounds;
 use raft::storage::durable_log::DurableLog;
-use raft::storage::memory::SimDisk;
+use raft::storage::memory::{Failures, Queue, SimDisk};
 use raft::storage::{Identity, OpenError, Storage};
 use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
 
@@ -40,6 +40,8 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     /// Counts its starts: what was planned for an earlier life means nothing to this one.
     pub(in crate::sim) life: u64,
     pub(in crate::sim) state: State<M>,
+    /// What its disk had failed to do before this life, or before it tried to begin one.
+    failures: Failures,
     /// See `pausing`.
     pub(in crate::sim) paused: bool,
     /// Its memory is bad: the next entry that is durable and not applied meets it.
@@ -125,6 +127,7 @@ impl<M: StateMachine> Node<M> {
             incarnation,
             life: 0,
             state: State::Down(Box::new(disk)),
+            failures: Failures::default(),
             paused: false,
             spoils: false,
             spoilt: false,
@@ -160,6 +163,31 @@ impl<M: StateMachine> Node<M> {
         }
     }
 
+    /// Whether there is nothing on its disk that is not synced.
+    pub(in crate::sim) fn is_settled(&self) -> bool {
+        let asked = |disk: &SimDisk| disk.pending(Queue::Log) + disk.pending(Queue::Aside);
+        // After a sync that failed a cache may hold for clean what is on no disk.
+        let cached = |disk: &SimDisk| {
+            let differs = |file: &String| disk.content(file).as_deref() != disk.durable(file);
+            disk.failures() != Failures::default() && disk.files().iter().any(differs)
+        };
+        self.disk().is_none_or(|disk| asked(disk) == 0 && disk.unsynced() == 0 && !cached(disk))
+    }
+
+    fn disk_failures(&self) -> Failures {
+        self.disk().map(SimDisk::failures).unwrap_or_default()
+    }
+
+    /// Whether its disk has failed it in this life, by more than that it is full.
+    pub(in crate::sim) fn was_failed(&self) -> bool {
+        self.disk_failures().other > self.failures.other
+    }
+
+    /// The same, or that it is full.
+    pub(in crate::sim) fn was_refused(&self) -> bool {
+        self.disk_failures() != self.failures
+    }
+
     /// Begins a life on what the disk holds, as the service does: open, bootstrap if it is blank, recover.
     pub(in crate::sim) fn start(
         &mut self,
@@ -169,6 +197,7 @@ impl<M: StateMachine> Node<M> {
         seed: u64,
         drift_ppm: i32,
     ) -> Result<(), StartError> {
+        self.failures = self.disk_failures();
         let disk = match std::mem::replace(&mut self.state, State::Between) {
             State::Down(disk) => Lent::new(*disk),
             other => {

@@ -74,13 +74,18 @@ pub(crate) fn truthful(view: &View<'_>, to: usize, message: &Message) -> Result<
     }
 }
 
-/// A node begins with the term and vote that its disk holds.
+/// A node begins with the term, the vote and the log that its disk holds.
 pub(crate) fn begins_as_it_ended(view: &View<'_>) -> Result<(), Broken> {
     let (node, begins, durable) = (view.node, view.raft.hard_state(), view.own().hard_state());
-    if begins == durable {
+    if begins != durable {
+        return Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")));
+    }
+    // What is lost in between comes again from the others.
+    let (ends, disk) = (view.raft.last_log(), view.own());
+    if ends == disk.last() || disk.repair().is_some() {
         return Ok(());
     }
-    Err((RULE, format!("node {node} begins with {begins:?}, its disk has {durable:?}")))
+    Err((RULE, format!("node {node} begins with a log to {ends}, its disk ends at {}", disk.last())))
 }
 
 /// A node acknowledges its log up to `index`: its disk holds what its memory does, up to there.

@@ -64,12 +64,29 @@ pub struct Violation {
     pub what: String,
 }
 
+impl Violation {
+    /// Whether both are, as far as can be said, one failure: the same rule is broken, and of a rule that can be
+    /// broken in many ways in the same one, but for what is counted.
+    #[must_use]
+    pub fn is_like(&self, other: &Violation) -> bool {
+        let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        self.rule == other.rule && (!MANY.contains(&self.rule) || words(&self.what) == words(&other.what))
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = std::time::Duration::from_nanos(self.at.as_nanos()).as_secs_f64();
         write!(f, "{} at {seconds:.6} s: {}", self.rule, self.what)
     }
 }
+
+/// The rule that a run breaks whose code panics.
+pub const PANICS: &str = "no code panics";
+pub(crate) const GOES_ON: &str = "a node goes on";
+pub(crate) const STARTS: &str = "a whole disk is enough to start";
+/// Rules that say only that something stopped.
+const MANY: [&str; 3] = [PANICS, GOES_ON, STARTS];
 
 /// A rule that was broken, and how.
 pub(crate) type Broken = (&'static str, String);

@@ -267,3 +267,17 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         "an old leader asked"
     );
 }
+
+fn violation(rule: &'static str, what: &str) -> Violation {
+    Violation { at: Timestamp::default(), rule, what: what.to_owned() }
+}
+
+#[test]
+fn a_panic_is_not_like_another() {
+    let panic = |what: &str| violation(PANICS, what);
+    assert!(panic("at log.rs:17: index 3").is_like(&panic("at log.rs:17: index 250")));
+    assert!(!panic("at log.rs:17: index 3").is_like(&panic("at nemesis.rs:17: index 3")));
+    assert!(!violation(GOES_ON, "node 1 ended: a").is_like(&violation(GOES_ON, "node 1 ended: b")));
+    assert!(violation("other", "a").is_like(&violation("other", "b")));
+    assert!(!violation("other", "a").is_like(&violation("another", "a")));
+}

@@ -13,7 +13,7 @@ use crate::sim::clients::register_workload::RegisterWorkload;
 use crate::sim::clients::workload::Workload;
 use crate::sim::cluster::Pace;
 use crate::sim::cluster::links::Weather;
-use crate::sim::invariants::Violation;
+use crate::sim::invariants::{PANICS, Violation};
 use crate::sim::random::Random;
 use crate::sim::report::trace::Line;
 use crate::sim::world::{Outcome, World};
@@ -36,9 +36,6 @@ pub struct Saved {
     #[serde(flatten)]
     pub case: Case,
 }
-
-/// The rule that a run breaks whose code panics.
-pub const PANICS: &str = "no code panics";
 
 thread_local! {
     /// The panic of the run on this thread.

@@ -8,6 +8,7 @@ use raft::Timestamp;
 use raft::consensus::Raft;
 use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
+use raft::storage::disk::Op;
 use raft::storage::memory::Ran;
 use raft::wire::Kind;
 use raft::{LogIndex, Term};
@@ -63,6 +64,9 @@ impl fmt::Display for Line {
         f.write_str(&self.what)
     }
 }
+
+/// Bytes of an end of what is written.
+const END: usize = 128;
 
 impl Trace {
     /// Keeps lines from now on.
@@ -126,10 +130,22 @@ impl Trace {
         self.mix(at.as_nanos());
         self.mix(2 << 48 | node as u64);
         self.mix(ran.op.offset() << 2 | u64::from(ran.done) << 1 | u64::from(ran.durable));
+        self.op(&ran.op);
         if self.lines.is_some() {
             let failed = if ran.done { "" } else { " fails" };
             let durable = if ran.durable { ", durable" } else { "" };
             self.line(About::Disk, at, (Some(node), None), format!("disk: {}{failed}{durable}", op(&ran.op)));
+        }
+    }
+
+    /// What is done to which file. Of what is written both ends: a checksum of the rest is in one of them.
+    fn op(&mut self, op: &Op) {
+        self.bytes(op.verb().as_bytes());
+        self.bytes(op.target().as_bytes());
+        if let Op::Write { data, .. } | Op::WriteOnce { data, .. } | Op::WriteSync { data, .. } = op {
+            self.mix(data.len() as u64);
+            self.bytes(data.get(..END).unwrap_or(data));
+            self.bytes(data.get(data.len().saturating_sub(END)..).unwrap_or(data));
         }
     }
 
@@ -181,5 +197,38 @@ impl Trace {
     fn mix(&mut self, word: u64) {
         // The multiplier of FxHash, and a rotation so that order counts.
         self.hash = (self.hash.rotate_left(26) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn the_hash_covers_what_is_written_and_where() {
+        let write = |file: &str, offset, data: Vec<u8>| {
+            let op = Op::Write { file: file.to_owned(), offset, data: Bytes::from(data) };
+            let mut trace = Trace::default();
+            trace.disk(Timestamp::default(), 0, &Ran { op, done: true, durable: false });
+            trace.hash()
+        };
+        let with = |place: usize| {
+            let mut data = vec![7; 1000];
+            data[place] = 8;
+            data
+        };
+        let all = [
+            write("f", 0, vec![7; 1000]),
+            write("g", 0, vec![7; 1000]),
+            write("f", 1, vec![7; 1000]),
+            write("f", 0, vec![7; 1001]),
+            write("f", 0, with(0)),
+            write("f", 0, with(999)),
+            write("f", 0, Vec::new()),
+        ];
+        let different: std::collections::BTreeSet<u64> = all.into_iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 }

@@ -123,6 +123,9 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
         propose(&queue, 1900);
         node.turn().await.unwrap();
     }
+    let (mut left, now) = (Vec::new(), node.outside.now());
+    node.pump.server_mut().drain(now, &mut left).unwrap();
+    assert!(left.is_empty(), "that it leads no more is told at once: {left:?}");
     assert!(matches!(node.pump.storage_mut().flush(), Err(StorageError::NoRoom)), "one waits");
     for _ in 0..3 {
         node.pump.disk_watch().retry_at = Some(node.outside.now());

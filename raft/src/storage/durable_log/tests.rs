@@ -385,3 +385,16 @@ fn a_disk_that_lies_is_seen_through() {
 fn misdirected() -> Fault {
     Fault::MisdirectedWrite { file: "astray".to_owned(), offset: 0 }
 }
+
+/// A node that is sent an older snapshot while a newer one gets its name goes on behind the older.
+#[test]
+fn entries_behind_an_older_snapshot_lead_past_the_newest() {
+    let (_, identity, _) = open(SimDisk::new());
+    let entries: Vec<Entry> = (1..=5).map(|index| entry(index, 1, b"x")).collect();
+    let at = |upto: usize| ends(Base::default(), &entries[..upto]).unwrap();
+    let mut log = DurableLog::empty(&identity, at(3));
+    assert!(log.extend(LogIndex(1), &entries[1..], at(5)));
+    assert_eq!((log.last(), log.holds(LogIndex(5))), (at(5).id, Some((at(5).id.term, at(5).chain))));
+    let mut other = DurableLog::empty(&identity, at(3));
+    assert!(!other.extend(LogIndex(1), &entries[1..], at(4)));
+}

@@ -16,7 +16,7 @@ use device::Device;
 pub use device::Queue;
 pub use fault::{Fate, Fault, SyncFailure};
 pub use file::SECTOR;
-pub use sim::{Ran, SimDisk};
+pub use sim::{Failures, Ran, SimDisk};
 
 /// A handle on a disk in memory, which lives as long as one handle does. A clone is another handle, for a
 /// process that begins now: [`MemoryDisk::crash`] and [`MemoryDisk::end_process`] end every process before, and

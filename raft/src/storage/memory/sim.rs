@@ -2,10 +2,12 @@
 //! owner decides when each operation runs.
 
 use std::collections::VecDeque;
+use std::io;
 
 use super::device::{Device, Queue};
 use super::fault::{Fate, Fault};
 use crate::storage::disk::{Completion, Disk, Op, OpId, Waker};
+use crate::storage::spares::no_room;
 
 /// The one handle of such a disk.
 const HANDLE: u64 = 0;
@@ -18,6 +20,16 @@ pub struct SimDisk {
     device: Device,
     done: VecDeque<Completion>,
     prepares: bool,
+    failures: Failures,
+}
+
+/// How often a disk has failed those who use it. That there is no such file is an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Failures {
+    /// Aside, for want of room; it goes on.
+    pub room: u64,
+    /// Otherwise.
+    pub other: u64,
 }
 
 /// An operation has run.
@@ -48,6 +60,11 @@ impl SimDisk {
         let (ran, completion) = self.device.run_next(queue)?;
         let (op, done) = (ran.op, completion.result.is_ok());
         let durable = self.holds(&op);
+        if let Err(error) = &completion.result {
+            let room = no_room(error) && queue == Queue::Aside;
+            self.failures.room += u64::from(room);
+            self.failures.other += u64::from(!room && error.kind != io::ErrorKind::NotFound);
+        }
         self.done.push_back(completion);
         Some(Ran { op, done, durable })
     }
@@ -85,6 +102,12 @@ impl SimDisk {
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.device.image.syncs
+    }
+
+    /// How often it has failed, over all its life.
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        self.failures
     }
 
     /// Sectors that a crash now may or may not persist, those of writes that wait among them.

@@ -11,6 +11,7 @@ use crate::sim::clients::workload::Workload;
 use crate::sim::cluster::ambush::Trap;
 use crate::sim::cluster::damage::{Tampering, old_segment, sector_of};
 use crate::sim::cluster::node::StartError;
+use crate::sim::invariants::STARTS;
 use crate::sim::plan::fault::{Aim, Blow, Fault, Moment, Target, Written};
 use crate::sim::world::{Own, World};
 
@@ -167,7 +168,7 @@ impl<W: Workload> World<W> {
             // Of what a disk does not take, and does not give back, nothing follows for the next time.
             StartError::Stopped(StopCause::Storage(_)) if self.cluster.damaged[node].is_empty() => {}
             _ if self.cluster.damaged[node].is_empty() => {
-                self.cluster.broken("a whole disk is enough to start", format!("node {node}: {error}"));
+                self.cluster.broken(STARTS, format!("node {node}: {error}"));
             }
             _ => self.gone[node] = true,
         }
