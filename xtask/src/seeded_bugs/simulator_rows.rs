@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         ),
     },
     Row { name: "snapshot-not-read-back", source: "STORAGE.md", known: After(2) },
-    Row { name: "snapshot-over-newer-log", source: "PROTOCOL.md", known: After(87) },
+    Row { name: "snapshot-over-newer-log", source: "PROTOCOL.md", known: Explored("snapshot") },
     Row {
         name: "snapshot-read-on-after-damage",
         source: "STORAGE.md",
@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "spare-adopted-unsynced", source: "STORAGE.md", known: After(2) },
     Row { name: "stale-append-reply-counted", source: "PROTOCOL.md", known: After(5) },
     Row { name: "stale-heartbeat-reply-counted", source: "PROTOCOL.md", known: After(19) },
-    Row { name: "stale-vote-counted", source: "paper", known: After(266) },
+    Row { name: "stale-vote-counted", source: "paper", known: Explored("election") },
     Row { name: "step-down-forgotten", source: "paper", known: After(23) },
     Row { name: "sync-skipped", source: "STORAGE.md", known: After(1) },
     Row { name: "tail-not-rewritten", source: "STORAGE.md", known: After(2) },
