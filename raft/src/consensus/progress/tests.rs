@@ -1,3 +1,5 @@
+//! When a peer is asked again, and from where.
+
 use super::*;
 
 fn replicating() -> Progress {
