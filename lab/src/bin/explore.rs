@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use lab::origin::Origin;
 use lab::sim::explore::{Bounds, Explored, SCOPES, Scope, explore};
 use serde::Serialize;
 
@@ -89,7 +90,11 @@ fn run(scopes: &[&Scope], args: &Args) -> Vec<Row> {
 }
 
 fn write(file: &PathBuf, rows: &[Row]) -> std::io::Result<()> {
-    std::fs::write(file, serde_json::to_vec_pretty(&serde_json::json!({ "scopes": rows }))?)
+    let origins: Vec<Origin> = Origin::told().into_iter().collect();
+    std::fs::write(
+        file,
+        serde_json::to_vec_pretty(&serde_json::json!({ "origins": origins, "scopes": rows }))?,
+    )
 }
 
 #[allow(clippy::disallowed_methods, reason = "how long it took is shown, and nothing follows from it")]

@@ -23,7 +23,7 @@ pub(super) const KINDS: &[Kind] = &[
         title: "The simulator",
         sources: SIMULATED,
         quick: &["sim", "--seeds", "300"],
-        full: &["sim", "--seeds", "50000"],
+        full: &["sim", "--seeds", "90000"],
     },
     Kind {
         name: "determinism",
