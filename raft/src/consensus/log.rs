@@ -112,9 +112,13 @@ impl Log {
         self.entries.push_back(entry);
     }
 
-    /// For simulators: a bit of this entry's content flips, as bad memory has it.
+    /// For simulators: a bit of this command flips, as bad memory has it. Not of a membership: with that a node knows
+    /// its peers no more, and is as good as down.
     pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
-        let Some(entry) = self.position(index).and_then(|at| self.entries.get_mut(at)) else { return false };
+        let entry = self.position(index).and_then(|at| self.entries.get_mut(at));
+        let Some(entry) = entry.filter(|entry| entry.kind == super::entry::EntryKind::Command) else {
+            return false;
+        };
         let mut data = entry.data.to_vec();
         let Some(last) = data.last_mut() else { return false };
         *last ^= 1;

@@ -11,8 +11,8 @@ use super::{Broken, View};
 pub(super) struct Confirmations {
     /// Questions and confirmations so far: what stands for the time.
     now: u64,
-    /// When a node last answered another's heartbeat, in which term; by both.
-    confirmed: BTreeMap<(usize, usize), (u64, Term)>,
+    /// When a node last answered another's heartbeat in a term.
+    confirmed: BTreeMap<(usize, usize, Term), u64>,
 }
 
 impl Confirmations {
@@ -25,15 +25,14 @@ impl Confirmations {
     pub(super) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) {
         if let Message::HeartbeatReply(reply) = message {
             self.now += 1;
-            self.confirmed.insert((view.node, to), (self.now, reply.term));
+            self.confirmed.insert((view.node, to, reply.term), self.now);
         }
     }
 
     /// What was asked then is answered.
     pub(super) fn read(&self, view: &View<'_>, (asked, term): (u64, Term)) -> Result<(), Broken> {
-        let since = |peer: &usize| match self.confirmed.get(&(*peer, view.node)) {
-            Some((at, of)) => *at > asked && *of == term,
-            None => *peer == view.node,
+        let since = |peer: &usize| {
+            *peer == view.node || self.confirmed.get(&(*peer, view.node, term)).is_some_and(|at| *at > asked)
         };
         if (0..view.durable.len()).filter(since).count() >= view.majority() {
             return Ok(());

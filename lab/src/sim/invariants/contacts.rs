@@ -20,7 +20,7 @@ struct Arrived {
 
 #[derive(Clone, Debug)]
 pub(super) struct Contacts {
-    arrived: Option<Arrived>,
+    arrived: Vec<Option<Arrived>>,
     /// When a node last obeyed a leader, by its own clock.
     heard: Vec<Option<Timestamp>>,
     /// Who asked whom for which term's pre-vote while that one heard no leader.
@@ -29,17 +29,17 @@ pub(super) struct Contacts {
 
 impl Contacts {
     pub(super) fn new(size: usize) -> Contacts {
-        Contacts { arrived: None, heard: vec![None; size], asked: BTreeSet::new() }
+        Contacts { arrived: vec![None; size], heard: vec![None; size], asked: BTreeSet::new() }
     }
 
     /// Its clock begins again, too.
     pub(super) fn born(&mut self, node: usize) {
-        self.heard[node] = None;
+        (self.heard[node], self.arrived[node]) = (None, None);
         self.asked.retain(|(asked, ..)| *asked != node);
     }
 
     pub(super) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
-        self.arrived = None;
+        self.arrived[view.node] = None;
         let (term, of_leader) = match message {
             Message::PreVote(ask) => {
                 if !self.hears_a_leader(view, now) {
@@ -58,7 +58,7 @@ impl Contacts {
             Message::HeartbeatReply(m) => (m.term, false),
             Message::InstallSnapshotReply(m) => (m.term, false),
         };
-        self.arrived = Some(Arrived { term, of_leader, now });
+        self.arrived[view.node] = Some(Arrived { term, of_leader, now });
     }
 
     fn hears_a_leader(&self, view: &View<'_>, now: Timestamp) -> bool {
@@ -69,7 +69,7 @@ impl Contacts {
 
     /// What arrived has been taken in.
     pub(super) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        let Some(Arrived { term, of_leader, now }) = self.arrived.take() else { return Ok(()) };
+        let Some(Arrived { term, of_leader, now }) = self.arrived[view.node].take() else { return Ok(()) };
         let (node, own) = (view.node, view.raft.term());
         if own < term {
             let text = format!("node {node} has heard of term {term} and stays in {own}");

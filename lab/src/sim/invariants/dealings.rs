@@ -41,7 +41,7 @@ impl Dealings {
     pub(super) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
         self.contacts.arrives(view, now, from, message);
         self.quorums.arrives(view, now, from, message);
-        self.transfers.arrives(view, message);
+        self.transfers.arrives(view, from, message);
     }
 
     pub(super) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {

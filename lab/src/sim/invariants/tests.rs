@@ -250,7 +250,7 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         Message::InstallSnapshotReply(InstallSnapshotReply { term: Term(3), snapshot, outcome })
     };
     let mut begun = transfers::Transfers::new(3);
-    begun.arrives(&bench.view(1), &asked(3, snapshot(1)));
+    begun.arrives(&bench.view(1), 0, &asked(3, snapshot(1)));
     begun.leaves(&bench.view(1), &said(snapshot(1), 100)).unwrap();
     let again = said(snapshot(1), 0);
     assert_eq!(rule(begun.clone().leaves(&bench.view(1), &again)), Some("a transfer goes on"));
@@ -260,9 +260,13 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         rule(begun.leaves(&bench.view(1), &again))
     };
     assert_eq!(after(|begun, view, _| begun.disk_failed(view.node), again.clone()), None, "its file is gone");
-    assert_eq!(after(|begun, view, m| begun.arrives(view, &m), asked(3, snapshot(2))), None, "another came");
     assert_eq!(
-        after(|begun, view, m| begun.arrives(view, &m), asked(2, snapshot(1))),
+        after(|begun, view, m| begun.arrives(view, 0, &m), asked(3, snapshot(2))),
+        None,
+        "another came"
+    );
+    assert_eq!(
+        after(|begun, view, m| begun.arrives(view, 0, &m), asked(2, snapshot(1))),
         None,
         "an old leader asked"
     );

@@ -35,12 +35,16 @@ impl Transfers {
         self.begun[node].iter_mut().for_each(|begun| begun.idle_talk = true);
     }
 
-    pub(super) fn arrives(&mut self, view: &View<'_>, message: &Message) {
+    pub(super) fn arrives(&mut self, view: &View<'_>, from: usize, message: &Message) {
         let Message::InstallSnapshot(InstallSnapshot { term, snapshot, .. }) = message else { return };
         let begun = &mut self.begun[view.node];
+        // What a damaged disk gave its leader is refused when it is looked at.
+        let is_damaged = view.damaged(from).next().is_some();
         let is_late = *term < view.raft.term();
         match begun {
-            Some(begun) if begun.snapshot == *snapshot => begun.idle_talk |= is_late,
+            Some(begun) if begun.snapshot == *snapshot => begun.idle_talk |= is_late || is_damaged,
+            // An earlier leader's is answered, and changes nothing.
+            Some(_) if is_late => {}
             // It takes the place of the other.
             _ => *begun = Some(Begun { snapshot: *snapshot, there: 0, idle_talk: is_late }),
         }

@@ -170,7 +170,7 @@ impl<W: Workload> World<W> {
             _ if self.cluster.damaged[node].is_empty() => {
                 self.cluster.broken(STARTS, format!("node {node}: {error}"));
             }
-            _ => self.gone[node] = true,
+            _ => (self.gone[node], self.quorum[node]) = (true, false),
         }
     }
 }
