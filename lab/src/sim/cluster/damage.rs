@@ -45,15 +45,18 @@ pub(in crate::sim) type Foreign = (String, Vec<u8>);
 impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// Something is wrong with a disk from now on.
     pub(in crate::sim) fn disk_fault(&mut self, node: usize, fault: DiskFault) {
+        use DiskFault::{LostWrite, MisdirectedWrite, Rot};
+        if let Rot { .. } | LostWrite | MisdirectedWrite { .. } = fault {
+            self.invariants.disk_damaged(node);
+        }
         if let Some(disk) = self.nodes[node].disk_mut() {
             disk.fault(fault);
         }
-        self.invariants.disk_failed(node);
     }
 
     /// A bit flips on the disk of a node that is down.
     pub(in crate::sim) fn rot(&mut self, node: usize, (file, offset): (String, u64), bit: u8) {
-        self.damaged[node].push(self.durable[node].as_ref().clone());
+        self.damaged[node].add(self.durable[node].as_ref().clone());
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
         self.refresh(node);
     }
@@ -67,10 +70,17 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
     }
 
-    /// A sector of a node that is down cannot be read until [`DiskFault::Readable`].
+    /// A sector of a node that is down cannot be read until [`Cluster::make_readable`].
     pub(in crate::sim) fn make_unreadable(&mut self, node: usize, (file, offset): (String, u64)) {
-        self.damaged[node].push(self.durable[node].as_ref().clone());
+        self.damaged[node].add(self.durable[node].as_ref().clone());
+        self.damaged[node].set_unreadable(true);
         self.disk_fault(node, DiskFault::Unreadable { file, offset });
+    }
+
+    /// Whatever could not be read can be read again.
+    pub(in crate::sim) fn make_readable(&mut self, node: usize) {
+        self.damaged[node].set_unreadable(false);
+        self.disk_fault(node, DiskFault::Readable);
     }
 
     fn blemished(&mut self, node: usize, (file, offset): (&str, u64), bytes: Vec<u8>, decayed: bool) {

@@ -63,6 +63,14 @@ impl Dealings {
         self.transfers.disk_failed(node);
     }
 
+    pub(super) fn has_looked(&mut self, node: usize) {
+        self.transfers.has_looked(node);
+    }
+
+    pub(super) fn disk_damaged(&mut self, node: usize) {
+        self.transfers.disk_damaged(node);
+    }
+
     pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.contacts.born(view.node);
         self.quorums.born(view.node);

@@ -16,6 +16,7 @@
 //! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
 //! | `confirmations` | a read waits for a majority | §6.4 |
+//! | `damages` | what a disk was damaged in | |
 //! | `dealings` | the rules that only sweeps ask for, as one | |
 
 mod beliefs;
@@ -23,6 +24,7 @@ mod claims;
 mod commits;
 mod confirmations;
 mod contacts;
+mod damages;
 mod dealings;
 mod elections;
 mod logs;
@@ -51,6 +53,7 @@ use raft::{LogId, LogIndex, Term, Timestamp};
 use dealings::Dealings;
 
 pub(crate) use claims::{begins_as_it_ended, truthful};
+pub(crate) use damages::Damages;
 pub use replies::Promise;
 
 /// Something that must not be.
@@ -101,8 +104,8 @@ pub(crate) struct View<'a> {
     pub(crate) applied: LogIndex,
     /// What is durable, of every node.
     pub(crate) durable: &'a [Arc<DurableLog>],
-    /// What was durable on each disk whenever it was damaged or replaced: it was acknowledged rightly.
-    pub(crate) damaged: &'a [Vec<DurableLog>],
+    /// Of every disk.
+    pub(crate) damaged: &'a [Damages],
 }
 
 impl View<'_> {
@@ -117,7 +120,7 @@ impl View<'_> {
 
     /// What was durable on a disk whenever it was damaged or replaced.
     fn damaged(&self, node: usize) -> impl Iterator<Item = &DurableLog> {
-        self.damaged.get(node).into_iter().flatten()
+        self.damaged.get(node).into_iter().flat_map(Damages::iter)
     }
 
     /// Whether this entry is, or was before damage, durable on a node.
@@ -278,6 +281,16 @@ impl Invariants {
     /// A node's disk did not do what it was asked.
     pub(crate) fn disk_failed(&mut self, node: usize) {
         self.dealings.disk_failed(node);
+    }
+
+    /// A node has heard of all that its disk did, and wants nothing of it but of its log.
+    pub(crate) fn has_looked(&mut self, node: usize) {
+        self.dealings.has_looked(node);
+    }
+
+    /// A node's disk has, or will have, something else than it was given.
+    pub(crate) fn disk_damaged(&mut self, node: usize) {
+        self.dealings.disk_damaged(node);
     }
 
     /// A node has begun a new life with what its disk gave back.

@@ -1,13 +1,14 @@
 //! Each rule fires where it is broken by hand, and not without.
 
 use bytes::Bytes;
+use raft::consensus::Start;
 use raft::consensus::entry::{Entry, EntryKind};
 use raft::consensus::io::{Input, Output};
 use raft::consensus::message::{
     AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, InstallSnapshot, InstallSnapshotReply,
-    PreVote, PreVoteReply, RequestVoteReply, SnapshotOutcome,
+    PreVote, PreVoteReply, RequestVote, RequestVoteReply, SnapshotOutcome,
 };
-use raft::consensus::snapshot::SnapshotId;
+use raft::consensus::snapshot::{Base, Repair, SnapshotId};
 use raft::pump::{first_write, raft_of};
 use raft::session::{ReplyBounds, SessionTag, Verdict};
 use raft::storage::Storage;
@@ -21,7 +22,7 @@ use crate::carrier::id_of;
 struct Bench {
     rafts: Vec<Raft>,
     durable: Vec<Arc<DurableLog>>,
-    damaged: Vec<Vec<DurableLog>>,
+    damaged: Vec<Damages>,
     sessions: Sessions,
     now: Timestamp,
 }
@@ -32,7 +33,7 @@ impl Bench {
         let (rafts, durable) =
             logs.iter().enumerate().map(|(node, terms)| node_with(node, term, terms)).unzip();
         let now = Timestamp::from_millis(1);
-        Bench { rafts, durable, damaged: vec![Vec::new(); 3], sessions: Sessions::default(), now }
+        Bench { rafts, durable, damaged: vec![Damages::default(); 3], sessions: Sessions::default(), now }
     }
 
     fn view(&self, node: usize) -> View<'_> {
@@ -139,6 +140,29 @@ fn who_hears_a_leader_grants_no_pre_vote() {
     };
     assert_eq!(granted_after(149), Some("a leader that is heard is not disturbed"));
     assert_eq!(granted_after(150), None);
+}
+
+#[test]
+fn who_hears_a_leader_takes_no_candidates_term() {
+    let last_log = LogId { term: Term(3), index: LogIndex(9) };
+    let asked_after = |millis: u64, leadership_transfer| {
+        let mut bench = Bench::new(3, [&[]; 3]);
+        let mut contacts = contacts::Contacts::new(3);
+        let heartbeat = Heartbeat { term: Term(3), round: 0, leader_commit: LogIndex(0) };
+        contacts.arrives(&bench.view(0), bench.now, 1, &Message::Heartbeat(heartbeat));
+        contacts.taken(&bench.view(0)).unwrap();
+        let later = bench.now + std::time::Duration::from_millis(millis);
+        let ask = Message::RequestVote(RequestVote { term: Term(4), last_log, leadership_transfer });
+        contacts.arrives(&bench.view(0), later, 2, &ask);
+        assert_eq!(rule(contacts.clone().taken(&bench.view(0))), None, "it was refused");
+        // The node itself has heard nobody.
+        bench.hears(0, 2, ask);
+        assert_eq!(bench.rafts[0].term(), Term(4));
+        rule(contacts.taken(&bench.view(0)))
+    };
+    assert_eq!(asked_after(149, false), Some("a leader that is heard is not disturbed"));
+    assert_eq!(asked_after(149, true), None);
+    assert_eq!(asked_after(150, false), None);
 }
 
 #[test]
@@ -270,6 +294,146 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         None,
         "an old leader asked"
     );
+    assert_eq!(after(|begun, view, _| begun.disk_damaged(view.node), again.clone()), None, "it is damaged");
+}
+
+#[test]
+fn what_excuses_a_transfer_is_over_when_it_goes_on() {
+    let bench = Bench::new(3, [&[]; 3]);
+    let view = bench.view(1);
+    let last = LogId { term: Term(2), index: LogIndex(9) };
+    let snapshot = SnapshotId { last, length: 500, hash: [1; 32] };
+    let piece = |term, offset| {
+        let data = Bytes::from_static(&[0; 100]);
+        Message::InstallSnapshot(InstallSnapshot { term: Term(term), snapshot, offset, data })
+    };
+    let said = |there| {
+        let outcome = SnapshotOutcome::Next(there);
+        Message::InstallSnapshotReply(InstallSnapshotReply { term: Term(3), snapshot, outcome })
+    };
+    let mut begun = transfers::Transfers::new(3);
+    begun.arrives(&view, 0, &piece(3, 0));
+    begun.leaves(&view, &said(100)).unwrap();
+    let goes_on = |begun: &mut transfers::Transfers, upto| {
+        begun.arrives(&view, 0, &piece(3, upto - 100));
+        begun.leaves(&view, &said(upto)).unwrap();
+        rule(begun.clone().leaves(&view, &said(0)))
+    };
+    let broken = Some("a transfer goes on");
+    assert_eq!(goes_on(&mut begun.clone(), 200), broken);
+    // What an earlier leader asked is answered with what it said, which it may have sent further than this one.
+    let mut late = begun.clone();
+    late.arrives(&view, 2, &piece(2, 300));
+    late.leaves(&view, &said(300)).unwrap();
+    assert_eq!((goes_on(&mut late, 200), goes_on(&mut late, 300)), (None, None));
+    assert_eq!(goes_on(&mut late, 400), broken);
+    // Whatever comes before the node has heard of the failure may be of what failed.
+    let mut failed = begun.clone();
+    failed.disk_failed(1);
+    assert_eq!(goes_on(&mut failed, 200), None);
+    failed.has_looked(1);
+    assert_eq!((goes_on(&mut failed, 200), goes_on(&mut failed, 300)), (None, broken));
+    let mut damaged = begun.clone();
+    damaged.disk_damaged(1);
+    damaged.has_looked(1);
+    assert_eq!(goes_on(&mut damaged, 200), None);
+}
+
+/// A node of term 3 whose log begins behind an entry of a snapshot, or lacks what it had.
+fn raft_with(base: u64, repair: Option<Repair>) -> Raft {
+    let members = (0..3).map(|node| (id_of(node), Incarnation(1 + node as u128)));
+    let membership = Some(Membership { voters: members.collect() });
+    let hard_state = HardState { current_term: Term(3), voted_for: None };
+    let id = LogId { term: Term(u64::from(base > 0)), index: LogIndex(base) };
+    let base = Base { id, chain: Chain::default() };
+    let start = Start { hard_state, base, membership, entries: Vec::new(), repair, snapshot: None };
+    Raft::new(id_of(0), Config::lan(), 1, Timestamp::default(), start).unwrap()
+}
+
+#[test]
+fn only_what_a_disk_lost_is_repaired() {
+    let mut bench = Bench::new(3, [&[1], &[], &[]]);
+    let least = LogId { term: Term(1), index: LogIndex(2) };
+    let born = |bench: &Bench| rule(snapshots::Snapshots::new(3).born(&bench.view(0)));
+    assert_eq!(born(&bench), None);
+    bench.rafts[0] = raft_with(0, Some(Repair { least }));
+    assert_eq!(born(&bench), Some("only what was lost is repaired"));
+    let before = bench.durable[0].as_ref().clone();
+    bench.damaged[0].add(before);
+    assert_eq!(born(&bench), None);
+    bench.damaged[0].set_unreadable(true);
+    bench.damaged[0].made_good();
+    assert_eq!(born(&bench), None, "what could not be read a life may have begun without");
+    bench.damaged[0].set_unreadable(false);
+    bench.damaged[0].made_good();
+    assert_eq!(born(&bench), Some("only what was lost is repaired"));
+}
+
+#[test]
+fn what_is_compacted_away_is_in_a_snapshot() {
+    let mut bench = Bench::new(3, [&[1], &[], &[]]);
+    let checked = |bench: &Bench| rule(snapshots::Snapshots::new(3).check(&bench.view(0)));
+    assert_eq!(checked(&bench), None);
+    bench.rafts[0] = raft_with(2, None);
+    assert_eq!(checked(&bench), Some("what is compacted away is in a snapshot"));
+}
+
+#[test]
+fn what_a_node_says_its_disk_has() {
+    let bench = Bench::new(3, [&[1], &[], &[]]);
+    let term = Term(3);
+    let says = |node, message: Message| rule(truthful(&bench.view(node), 1, &message));
+    let matched = |index| {
+        let outcome = AppendOutcome::Matched(LogIndex(index));
+        Message::AppendEntriesReply(AppendEntriesReply { term, id: 1, outcome })
+    };
+    let broken = Some("what a node says is durable");
+    assert_eq!((says(0, matched(2)), says(0, matched(3))), (None, broken));
+    let answer = |term| Message::HeartbeatReply(HeartbeatReply { term, round: 0, lacks: None });
+    assert_eq!((says(0, answer(term)), says(0, answer(term.next()))), (None, broken));
+    let vote = |granted| Message::RequestVoteReply(RequestVoteReply { term, granted });
+    assert_eq!((says(0, vote(false)), says(0, vote(true))), (None, broken));
+    let campaign = RequestVote { term, last_log: LogId::default(), leadership_transfer: false };
+    assert_eq!(says(0, Message::RequestVote(campaign)), broken);
+    let installed = |index| {
+        let last = LogId { term: Term(1), index: LogIndex(index) };
+        let snapshot = SnapshotId { last, length: 5, hash: [0; 32] };
+        let outcome = SnapshotOutcome::Installed;
+        Message::InstallSnapshotReply(InstallSnapshotReply { term, snapshot, outcome })
+    };
+    assert_eq!((says(0, installed(2)), says(0, installed(3))), (None, broken));
+}
+
+#[test]
+fn a_node_begins_as_its_disk_ended() {
+    let mut bench = Bench::new(3, [&[1], &[], &[]]);
+    assert_eq!(rule(begins_as_it_ended(&bench.view(0))), None);
+    bench.rafts[0] = raft_with(0, None);
+    assert_eq!(rule(begins_as_it_ended(&bench.view(0))), Some("what a node says is durable"));
+    let claims = |said| {
+        let mut claims = claims::Claims::new(3);
+        let message = HeartbeatReply { term: said, round: 0, lacks: None };
+        claims.leaves(0, &Message::HeartbeatReply(message));
+        rule(claims.born(0, Term(3)))
+    };
+    assert_eq!((claims(Term(3)), claims(Term(4))), (None, Some("what a node says is durable")));
+}
+
+#[test]
+fn a_leader_lacks_nothing_that_is_known_later_to_be_committed_before_its_term() {
+    let mut bench = Bench::new(2, [&[1], &[1, 2], &[1, 2]]);
+    let mut commits = commits::Commits::default();
+    let term = bench.lead();
+    let (before, view) = (Seen::of(&bench.view(0)), bench.view(0));
+    assert_eq!(rule(commits.check(&before, &view)), None, "it leads, and nothing is known");
+    // An older leader is told only now that a majority has its entry.
+    let told = Heartbeat { term: Term(2), round: 0, leader_commit: LogIndex(3) };
+    bench.hears(1, 2, Message::Heartbeat(told));
+    assert_eq!(bench.rafts[1].commit_index(), LogIndex(3));
+    commits.check(&Seen::default(), &bench.view(1)).unwrap();
+    assert_eq!(bench.rafts[0].term(), term);
+    let before = Seen::of(&bench.view(0));
+    assert_eq!(rule(commits.check(&before, &bench.view(0))), Some("leader completeness"));
 }
 
 fn violation(rule: &'static str, what: &str) -> Violation {
