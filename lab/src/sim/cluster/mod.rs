@@ -9,6 +9,7 @@
 //! | `clock` | its clock |
 //! | `lent` | its disk, while a log is opened on it |
 //! | `damage` | disks that lose what was durable, or lie |
+//! | `foreign` | files that are not the node's own |
 //! | `ambush` | what meets a node when its disk comes to it |
 //! | `excuse` | why a node need not start, or go on |
 //! | `lifecycle` | how lives begin and end |
@@ -31,6 +32,7 @@ pub(in crate::sim) mod deeds;
 #[cfg(test)]
 mod disk_tests;
 pub(in crate::sim) mod excuse;
+mod foreign;
 mod happening;
 mod lent;
 mod lifecycle;
@@ -57,8 +59,9 @@ use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::ambush::Trap;
-use self::damage::{Blemish, Foreign, Tampering};
+use self::damage::{Blemish, Tampering};
 use self::deeds::Deed;
+use self::foreign::Foreign;
 use self::links::Links;
 use self::node::{Node, Running, Settings};
 use self::queue::Queue;

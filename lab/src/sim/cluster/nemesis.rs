@@ -86,7 +86,8 @@ impl<W: Workload> World<W> {
             Fault::Mute(_) | Fault::Deafen(_) | Fault::Cut { .. } | Fault::Split(_) | Fault::Weather(_) => {
                 self.inflict_on_links(fault).map(Some)
             }
-            fault => self.inflict_on_disk(number, fault, lasts),
+            fault if fault.damages() => self.damage(number, fault, lasts),
+            fault => self.inflict_on_disk(number, fault),
         }
     }
 

@@ -67,8 +67,8 @@ impl Dealings {
         self.transfers.has_looked(node);
     }
 
-    pub(super) fn disk_damaged(&mut self, node: usize) {
-        self.transfers.disk_damaged(node);
+    pub(super) fn blemished(&mut self, node: usize) {
+        self.transfers.blemished(node);
     }
 
     pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {

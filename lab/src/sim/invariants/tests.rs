@@ -1,17 +1,20 @@
 //! Each rule fires where it is broken by hand, and not without.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use raft::consensus::Start;
+use raft::consensus::Raft;
 use raft::consensus::entry::{Entry, EntryKind};
 use raft::consensus::io::{Input, Output};
 use raft::consensus::message::{
     AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, InstallSnapshot, InstallSnapshotReply,
     PreVote, PreVoteReply, RequestVote, RequestVoteReply, SnapshotOutcome,
 };
-use raft::consensus::snapshot::{Base, Repair, SnapshotId};
+use raft::consensus::snapshot::SnapshotId;
 use raft::pump::{first_write, raft_of};
-use raft::session::{ReplyBounds, SessionTag, Verdict};
+use raft::session::{ReplyBounds, SessionTag, Sessions, Verdict};
 use raft::storage::Storage;
+use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::SimDisk;
 use raft::{ClusterId, Config, HardState, Incarnation, LogId, Membership, SessionId};
 
@@ -19,24 +22,24 @@ use super::*;
 use crate::carrier::id_of;
 
 /// Three nodes and their disks, which agree until a test says otherwise.
-struct Bench {
-    rafts: Vec<Raft>,
-    durable: Vec<Arc<DurableLog>>,
-    damaged: Vec<Damages>,
+pub(super) struct Bench {
+    pub(super) rafts: Vec<Raft>,
+    pub(super) durable: Vec<Arc<DurableLog>>,
+    pub(super) damaged: Vec<Damages>,
     sessions: Sessions,
     now: Timestamp,
 }
 
 impl Bench {
     /// In this term, with a command of each of these terms behind the first entry.
-    fn new(term: u64, logs: [&[u64]; 3]) -> Bench {
+    pub(super) fn new(term: u64, logs: [&[u64]; 3]) -> Bench {
         let (rafts, durable) =
             logs.iter().enumerate().map(|(node, terms)| node_with(node, term, terms)).unzip();
         let now = Timestamp::from_millis(1);
         Bench { rafts, durable, damaged: vec![Damages::default(); 3], sessions: Sessions::default(), now }
     }
 
-    fn view(&self, node: usize) -> View<'_> {
+    pub(super) fn view(&self, node: usize) -> View<'_> {
         let Bench { rafts, durable, damaged, sessions, .. } = self;
         let (raft, applied) = (&rafts[node], LogIndex(1));
         View { node, raft, sessions: Some(sessions), applied, durable, damaged }
@@ -96,7 +99,7 @@ fn node_with(node: usize, term: u64, terms: &[u64]) -> (Raft, Arc<DurableLog>) {
     (raft, Arc::new(DurableLog::of(&storage.into_disk(), &identity)))
 }
 
-fn rule(result: Result<(), Broken>) -> Option<&'static str> {
+pub(super) fn rule(result: Result<(), Broken>) -> Option<&'static str> {
     result.err().map(|(rule, _)| rule)
 }
 
@@ -294,7 +297,13 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         None,
         "an old leader asked"
     );
-    assert_eq!(after(|begun, view, _| begun.disk_damaged(view.node), again.clone()), None, "it is damaged");
+    let goes_on = |begun: &mut transfers::Transfers, view: &View<'_>, m: Message| {
+        begun.blemished(0);
+        begun.arrives(view, 0, &m);
+    };
+    assert_eq!(after(goes_on, asked(3, snapshot(1))), None, "its leader's disk gives something else");
+    let damaged = |begun: &mut transfers::Transfers, view: &View<'_>, _| begun.blemished(view.node);
+    assert_eq!(after(damaged, again.clone()), None, "what it has is damaged");
 }
 
 #[test]
@@ -325,8 +334,8 @@ fn what_excuses_a_transfer_is_over_when_it_goes_on() {
     let mut late = begun.clone();
     late.arrives(&view, 2, &piece(2, 300));
     late.leaves(&view, &said(300)).unwrap();
-    assert_eq!((goes_on(&mut late, 200), goes_on(&mut late, 300)), (None, None));
-    assert_eq!(goes_on(&mut late, 400), broken);
+    assert_eq!((goes_on(&mut late, 200), goes_on(&mut late, 400)), (None, None));
+    assert_eq!(goes_on(&mut late, 500), broken);
     // Whatever comes before the node has heard of the failure may be of what failed.
     let mut failed = begun.clone();
     failed.disk_failed(1);
@@ -334,89 +343,9 @@ fn what_excuses_a_transfer_is_over_when_it_goes_on() {
     failed.has_looked(1);
     assert_eq!((goes_on(&mut failed, 200), goes_on(&mut failed, 300)), (None, broken));
     let mut damaged = begun.clone();
-    damaged.disk_damaged(1);
+    damaged.blemished(1);
     damaged.has_looked(1);
     assert_eq!(goes_on(&mut damaged, 200), None);
-}
-
-/// A node of term 3 whose log begins behind an entry of a snapshot, or lacks what it had.
-fn raft_with(base: u64, repair: Option<Repair>) -> Raft {
-    let members = (0..3).map(|node| (id_of(node), Incarnation(1 + node as u128)));
-    let membership = Some(Membership { voters: members.collect() });
-    let hard_state = HardState { current_term: Term(3), voted_for: None };
-    let id = LogId { term: Term(u64::from(base > 0)), index: LogIndex(base) };
-    let base = Base { id, chain: Chain::default() };
-    let start = Start { hard_state, base, membership, entries: Vec::new(), repair, snapshot: None };
-    Raft::new(id_of(0), Config::lan(), 1, Timestamp::default(), start).unwrap()
-}
-
-#[test]
-fn only_what_a_disk_lost_is_repaired() {
-    let mut bench = Bench::new(3, [&[1], &[], &[]]);
-    let least = LogId { term: Term(1), index: LogIndex(2) };
-    let born = |bench: &Bench| rule(snapshots::Snapshots::new(3).born(&bench.view(0)));
-    assert_eq!(born(&bench), None);
-    bench.rafts[0] = raft_with(0, Some(Repair { least }));
-    assert_eq!(born(&bench), Some("only what was lost is repaired"));
-    let before = bench.durable[0].as_ref().clone();
-    bench.damaged[0].add(before);
-    assert_eq!(born(&bench), None);
-    bench.damaged[0].set_unreadable(true);
-    bench.damaged[0].made_good();
-    assert_eq!(born(&bench), None, "what could not be read a life may have begun without");
-    bench.damaged[0].set_unreadable(false);
-    bench.damaged[0].made_good();
-    assert_eq!(born(&bench), Some("only what was lost is repaired"));
-}
-
-#[test]
-fn what_is_compacted_away_is_in_a_snapshot() {
-    let mut bench = Bench::new(3, [&[1], &[], &[]]);
-    let checked = |bench: &Bench| rule(snapshots::Snapshots::new(3).check(&bench.view(0)));
-    assert_eq!(checked(&bench), None);
-    bench.rafts[0] = raft_with(2, None);
-    assert_eq!(checked(&bench), Some("what is compacted away is in a snapshot"));
-}
-
-#[test]
-fn what_a_node_says_its_disk_has() {
-    let bench = Bench::new(3, [&[1], &[], &[]]);
-    let term = Term(3);
-    let says = |node, message: Message| rule(truthful(&bench.view(node), 1, &message));
-    let matched = |index| {
-        let outcome = AppendOutcome::Matched(LogIndex(index));
-        Message::AppendEntriesReply(AppendEntriesReply { term, id: 1, outcome })
-    };
-    let broken = Some("what a node says is durable");
-    assert_eq!((says(0, matched(2)), says(0, matched(3))), (None, broken));
-    let answer = |term| Message::HeartbeatReply(HeartbeatReply { term, round: 0, lacks: None });
-    assert_eq!((says(0, answer(term)), says(0, answer(term.next()))), (None, broken));
-    let vote = |granted| Message::RequestVoteReply(RequestVoteReply { term, granted });
-    assert_eq!((says(0, vote(false)), says(0, vote(true))), (None, broken));
-    let campaign = RequestVote { term, last_log: LogId::default(), leadership_transfer: false };
-    assert_eq!(says(0, Message::RequestVote(campaign)), broken);
-    let installed = |index| {
-        let last = LogId { term: Term(1), index: LogIndex(index) };
-        let snapshot = SnapshotId { last, length: 5, hash: [0; 32] };
-        let outcome = SnapshotOutcome::Installed;
-        Message::InstallSnapshotReply(InstallSnapshotReply { term, snapshot, outcome })
-    };
-    assert_eq!((says(0, installed(2)), says(0, installed(3))), (None, broken));
-}
-
-#[test]
-fn a_node_begins_as_its_disk_ended() {
-    let mut bench = Bench::new(3, [&[1], &[], &[]]);
-    assert_eq!(rule(begins_as_it_ended(&bench.view(0))), None);
-    bench.rafts[0] = raft_with(0, None);
-    assert_eq!(rule(begins_as_it_ended(&bench.view(0))), Some("what a node says is durable"));
-    let claims = |said| {
-        let mut claims = claims::Claims::new(3);
-        let message = HeartbeatReply { term: said, round: 0, lacks: None };
-        claims.leaves(0, &Message::HeartbeatReply(message));
-        rule(claims.born(0, Term(3)))
-    };
-    assert_eq!((claims(Term(3)), claims(Term(4))), (None, Some("what a node says is durable")));
 }
 
 #[test]

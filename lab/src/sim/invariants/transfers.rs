@@ -11,10 +11,10 @@ struct Begun {
     snapshot: SnapshotId,
     /// Every byte before this one, as it said.
     there: u64,
-    /// Up to where this term's leader has sent it.
+    /// Up to where anybody has sent it.
     arrived: u64,
-    /// The disk failed, or a leader of an earlier term is answered, which says nothing of the file: no answer means
-    /// anything before one that goes beyond this.
+    /// The disk failed, or a leader of an earlier term is answered, with what it asked: no answer means anything
+    /// before one that goes beyond this.
     unknown: Option<u64>,
     /// It is damaged, or may be.
     damaged: bool,
@@ -29,11 +29,13 @@ impl Begun {
 #[derive(Clone, Debug)]
 pub(super) struct Transfers {
     begun: Vec<Option<Begun>>,
+    /// Whose disks do not hold what they were given.
+    blemished: Vec<bool>,
 }
 
 impl Transfers {
     pub(super) fn new(size: usize) -> Transfers {
-        Transfers { begun: vec![None; size] }
+        Transfers { begun: vec![None; size], blemished: vec![false; size] }
     }
 
     /// What was not whole is gone with its life.
@@ -52,8 +54,9 @@ impl Transfers {
         self.begun[node].iter_mut().filter(failed).for_each(|begun| begun.unknown = Some(begun.arrived));
     }
 
-    /// What it has may not be what it was sent.
-    pub(super) fn disk_damaged(&mut self, node: usize) {
+    /// What it has, and what it sends, may not be what was written.
+    pub(super) fn blemished(&mut self, node: usize) {
+        self.blemished[node] = true;
         self.begun[node].iter_mut().for_each(|begun| begun.damaged = true);
     }
 
@@ -61,23 +64,22 @@ impl Transfers {
         let Message::InstallSnapshot(InstallSnapshot { term, snapshot, offset, data }) = message else {
             return;
         };
-        let begun = &mut self.begun[view.node];
         // What a damaged disk gave its leader is refused when it is looked at.
-        let is_damaged = view.damaged(from).next().is_some();
+        let is_damaged = self.blemished[from] || view.damaged(from).next().is_some();
         let is_late = *term < view.raft.term();
+        let begun = &mut self.begun[view.node];
         match begun {
-            Some(begun) if begun.snapshot == *snapshot => begun.damaged |= is_damaged,
+            Some(begun) if begun.snapshot == *snapshot => {}
             // An earlier leader's is answered, and changes nothing.
             Some(_) if is_late => return,
             // It takes the place of the other.
             _ => *begun = Some(Begun::new(*snapshot)),
         }
         let Some(begun) = begun else { return };
+        begun.damaged |= is_damaged;
+        begun.arrived = begun.arrived.max(offset + data.len() as u64);
         if is_late {
-            // What is answered is what it asked.
-            begun.unknown = begun.unknown.max(Some(begun.arrived.max(*offset)));
-        } else {
-            begun.arrived = begun.arrived.max(offset + data.len() as u64);
+            begun.unknown = begun.unknown.max(Some(begun.arrived));
         }
     }
 

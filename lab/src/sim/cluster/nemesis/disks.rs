@@ -21,12 +21,7 @@ const SOON: Duration = Duration::from_millis(5);
 
 impl<W: Workload> World<W> {
     /// As `inflict`, of faults of disks.
-    pub(super) fn inflict_on_disk(
-        &mut self,
-        number: usize,
-        fault: &Fault,
-        lasts: Duration,
-    ) -> Option<Option<Undo>> {
+    pub(super) fn inflict_on_disk(&mut self, number: usize, fault: &Fault) -> Option<Option<Undo>> {
         match fault {
             Fault::SlowDisk(target, factor) => {
                 let node = self.node_of(*target)?;
@@ -58,6 +53,25 @@ impl<W: Workload> World<W> {
                 let next = disk.syncs();
                 self.cluster.disk_fault(node, DiskFault::Sync(next, how));
             }
+            Fault::Foreign(target) => {
+                let node = self.up(*target)?;
+                self.cluster.kill(node);
+                self.cluster.put_foreign(node);
+                self.node_died(node, SOON);
+                return Some(Some(Undo::Foreign(node)));
+            }
+            Fault::Ambush { target, moment, .. } => {
+                let node = self.up(*target)?;
+                self.cluster.traps[node] = Some(Trap { number, moment: *moment });
+            }
+            _ => return None,
+        }
+        Some(None)
+    }
+
+    /// As `inflict`, of what damages a disk.
+    pub(super) fn damage(&mut self, number: usize, fault: &Fault, lasts: Duration) -> Option<Option<Undo>> {
+        match fault {
             Fault::Rot { node, place_ppm, aim } => {
                 let (node, place) = self.down_to_be_damaged(*node, *aim, *place_ppm)?;
                 self.cluster.rot(node, place, bit(*place_ppm));
@@ -83,17 +97,6 @@ impl<W: Workload> World<W> {
                 let (file, length) = old_segment(self.cluster.node(*node).disk()?)?;
                 let offset = length * u64::from(*place_ppm) / 1_000_000;
                 self.tamper_with(number, *node, *of, Some((file, offset)))?;
-            }
-            Fault::Foreign(target) => {
-                let node = self.up(*target)?;
-                self.cluster.kill(node);
-                self.cluster.put_foreign(node);
-                self.node_died(node, SOON);
-                return Some(Some(Undo::Foreign(node)));
-            }
-            Fault::Ambush { target, moment, .. } => {
-                let node = self.up(*target)?;
-                self.cluster.traps[node] = Some(Trap { number, moment: *moment });
             }
             _ => return None,
         }
