@@ -58,7 +58,9 @@ fn a_queue_that_an_ambush_holds_stands_still_until_it_is_let_go() {
     let told =
         |cluster: &Nodes| cluster.running(leader).unwrap().server().raft().durable_index().0 - before.index.0;
     assert_eq!((&cluster.triggered[..], ends(&cluster), told(&cluster)), (&[(7, leader)][..], 1, 0));
-    // A disk that is slow no more is held all the same, and so is the queue when the other is let go.
+    // The node looks, and asks for more. A disk that is slow no more is held all the same, and so is the queue when
+    // the other is let go.
+    cluster.act(leader);
     cluster.hurry_disk(leader);
     cluster.let_go(leader, DiskQueue::Aside);
     pass(&mut cluster, LONG);

@@ -99,8 +99,9 @@ fn a_disk_that_is_slow_no_more_stands_still_for_as_long_as_it_is_held() {
         depose_leader: false,
     };
     let mut world = world(&[(1, 4, stall), (1, 2, Fault::SlowDisk(Target::Node(1), 2))]);
-    let held = watch(&mut world, |world| world.cluster.node(1).held[0]);
-    assert_eq!(held, [true, true, true, false]);
+    let ends = watch(&mut world, |world| world.cluster.durable[1].last());
+    assert_eq!(world.landed.get("ambush"), Some(&1));
+    assert!(ends[0] == ends[1] && ends[1] == ends[2] && ends[2] < ends[3], "{ends:?}");
 }
 
 #[test]
