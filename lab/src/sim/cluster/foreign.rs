@@ -31,11 +31,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
     }
 
-    /// Nothing stands among the snapshots that the node does not know, once it has done what it began.
+    /// Nothing stands among the snapshots that the node does not know, once it has done what it began, and has heard
+    /// what came of it.
     pub(super) fn check_files(&mut self, node: usize) {
         let Some(pump) = self.nodes[node].running() else { return };
         let (storage, disk) = (pump.storage(), pump.storage().disk());
-        if disk.pending(DiskQueue::Aside) > 0 {
+        if disk.pending(DiskQueue::Aside) > 0 || self.nodes[node].was_failed() {
             return;
         }
         let unknown = disk
