@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::Chain;
-use super::types::{LogId, LogIndex, Membership, Term};
+use super::types::{LogId, Membership};
 
 /// The place behind which a log begins: all up to here lives in a snapshot. `(0, 0)` of a log that was
 /// never compacted.
@@ -46,15 +46,6 @@ impl std::fmt::Debug for SnapshotId {
 /// node never leads, and votes only for a candidate whose log reaches `least` (§5.4.1's order).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repair {
-    /// The end of the log before the damage where that is certain; else the beginning of the term
-    /// after the last that this node knew.
+    /// The end of the log before the damage.
     pub least: LogId,
-}
-
-impl Repair {
-    /// Of a node that does not know how far its log reached when it knew `term`.
-    #[must_use]
-    pub fn beyond(term: Term) -> Repair {
-        Repair { least: LogId { term: term.next(), index: LogIndex(0) } }
-    }
 }
