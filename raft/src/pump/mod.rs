@@ -346,6 +346,7 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     }
 
     /// For simulators: a bit of this entry flips in memory; see [`Server::spoil`].
+    #[cfg(feature = "simulation")]
     pub fn spoil(&mut self, index: LogIndex) -> bool {
         self.server.spoil(index)
     }
