@@ -111,15 +111,17 @@ impl Disk {
         let Some((id, meta)) = &self.snapshot else {
             return Start { base: self.base, entries: self.entries.clone(), ..start };
         };
-        let behind = id.last.term > self.hard_state.current_term;
-        let term_of_snapshot = HardState { current_term: id.last.term, voted_for: Some(ME) };
+        let hard_state = match self.hard_state {
+            known if known.current_term >= id.last.term => known,
+            _ => HardState { current_term: id.last.term, voted_for: Some(ME) },
+        };
         let behind = self.entries.iter().filter(|entry| entry.id.index > id.last.index).cloned();
         let follows = self.id_at(id.last.index) == Some(id.last);
         let entries = if follows { behind.collect() } else { Vec::new() };
         Start {
             base: meta.base,
             entries,
-            hard_state: if behind { term_of_snapshot } else { self.hard_state },
+            hard_state,
             membership: Some(meta.membership.clone()),
             snapshot: Some(*id),
             ..start

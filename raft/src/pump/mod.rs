@@ -31,7 +31,7 @@ pub(crate) use workshop::{PIECE, RESTORE, build_from};
 
 use crate::consensus::io::{Misdeed, RoleName, Ticket};
 use crate::consensus::message::{Introduction, Message};
-use crate::consensus::types::{BootId, LogId, LogIndex, NodeId, SessionId, Timestamp};
+use crate::consensus::types::{BootId, LogId, NodeId, SessionId, Timestamp};
 use crate::server::{Input, Output, Reply, Server};
 use crate::session::SessionTag;
 use crate::state_machine::StateMachine;
@@ -347,7 +347,7 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
 
     /// For simulators: a bit of this entry flips in memory; see [`Server::spoil`].
     #[cfg(feature = "simulation")]
-    pub fn spoil(&mut self, index: LogIndex) -> bool {
+    pub fn spoil(&mut self, index: crate::LogIndex) -> bool {
         self.server.spoil(index)
     }
 

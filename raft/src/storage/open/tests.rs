@@ -13,7 +13,7 @@ use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
 use crate::consensus::entry::Chain;
 use crate::consensus::snapshot::SnapshotMeta;
-use crate::consensus::types::{ClusterId, Incarnation, NodeId, Term};
+use crate::consensus::types::{ClusterId, Incarnation, NodeId};
 
 /// A small log and what it held after each of its writes.
 struct Sample {
@@ -352,6 +352,9 @@ fn snapshot_of_a_later_term(damaged: bool) {
     let mut storage = open(SimDisk::new()).unwrap().0;
     let old = (1..=4).map(|index| entry(index, 1, b"old")).collect();
     storage.append(&persist(1, Some(vote(1, 2)), old));
+    storage.flush().unwrap();
+    // Its header says that the first was durable.
+    storage.append(&persist(2, Some(vote(2, 2)), Vec::new()));
     storage.flush().unwrap();
     let base = Base { id: entry(2, 3, b"").id, chain: Chain(2) };
     let meta = SnapshotMeta { base, membership: Default::default() };
