@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Chain;
+use super::entry::{Chain, Entry};
 use super::types::{LogId, Membership};
 
 /// The place behind which a log begins: all up to here lives in a snapshot. `(0, 0)` of a log that was
@@ -13,6 +13,16 @@ pub struct Base {
     pub id: LogId,
     /// The chain up to that entry.
     pub chain: Chain,
+}
+
+impl Base {
+    /// Where a log ends that ended here and takes in entries; none if they do not fit.
+    pub(crate) fn followed_by(self, entries: &[Entry]) -> Option<Base> {
+        entries.iter().try_fold(self, |end, entry| {
+            let next = Base { id: entry.id, chain: end.chain.then(entry) };
+            (entry.id.index == end.id.index.next()).then_some(next)
+        })
+    }
 }
 
 /// What a snapshot says besides the state that it holds.

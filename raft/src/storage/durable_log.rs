@@ -243,13 +243,13 @@ impl DurableLog {
         let starts = self.at(kept).into_iter().chain(snapshots);
         // What comes from a log that an older snapshot began leads past the newest one.
         let past = entries.iter().position(|entry| entry.id == self.base.id).map(|at| &entries[at + 1..]);
-        if let Some(behind) = past.filter(|behind| ends(self.base, behind) == Some(last)) {
+        if let Some(behind) = past.filter(|behind| self.base.followed_by(behind) == Some(last)) {
             let (base, mut chain) = (self.base, self.base.chain);
             (self.anchor, self.entries) =
                 (base, behind.iter().map(|entry| link(&mut chain, entry)).collect());
             return true;
         }
-        let Some(start) = { starts }.find(|start| ends(*start, entries) == Some(last)) else {
+        let Some(start) = { starts }.find(|start| start.followed_by(entries) == Some(last)) else {
             self.truncate_after(kept);
             return false;
         };
@@ -333,14 +333,6 @@ impl Written {
 fn link(chain: &mut Chain, entry: &Entry) -> (Term, Chain) {
     *chain = chain.then(entry);
     (entry.id.term, *chain)
-}
-
-/// The end of a log that ends with `start` and takes in entries; none if they do not fit.
-fn ends(start: Base, entries: &[Entry]) -> Option<Base> {
-    entries.iter().try_fold(start, |end, entry| {
-        let next = Base { id: entry.id, chain: end.chain.then(entry) };
-        (entry.id.index == end.id.index.next()).then_some(next)
-    })
 }
 
 fn segment_in(file: &str) -> Option<Segment> {

@@ -13,6 +13,7 @@ use super::wal::{Start, Wal};
 use super::{Identity, snapshot};
 use crate::consensus::entry::Entry;
 use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::log::Log;
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogIndex, Membership, NodeId};
 use crate::marks::mark;
@@ -136,8 +137,7 @@ fn begin_life<D: Disk>(
         standing.repair = Some(standing.lost());
     }
     let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
-    let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
-    let kept = Base { id: log.id_at(kept).unwrap_or(last), chain: log.chain_at(kept).unwrap_or(end.chain) };
+    let kept = kept(&log, tail).unwrap_or(end);
     let rewrite = tail.is_some() || lost || behind.is_some();
     let bound = view.clone().filter(|_| standing.repair.is_some());
     let known = log.membership().or(membership).or(bound);
@@ -173,6 +173,12 @@ fn begin_life<D: Disk>(
 fn behind_snapshot(known: HardState, base: Base, own: NodeId) -> Option<HardState> {
     let behind = base.id.term > known.current_term;
     behind.then_some(HardState { current_term: base.id.term, voted_for: Some(own) })
+}
+
+/// Behind which entries are written again.
+fn kept(log: &Log, tail: Option<LogIndex>) -> Option<Base> {
+    let index = tail?.max(log.base().id.index);
+    Some(Base { id: log.id_at(index)?, chain: log.chain_at(index)? })
 }
 
 /// Writes and waits until it is durable, names included.
