@@ -10,10 +10,11 @@ use tokio::sync::Notify;
 
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
-use crate::pump::{PIECE, RESTORE, Restored, Workshop, build_from};
+use crate::pump::{PIECE, Restored, Workshop, build_from};
 use crate::server::{Frozen, Installed};
 use crate::session::Sessions;
 use crate::state_machine::{Snapshot, StateMachine};
+use crate::storage::snapshot::ReadFor;
 use crate::storage::snapshot::body::{self, Reader};
 use crate::storage::{Disk, Storage};
 
@@ -55,7 +56,10 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
         let (cluster, wake, of) = (storage.cluster().clone(), self.wake.clone(), meta.clone());
         storage.begin_snapshot();
         let thread = std::thread::Builder::new().name("raft-snapshot".to_owned());
-        let write = move || write(&cluster, of, &sessions, &view, &sender, &wake);
+        let write = move || {
+            let ended = WakesAtEnd(wake);
+            write(&cluster, of, &sessions, &view, sender, &ended.0);
+        };
         match thread.spawn(write) {
             Ok(_) => self.taking = Some(Taking { meta, blocks }),
             Err(error) => storage.end_snapshot(Err(format!("no thread: {error}"))),
@@ -66,21 +70,23 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
         let (pieces, coming) = sync_channel(WAITING);
         let (answer, built) = channel();
         let (cluster, wake) = (storage.cluster().clone(), self.wake.clone());
-        let build = move || build(&cluster, &coming, &answer, &wake);
+        let build = move || {
+            let ended = WakesAtEnd(wake);
+            build(&cluster, &coming, answer, &ended.0);
+        };
         // Without a thread the answer's other end is gone, which is found at once.
         let _ = std::thread::Builder::new().name("raft-restore".to_owned()).spawn(build);
         self.restoring = Some(Restoring { id, meta, pieces: Some(pieces), held: None, offset: 0, built });
-        storage.read_snapshot(RESTORE, id, 0, PIECE);
+        storage.read_snapshot(ReadFor::Restore, id, 0, PIECE);
     }
 
     fn restoring(&self) -> Option<SnapshotId> {
         self.restoring.as_ref().map(|restoring| restoring.id)
     }
 
-    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
-        let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
-            return;
-        };
+    fn piece(&mut self, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
+        let awaits = |restoring: &&mut Restoring<M>| restoring.id == snapshot && restoring.offset == offset;
+        let Some(restoring) = self.restoring.as_mut().filter(awaits) else { return };
         match data {
             Some(data) => restoring.held = Some(data),
             // The thread finds the file cut, and says so.
@@ -146,11 +152,20 @@ impl<M: StateMachine> Threads<M> {
         }
         restoring.offset += length;
         if restoring.offset < restoring.id.length {
-            storage.read_snapshot(RESTORE, restoring.id, restoring.offset, PIECE);
+            storage.read_snapshot(ReadFor::Restore, restoring.id, restoring.offset, PIECE);
         } else {
             restoring.pieces = None;
         }
         true
+    }
+}
+
+/// Wakes the loop when a thread has ended, also where the state machine panics; its channel must be gone by then.
+struct WakesAtEnd(Arc<Notify>);
+
+impl Drop for WakesAtEnd {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 
@@ -160,7 +175,7 @@ fn write(
     meta: SnapshotMeta,
     sessions: &[u8],
     view: &impl Snapshot,
-    blocks: &SyncSender<Block>,
+    blocks: SyncSender<Block>,
     wake: &Notify,
 ) {
     let send = |block| {
@@ -177,7 +192,7 @@ fn write(
 fn build<M: StateMachine>(
     cluster: &ClusterId,
     pieces: &Receiver<Bytes>,
-    answer: &Sender<Result<(Sessions, M), String>>,
+    answer: Sender<Result<(Sessions, M), String>>,
     wake: &Notify,
 ) {
     let next = || {
@@ -188,5 +203,7 @@ fn build<M: StateMachine>(
     let built = build_from(&mut Reader::new(cluster, next));
     // Of a node that has ended nobody listens.
     let _ = answer.send(built.map_err(|error| error.to_string()));
-    wake.notify_one();
 }
+
+#[cfg(test)]
+mod tests;

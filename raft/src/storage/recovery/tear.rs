@@ -66,7 +66,8 @@ impl Scanner<'_> {
     }
 
     /// Where entries are missing, term, vote and the end of the log are those of the newest intact header,
-    /// wherever it stands: none that was durable can be newer.
+    /// wherever it stands: none that was durable can be newer. One that a later life cut off counts too, where
+    /// nothing intact is left of that life: nobody was told of it, but it was this node's own.
     fn adopt_newest(
         &mut self,
         place: Place,
