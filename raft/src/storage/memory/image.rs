@@ -256,6 +256,10 @@ impl Image {
         self.names.durable_file(file).and_then(|at| self.files[at].as_told(part))
     }
 
+    pub(super) fn read_back(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
+        Some(self.files[self.names.file(file).ok()?].on_disk(part))
+    }
+
     pub(super) fn lose(&mut self, file: &str) {
         self.names.lose(file);
     }
