@@ -53,13 +53,11 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
     fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
         let Frozen { meta, sessions, view } = frozen;
         let (sender, blocks) = sync_channel(WAITING);
-        let (cluster, wake, of) = (storage.cluster().clone(), self.wake.clone(), meta.clone());
+        let (cluster, of) = (storage.cluster().clone(), meta.clone());
+        let to_loop = ToLoop { channel: sender, wake: WakesAtEnd(self.wake.clone()) };
         storage.begin_snapshot();
         let thread = std::thread::Builder::new().name("raft-snapshot".to_owned());
-        let write = move || {
-            let ended = WakesAtEnd(wake);
-            write(&cluster, of, &sessions, &view, sender, &ended.0);
-        };
+        let write = move || write(&cluster, of, &sessions, &view, &to_loop);
         match thread.spawn(write) {
             Ok(_) => self.taking = Some(Taking { meta, blocks }),
             Err(error) => storage.end_snapshot(Err(format!("no thread: {error}"))),
@@ -69,11 +67,9 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
     fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta) {
         let (pieces, coming) = sync_channel(WAITING);
         let (answer, built) = channel();
-        let (cluster, wake) = (storage.cluster().clone(), self.wake.clone());
-        let build = move || {
-            let ended = WakesAtEnd(wake);
-            build(&cluster, &coming, answer, &ended.0);
-        };
+        let cluster = storage.cluster().clone();
+        let to_loop = ToLoop { channel: answer, wake: WakesAtEnd(self.wake.clone()) };
+        let build = move || build(&cluster, &coming, &to_loop);
         // Without a thread the answer's other end is gone, which is found at once.
         let _ = std::thread::Builder::new().name("raft-restore".to_owned()).spawn(build);
         self.restoring = Some(Restoring { id, meta, pieces: Some(pieces), held: None, offset: 0, built });
@@ -160,7 +156,13 @@ impl<M: StateMachine> Threads<M> {
     }
 }
 
-/// Wakes the loop when a thread has ended, also where the state machine panics; its channel must be gone by then.
+/// What a thread has of the loop. When it ends, also where the state machine panics, the channel goes first, and
+/// then the loop is woken: hence the order of the fields.
+struct ToLoop<S> {
+    channel: S,
+    wake: WakesAtEnd,
+}
+
 struct WakesAtEnd(Arc<Notify>);
 
 impl Drop for WakesAtEnd {
@@ -175,12 +177,11 @@ fn write(
     meta: SnapshotMeta,
     sessions: &[u8],
     view: &impl Snapshot,
-    blocks: SyncSender<Block>,
-    wake: &Notify,
+    to_loop: &ToLoop<SyncSender<Block>>,
 ) {
     let send = |block| {
-        let sent = blocks.send(block).map_err(|_| io::Error::other("the node has ended"));
-        wake.notify_one();
+        let sent = to_loop.channel.send(block).map_err(|_| io::Error::other("the node has ended"));
+        to_loop.wake.0.notify_one();
         sent
     };
     let written = body::write(cluster, meta, sessions, view, |data| send(Block::Data(data)));
@@ -192,17 +193,16 @@ fn write(
 fn build<M: StateMachine>(
     cluster: &ClusterId,
     pieces: &Receiver<Bytes>,
-    answer: Sender<Result<(Sessions, M), String>>,
-    wake: &Notify,
+    to_loop: &ToLoop<Sender<Result<(Sessions, M), String>>>,
 ) {
     let next = || {
         let piece = pieces.recv().ok();
-        wake.notify_one();
+        to_loop.wake.0.notify_one();
         Ok(piece)
     };
     let built = build_from(&mut Reader::new(cluster, next));
     // Of a node that has ended nobody listens.
-    let _ = answer.send(built.map_err(|error| error.to_string()));
+    let _ = to_loop.channel.send(built.map_err(|error| error.to_string()));
 }
 
 #[cfg(test)]
