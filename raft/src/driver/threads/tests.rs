@@ -65,6 +65,8 @@ async fn a_panic_wakes_the_loop_at_once() {
     });
     let id = id.unwrap();
     threads.restore(&mut storage, id, meta);
+    // Read for an earlier try.
+    threads.piece(id, 1, None);
     threads.piece(id, 0, Some(file.into()));
     assert!(threads.carry(&mut storage));
     let mut restored = None;
