@@ -1,5 +1,5 @@
 //! Coverage marks: situations that a large enough sweep of the simulator must have seen. `mark!("name")` stands where
-//! one arises; without the feature `marks`, which nothing but a simulator turns on, that is no code at all.
+//! one arises; without the feature `simulation`, which nothing but a simulator turns on, that is no code at all.
 
 /// A situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +118,7 @@ pub const ALL: &[Mark] = &[
     storage("damage-lost-entries", "entries that may have been acknowledged are lost").within(3_000),
     storage("spare-segment-adopted", "a segment that an earlier life made is found blank"),
     storage("log-behind-snapshot", "the log on disk ends before the snapshot").within(3_000),
+    storage("term-behind-snapshot", "a snapshot is durable, and the term of its last entry is not").within(1_000_000),
     storage("log-branches-from-snapshot", "the log on disk has another entry at the snapshot's end").within(3_000),
     storage("unfinished-snapshot-swept", "the remains of an unfinished snapshot are removed"),
     storage("snapshot-read-back", "a snapshot is read back whole before it gets its name"),
@@ -161,7 +162,7 @@ macro_rules! mark {
     }};
     ($name:literal if $situation:expr) => {{
         const NUMBER: usize = $crate::marks::number($name);
-        if cfg!(feature = "marks") && $situation {
+        if cfg!(feature = "simulation") && $situation {
             $crate::marks::reached(NUMBER);
         }
     }};
@@ -188,22 +189,22 @@ const fn same(one: &[u8], two: &[u8]) -> bool {
     at == one.len() && at == two.len()
 }
 
-#[cfg(not(feature = "marks"))]
+#[cfg(not(feature = "simulation"))]
 pub(crate) const fn reached(_: usize) {}
 
 /// What does not run for a node's sake reaches no mark.
-#[cfg(not(feature = "marks"))]
+#[cfg(not(feature = "simulation"))]
 pub(crate) fn unmarked<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
-#[cfg(feature = "marks")]
+#[cfg(feature = "simulation")]
 pub use counting::{counts, forget};
-#[cfg(feature = "marks")]
+#[cfg(feature = "simulation")]
 pub(crate) use counting::{reached, unmarked};
 
 /// Each thread counts for itself: a run is on one.
-#[cfg(feature = "marks")]
+#[cfg(feature = "simulation")]
 mod counting {
     use std::cell::Cell;
 
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "marks")]
+    #[cfg(feature = "simulation")]
     #[allow(clippy::disallowed_methods, reason = "the test is about threads")]
     fn each_thread_counts_what_is_reached_on_it_and_not_paused() {
         const MARK: usize = number("election-alone");

@@ -84,6 +84,7 @@ impl<M: StateMachine> Server<M> {
     }
 
     /// For simulators: a bit of this entry flips in memory. False: there is no such entry, or it has no content.
+    #[cfg(feature = "simulation")]
     pub fn spoil(&mut self, index: LogIndex) -> bool {
         self.raft.spoil(index)
     }

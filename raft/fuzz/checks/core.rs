@@ -104,11 +104,16 @@ impl Disk {
         }
     }
 
-    /// A log that does not hold the snapshot's end is replaced by it, as recovery does.
+    /// A log that does not hold the snapshot's end is replaced by it, and a term before the snapshot's by that, as
+    /// recovery does.
     fn start(&self) -> Start {
         let start = Start { hard_state: self.hard_state, repair: self.repair, ..Start::default() };
         let Some((id, meta)) = &self.snapshot else {
             return Start { base: self.base, entries: self.entries.clone(), ..start };
+        };
+        let hard_state = match self.hard_state {
+            known if known.current_term >= id.last.term => known,
+            _ => HardState { current_term: id.last.term, voted_for: Some(ME) },
         };
         let behind = self.entries.iter().filter(|entry| entry.id.index > id.last.index).cloned();
         let follows = self.id_at(id.last.index) == Some(id.last);
@@ -116,6 +121,7 @@ impl Disk {
         Start {
             base: meta.base,
             entries,
+            hard_state,
             membership: Some(meta.membership.clone()),
             snapshot: Some(*id),
             ..start
@@ -229,6 +235,7 @@ impl Node {
 
     fn restart(&mut self) {
         let start = self.disk.start();
+        self.disk.hard_state = start.hard_state;
         (self.disk.base, self.disk.entries) = (start.base, start.entries.clone());
         self.raft = Raft::new(ME, self.config.clone(), self.now.as_nanos(), self.now, start).unwrap();
         self.writes.clear();

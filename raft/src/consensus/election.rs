@@ -71,7 +71,8 @@ impl Raft {
     }
 
     pub(super) fn handle_request_vote(&mut self, now: Timestamp, from: NodeId, m: RequestVote) {
-        if m.term > self.term() && (m.leadership_transfer || !self.protects_a_leader(now)) {
+        let protects = self.protects_a_leader(now) && !crate::seeded_bug!("vote-disturbs-leader");
+        if m.term > self.term() && (m.leadership_transfer || !protects) {
             self.become_follower(now, m.term, None);
         }
         mark!("vote-refused-for-live-leader" if m.term > self.term() && m.last_log >= self.log.last());

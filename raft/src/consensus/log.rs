@@ -114,6 +114,7 @@ impl Log {
 
     /// For simulators: a bit of this command flips, as bad memory has it. Not of a membership: with that a node knows
     /// its peers no more, and is as good as down.
+    #[cfg(feature = "simulation")]
     pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
         let entry = self.position(index).and_then(|at| self.entries.get_mut(at));
         let Some(entry) = entry.filter(|entry| entry.kind == super::entry::EntryKind::Command) else {

@@ -163,6 +163,7 @@ impl Raft {
     }
 
     /// See [`crate::server::Server::spoil`].
+    #[cfg(feature = "simulation")]
     pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
         self.log.spoil(index)
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Chain;
-use super::types::{LogId, LogIndex, Membership, Term};
+use super::entry::{Chain, Entry};
+use super::types::{LogId, Membership};
 
 /// The place behind which a log begins: all up to here lives in a snapshot. `(0, 0)` of a log that was
 /// never compacted.
@@ -13,6 +13,16 @@ pub struct Base {
     pub id: LogId,
     /// The chain up to that entry.
     pub chain: Chain,
+}
+
+impl Base {
+    /// Where a log ends that ended here and takes in entries; none if they do not fit.
+    pub(crate) fn followed_by(self, entries: &[Entry]) -> Option<Base> {
+        entries.iter().try_fold(self, |end, entry| {
+            let next = Base { id: entry.id, chain: end.chain.then(entry) };
+            (entry.id.index == end.id.index.next()).then_some(next)
+        })
+    }
 }
 
 /// What a snapshot says besides the state that it holds.
@@ -46,15 +56,6 @@ impl std::fmt::Debug for SnapshotId {
 /// node never leads, and votes only for a candidate whose log reaches `least` (§5.4.1's order).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repair {
-    /// The end of the log before the damage where that is certain; else the beginning of the term
-    /// after the last that this node knew.
+    /// The end of the log before the damage.
     pub least: LogId,
-}
-
-impl Repair {
-    /// Of a node that does not know how far its log reached when it knew `term`.
-    #[must_use]
-    pub fn beyond(term: Term) -> Repair {
-        Repair { least: LogId { term: term.next(), index: LogIndex(0) } }
-    }
 }

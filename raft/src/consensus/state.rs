@@ -126,11 +126,6 @@ impl Raft {
         if crate::seeded_bug!("vote-forgotten-at-restart") {
             hard_state.voted_for = None;
         }
-        let behind = snapshot.filter(|id| id.last.term > hard_state.current_term);
-        if let Some(id) = behind {
-            // It became durable before the term did, in which therefore no vote was given.
-            hard_state = HardState { current_term: id.last.term, voted_for: None };
-        }
         let log = Log::new(base, entries)?;
         let last = log.last();
         if last.term > hard_state.current_term {
@@ -164,9 +159,6 @@ impl Raft {
             held: VecDeque::new(),
             outputs: Vec::new(),
         };
-        if behind.is_some() {
-            raft.durability.change_hard_state();
-        }
         raft.restart_election_timer(now);
         raft.finish_repair();
         Ok(raft)

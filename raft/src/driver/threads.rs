@@ -10,10 +10,11 @@ use tokio::sync::Notify;
 
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
-use crate::pump::{PIECE, RESTORE, Restored, Workshop, build_from};
+use crate::pump::{PIECE, Restored, Workshop, build_from};
 use crate::server::{Frozen, Installed};
 use crate::session::Sessions;
 use crate::state_machine::{Snapshot, StateMachine};
+use crate::storage::snapshot::ReadFor;
 use crate::storage::snapshot::body::{self, Reader};
 use crate::storage::{Disk, Storage};
 
@@ -52,10 +53,11 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
     fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
         let Frozen { meta, sessions, view } = frozen;
         let (sender, blocks) = sync_channel(WAITING);
-        let (cluster, wake, of) = (storage.cluster().clone(), self.wake.clone(), meta.clone());
+        let (cluster, of) = (storage.cluster().clone(), meta.clone());
+        let to_loop = ToLoop { channel: sender, wake: WakesAtEnd(self.wake.clone()) };
         storage.begin_snapshot();
         let thread = std::thread::Builder::new().name("raft-snapshot".to_owned());
-        let write = move || write(&cluster, of, &sessions, &view, &sender, &wake);
+        let write = move || write(&cluster, of, &sessions, &view, &to_loop);
         match thread.spawn(write) {
             Ok(_) => self.taking = Some(Taking { meta, blocks }),
             Err(error) => storage.end_snapshot(Err(format!("no thread: {error}"))),
@@ -65,22 +67,22 @@ impl<M: StateMachine> Workshop<M> for Threads<M> {
     fn restore<D: Disk>(&mut self, storage: &mut Storage<D>, id: SnapshotId, meta: SnapshotMeta) {
         let (pieces, coming) = sync_channel(WAITING);
         let (answer, built) = channel();
-        let (cluster, wake) = (storage.cluster().clone(), self.wake.clone());
-        let build = move || build(&cluster, &coming, &answer, &wake);
+        let cluster = storage.cluster().clone();
+        let to_loop = ToLoop { channel: answer, wake: WakesAtEnd(self.wake.clone()) };
+        let build = move || build(&cluster, &coming, &to_loop);
         // Without a thread the answer's other end is gone, which is found at once.
         let _ = std::thread::Builder::new().name("raft-restore".to_owned()).spawn(build);
         self.restoring = Some(Restoring { id, meta, pieces: Some(pieces), held: None, offset: 0, built });
-        storage.read_snapshot(RESTORE, id, 0, PIECE);
+        storage.read_snapshot(ReadFor::Restore, id, 0, PIECE);
     }
 
     fn restoring(&self) -> Option<SnapshotId> {
         self.restoring.as_ref().map(|restoring| restoring.id)
     }
 
-    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
-        let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
-            return;
-        };
+    fn piece(&mut self, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
+        let awaits = |restoring: &&mut Restoring<M>| restoring.id == snapshot && restoring.offset == offset;
+        let Some(restoring) = self.restoring.as_mut().filter(awaits) else { return };
         match data {
             Some(data) => restoring.held = Some(data),
             // The thread finds the file cut, and says so.
@@ -146,11 +148,26 @@ impl<M: StateMachine> Threads<M> {
         }
         restoring.offset += length;
         if restoring.offset < restoring.id.length {
-            storage.read_snapshot(RESTORE, restoring.id, restoring.offset, PIECE);
+            storage.read_snapshot(ReadFor::Restore, restoring.id, restoring.offset, PIECE);
         } else {
             restoring.pieces = None;
         }
         true
+    }
+}
+
+/// What a thread has of the loop. When it ends, also where the state machine panics, the channel goes first, and
+/// then the loop is woken: hence the order of the fields.
+struct ToLoop<S> {
+    channel: S,
+    wake: WakesAtEnd,
+}
+
+struct WakesAtEnd(Arc<Notify>);
+
+impl Drop for WakesAtEnd {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 
@@ -160,12 +177,11 @@ fn write(
     meta: SnapshotMeta,
     sessions: &[u8],
     view: &impl Snapshot,
-    blocks: &SyncSender<Block>,
-    wake: &Notify,
+    to_loop: &ToLoop<SyncSender<Block>>,
 ) {
     let send = |block| {
-        let sent = blocks.send(block).map_err(|_| io::Error::other("the node has ended"));
-        wake.notify_one();
+        let sent = to_loop.channel.send(block).map_err(|_| io::Error::other("the node has ended"));
+        to_loop.wake.0.notify_one();
         sent
     };
     let written = body::write(cluster, meta, sessions, view, |data| send(Block::Data(data)));
@@ -177,16 +193,17 @@ fn write(
 fn build<M: StateMachine>(
     cluster: &ClusterId,
     pieces: &Receiver<Bytes>,
-    answer: &Sender<Result<(Sessions, M), String>>,
-    wake: &Notify,
+    to_loop: &ToLoop<Sender<Result<(Sessions, M), String>>>,
 ) {
     let next = || {
         let piece = pieces.recv().ok();
-        wake.notify_one();
+        to_loop.wake.0.notify_one();
         Ok(piece)
     };
     let built = build_from(&mut Reader::new(cluster, next));
     // Of a node that has ended nobody listens.
-    let _ = answer.send(built.map_err(|error| error.to_string()));
-    wake.notify_one();
+    let _ = to_loop.channel.send(built.map_err(|error| error.to_string()));
 }
+
+#[cfg(test)]
+mod tests;

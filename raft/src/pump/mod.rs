@@ -27,14 +27,15 @@ pub use disk::{DiskState, DiskStatus};
 pub use start::{first_write, raft_of, serve};
 pub use status::{Counters, Status};
 pub use workshop::{AtOnce, Restored, Workshop};
-pub(crate) use workshop::{PIECE, RESTORE, build_from};
+pub(crate) use workshop::{PIECE, build_from};
 
 use crate::consensus::io::{Misdeed, RoleName, Ticket};
 use crate::consensus::message::{Introduction, Message};
-use crate::consensus::types::{BootId, LogId, LogIndex, NodeId, SessionId, Timestamp};
+use crate::consensus::types::{BootId, LogId, NodeId, SessionId, Timestamp};
 use crate::server::{Input, Output, Reply, Server};
 use crate::session::SessionTag;
 use crate::state_machine::StateMachine;
+use crate::storage::snapshot::ReadFor;
 use crate::storage::{Disk, Identity, Storage};
 use crate::transport::Received;
 use disk::DiskWatch;
@@ -277,7 +278,7 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
             Output::Persist(persist) => self.storage.append(&persist),
             Output::Compact(index) => self.storage.compact(index),
             Output::ReadSnapshot { to, snapshot, offset, length } => {
-                self.storage.read_snapshot(to.0, snapshot, offset, length as u64);
+                self.storage.read_snapshot(ReadFor::Peer(to), snapshot, offset, length as u64);
             }
             Output::WriteSnapshot { snapshot, offset, data } => {
                 self.storage.receive_snapshot(snapshot, offset, &data);
@@ -346,7 +347,8 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     }
 
     /// For simulators: a bit of this entry flips in memory; see [`Server::spoil`].
-    pub fn spoil(&mut self, index: LogIndex) -> bool {
+    #[cfg(feature = "simulation")]
+    pub fn spoil(&mut self, index: crate::LogIndex) -> bool {
         self.server.spoil(index)
     }
 

@@ -1,15 +1,15 @@
 //! What a node does besides the protocol: snapshots, room on its disk, reading again what it wrote long ago.
 
 use super::disk::RETRY;
-use super::{Pump, RESTORE, StopCause, Workshop};
+use super::{Pump, StopCause, Workshop};
 use crate::consensus::io::Room;
 use crate::consensus::transfer::Transfer;
-use crate::consensus::types::{NodeId, Timestamp};
+use crate::consensus::types::Timestamp;
 use crate::marks::mark;
 use crate::server::Input;
 use crate::state_machine::StateMachine;
 use crate::storage::Disk;
-use crate::storage::snapshot::Event as SnapshotEvent;
+use crate::storage::snapshot::{Event as SnapshotEvent, ReadFor};
 
 impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     /// Carries snapshots on: this node's own, one from the leader, those for peers. True if something
@@ -62,12 +62,12 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
                 tracing::warn!(last = %snapshot.last, why, "a snapshot from the leader is refused");
                 Input::SnapshotFailed { snapshot }
             }
-            SnapshotEvent::Piece { tag: RESTORE, snapshot, data, .. } => {
-                self.snapshots.piece(snapshot, data);
+            SnapshotEvent::Piece { reader: ReadFor::Restore, snapshot, offset, data } => {
+                self.snapshots.piece(snapshot, offset, data);
                 return Ok(());
             }
-            SnapshotEvent::Piece { tag, snapshot, offset, data } => {
-                Input::SnapshotChunk { to: NodeId(tag), snapshot, offset, data }
+            SnapshotEvent::Piece { reader: ReadFor::Peer(to), snapshot, offset, data } => {
+                Input::SnapshotChunk { to, snapshot, offset, data }
             }
         };
         Ok(self.server.step(now, input)?)

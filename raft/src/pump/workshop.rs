@@ -11,11 +11,10 @@ use crate::consensus::types::ClusterId;
 use crate::server::{Frozen, Installed};
 use crate::session::Sessions;
 use crate::state_machine::StateMachine;
+use crate::storage::snapshot::ReadFor;
 use crate::storage::snapshot::body::{self, Reader};
 use crate::storage::{Disk, Storage};
 
-/// Names the reads that build a state in [`crate::storage::snapshot::Event::Piece`]; those for a peer have its id.
-pub(crate) const RESTORE: u64 = u64::MAX;
 /// Bytes read at once to build a state.
 pub(crate) const PIECE: u64 = 1 << 20;
 
@@ -33,8 +32,9 @@ pub trait Workshop<M: StateMachine> {
     /// What a state is being built from.
     fn restoring(&self) -> Option<SnapshotId>;
 
-    /// The next piece of the file that a state is built from; none where it cannot be read.
-    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>);
+    /// A piece of the file that a state is built from; none where it cannot be read. One that is not the next was read
+    /// for a state that came to nothing.
+    fn piece(&mut self, snapshot: SnapshotId, offset: u64, data: Option<Bytes>);
 
     /// Carries what can be carried between here and the disk; true if something was.
     fn carry<D: Disk>(&mut self, storage: &mut Storage<D>) -> bool;
@@ -82,6 +82,13 @@ struct Restoring {
     next: Option<u64>,
 }
 
+impl Restoring {
+    /// Up to where the file has been read.
+    fn end(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.len() as u64).sum()
+    }
+}
+
 impl<M: StateMachine> Workshop<M> for AtOnce {
     fn take<D: Disk>(&mut self, storage: &mut Storage<D>, frozen: Frozen<M::Snapshot>) {
         let Frozen { meta, sessions, view } = frozen;
@@ -99,19 +106,18 @@ impl<M: StateMachine> Workshop<M> for AtOnce {
         let cluster = storage.cluster().clone();
         self.restoring =
             Some(Restoring { cluster, id, meta, pieces: Vec::new(), complete: false, next: None });
-        storage.read_snapshot(RESTORE, id, 0, PIECE);
+        storage.read_snapshot(ReadFor::Restore, id, 0, PIECE);
     }
 
     fn restoring(&self) -> Option<SnapshotId> {
         self.restoring.as_ref().map(|restoring| restoring.id)
     }
 
-    fn piece(&mut self, snapshot: SnapshotId, data: Option<Bytes>) {
-        let Some(restoring) = self.restoring.as_mut().filter(|restoring| restoring.id == snapshot) else {
-            return;
-        };
+    fn piece(&mut self, snapshot: SnapshotId, offset: u64, data: Option<Bytes>) {
+        let awaits = |restoring: &&mut Restoring| restoring.id == snapshot && restoring.end() == offset;
+        let Some(restoring) = self.restoring.as_mut().filter(awaits) else { return };
         restoring.pieces.extend(data.clone());
-        let end: u64 = restoring.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let end = restoring.end();
         restoring.complete = data.is_none() || end >= snapshot.length;
         restoring.next = (!restoring.complete).then_some(end);
     }
@@ -131,7 +137,7 @@ impl<M: StateMachine> Workshop<M> for AtOnce {
         if let Some(restoring) = &mut self.restoring
             && let Some(offset) = restoring.next.take()
         {
-            storage.read_snapshot(RESTORE, restoring.id, offset, PIECE);
+            storage.read_snapshot(ReadFor::Restore, restoring.id, offset, PIECE);
             carried = true;
         }
         carried
@@ -160,12 +166,15 @@ mod tests {
         let (cluster, meta) = (ClusterId::new("north").unwrap(), SnapshotMeta::default());
         let restoring = Restoring { cluster, id, meta, pieces: Vec::new(), complete: false, next: None };
         let mut workshop = AtOnce { restoring: Some(restoring), ..AtOnce::default() };
-        let piece =
-            |workshop: &mut AtOnce| Workshop::<Echo>::piece(workshop, id, Some(Bytes::from_static(b"12345")));
-        piece(&mut workshop);
+        let piece = |workshop: &mut AtOnce, offset| {
+            Workshop::<Echo>::piece(workshop, id, offset, Some(Bytes::from_static(b"12345")));
+        };
+        piece(&mut workshop, 5);
+        assert_eq!(workshop.restoring.as_ref().map(Restoring::end), Some(0), "of an earlier try");
+        piece(&mut workshop, 0);
         assert!(Workshop::<Echo>::restored(&mut workshop).is_none());
         assert_eq!(workshop.restoring.as_ref().and_then(|restoring| restoring.next), Some(5));
-        piece(&mut workshop);
+        piece(&mut workshop, 5);
         // These bytes are no snapshot.
         assert!(matches!(Workshop::<Echo>::restored(&mut workshop), Some(Err((of, _))) if of == id));
     }

@@ -4,20 +4,19 @@
 //! A second opinion: what is written is decoded as it becomes durable, and kept as terms and chains; nothing is
 //! asked of the log that wrote it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
 use super::Identity;
-use super::disk::{DiskError, Op};
+use super::disk::Op;
 use super::memory::{Ran, SimDisk};
 use super::record::{
     BATCH_HEADER, Found, Place, Record, SEGMENT_HEADER, Seed, Segment, Standing, ended_before, header_of,
     next_record, payload_in,
 };
-use super::recovery::{Source, scan};
+use super::recovery::scan;
 use super::snapshot;
-use super::spares::{self, file_of, segment_of};
 use crate::consensus::entry::{Chain, Entry};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogId, LogIndex, Membership, Term};
@@ -40,9 +39,8 @@ pub struct DurableLog {
     base: Base,
     /// The ends of older ones, which a log that is to be replaced may follow.
     older: Vec<Base>,
-    /// Behind which `entries` begin: they may be those of a log that the snapshot has not replaced yet.
-    anchor: Base,
-    entries: VecDeque<(Term, Chain)>,
+    /// May be those of a log that the snapshot has not replaced yet.
+    links: Links,
     standing: Standing,
     view: Option<Membership>,
     /// What the last batch says does not follow from what is there.
@@ -82,12 +80,12 @@ impl DurableLog {
 
     fn read(disk: &SimDisk, identity: &Identity, believes: bool) -> DurableLog {
         let base = newest_snapshot(disk, identity);
-        let mut files = Files { disk, believes, kept: BTreeMap::new() };
+        let mut files = Files::new(disk, believes);
         let found = unmarked(|| scan(&segments(disk), &mut files, identity, base)).unwrap_or_default();
         let mut log = DurableLog { believes, ..DurableLog::empty(identity, base) };
         let Some(scan) = found else { return log };
         let behind = scan.log.from(base.id.index.next());
-        log.entries = behind.scan(base.chain, |chain, entry| Some(link(chain, entry))).collect();
+        log.links.extend(behind);
         log.standing = scan.standing;
         (log.view, log.lost) = (scan.view, scan.lost);
         log
@@ -99,8 +97,7 @@ impl DurableLog {
             believes: false,
             base,
             older: Vec::new(),
-            anchor: base,
-            entries: VecDeque::new(),
+            links: Links::new(base),
             standing: Standing::default(),
             view: None,
             lost: false,
@@ -124,7 +121,7 @@ impl DurableLog {
     /// The end of the log: of the snapshot where the log does not reach it or has another entry there.
     #[must_use]
     pub fn last(&self) -> LogId {
-        if self.follows_snapshot() { self.end().id } else { self.base.id }
+        if self.follows_snapshot() { self.links.end().id } else { self.base.id }
     }
 
     /// The entry at an index and the chain up to it; none behind the end, and none before the base.
@@ -134,7 +131,7 @@ impl DurableLog {
             return Some((self.base.id.term, self.base.chain));
         }
         let there = index > self.base.id.index && self.follows_snapshot();
-        self.at(index).filter(|_| there).map(|at| (at.id.term, at.chain))
+        self.links.at(index).filter(|_| there).map(|at| (at.id.term, at.chain))
     }
 
     /// What the log says, or shows, to have lost.
@@ -216,7 +213,7 @@ impl DurableLog {
     fn lose(&mut self, missing: &Written, disk: &SimDisk) {
         if self.header_is_on(disk, missing) {
             self.standing = missing.found.header.standing;
-            self.truncate_after(missing.found.header.kept);
+            self.links.truncate_after(missing.found.header.kept);
         }
         self.lost = true;
     }
@@ -237,29 +234,27 @@ impl DurableLog {
     }
 
     /// Puts entries behind those up to `kept`, of the log or of the snapshot, whichever then ends with `last`;
-    /// false where neither does.
+    /// false where neither does. Which of them the writer meant, its chain alone says.
     fn extend(&mut self, kept: LogIndex, entries: &[Entry], last: Base) -> bool {
         let snapshots = self.older.iter().chain([&self.base]).filter(|base| base.id.index == kept).copied();
-        let starts = self.at(kept).into_iter().chain(snapshots);
+        let starts = self.links.at(kept).into_iter().chain(snapshots);
         // What comes from a log that an older snapshot began leads past the newest one.
         let past = entries.iter().position(|entry| entry.id == self.base.id).map(|at| &entries[at + 1..]);
-        if let Some(behind) = past.filter(|behind| ends(self.base, behind) == Some(last)) {
-            let (base, mut chain) = (self.base, self.base.chain);
-            (self.anchor, self.entries) =
-                (base, behind.iter().map(|entry| link(&mut chain, entry)).collect());
+        if let Some(behind) = past.filter(|behind| self.base.followed_by(behind) == Some(last)) {
+            self.links = Links::new(self.base);
+            self.links.extend(behind);
             return true;
         }
-        let Some(start) = { starts }.find(|start| ends(*start, entries) == Some(last)) else {
-            self.truncate_after(kept);
+        let Some(start) = { starts }.find(|start| start.followed_by(entries) == Some(last)) else {
+            self.links.truncate_after(kept);
             return false;
         };
-        if self.at(kept) == Some(start) {
-            self.truncate_after(kept);
+        if self.links.at(kept) == Some(start) {
+            self.links.truncate_after(kept);
         } else {
-            (self.anchor, self.entries) = (start, VecDeque::new());
+            self.links = Links::new(start);
         }
-        let mut chain = start.chain;
-        self.entries.extend(entries.iter().map(|entry| link(&mut chain, entry)));
+        self.links.extend(entries);
         true
     }
 
@@ -289,31 +284,13 @@ impl DurableLog {
         }
         if self.follows_snapshot() {
             self.older.clear();
-            let held = base.id.index.0 - self.anchor.id.index.0;
-            self.entries.drain(..usize::try_from(held).unwrap_or(usize::MAX).min(self.entries.len()));
-            self.anchor = base;
+            self.links.begin_behind(base);
         }
     }
 
     /// Whether the log has the snapshot's last entry.
     fn follows_snapshot(&self) -> bool {
-        self.at(self.base.id.index) == Some(self.base)
-    }
-
-    fn end(&self) -> Base {
-        let end = LogIndex(self.anchor.id.index.0 + self.entries.len() as u64);
-        self.at(end).unwrap_or(self.anchor)
-    }
-
-    fn at(&self, index: LogIndex) -> Option<Base> {
-        let behind = usize::try_from(index.0.checked_sub(self.anchor.id.index.0)?).ok()?;
-        let Some(before) = behind.checked_sub(1) else { return Some(self.anchor) };
-        self.entries.get(before).map(|(term, chain)| Base { id: LogId { term: *term, index }, chain: *chain })
-    }
-
-    fn truncate_after(&mut self, last: LogIndex) {
-        let kept = last.0.saturating_sub(self.anchor.id.index.0);
-        self.entries.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        self.links.at(self.base.id.index) == Some(self.base)
     }
 }
 
@@ -329,80 +306,12 @@ impl Written {
     }
 }
 
-/// An entry as it is kept; moves the chain on.
-fn link(chain: &mut Chain, entry: &Entry) -> (Term, Chain) {
-    *chain = chain.then(entry);
-    (entry.id.term, *chain)
-}
-
-/// The end of a log that ends with `start` and takes in entries; none if they do not fit.
-fn ends(start: Base, entries: &[Entry]) -> Option<Base> {
-    entries.iter().try_fold(start, |end, entry| {
-        let next = Base { id: entry.id, chain: end.chain.then(entry) };
-        (entry.id.index == end.id.index.next()).then_some(next)
-    })
-}
-
-fn segment_in(file: &str) -> Option<Segment> {
-    segment_of(file.strip_prefix(spares::DIRECTORY)?.strip_prefix('/')?)
-}
-
-fn segments(disk: &SimDisk) -> Vec<Segment> {
-    let mut segments: Vec<_> = disk.durable_files().filter_map(segment_in).collect();
-    segments.sort();
-    segments
-}
-
-/// The end of the newest snapshot that is durable and whole; one that cannot be read is none, as for a node that starts.
-fn newest_snapshot(disk: &SimDisk, identity: &Identity) -> Base {
-    let snapshots = disk
-        .durable_files()
-        .rev()
-        .filter(|file| file.strip_prefix(snapshot::DIRECTORY).is_some_and(|name| name.ends_with(".snap")));
-    let whole = |file: &str| {
-        if !disk.is_readable(file) {
-            return None;
-        }
-        let (id, meta) = snapshot::whole(&identity.cluster, disk.durable(file)?)?;
-        (snapshot::file_of(id.last) == file).then_some(meta.base)
-    };
-    { snapshots }.find_map(whole).unwrap_or_default()
-}
-
-/// What the disk has, or says.
-struct Files<'a> {
-    disk: &'a SimDisk,
-    believes: bool,
-    /// Most are looked at again and again.
-    kept: BTreeMap<Segment, Bytes>,
-}
-
-impl Source for Files<'_> {
-    fn read(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        let (disk, file) = (self.disk, file_of(segment));
-        let whole = || match self.believes && disk.lies() {
-            true => disk.as_told(&file).map(Bytes::from).unwrap_or_default(),
-            false => disk.durable(&file).map(Bytes::copy_from_slice).unwrap_or_default(),
-        };
-        Ok(self.kept.entry(segment).or_insert_with(whole).clone())
-    }
-
-    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
-        if self.believes && self.disk.lies() {
-            let whole = self.read(segment)?;
-            return Ok(whole.slice(..whole.len().min(SEGMENT_HEADER)));
-        }
-        let whole = self.disk.durable(&file_of(segment)).unwrap_or_default();
-        Ok(Bytes::copy_from_slice(&whole[..whole.len().min(SEGMENT_HEADER)]))
-    }
-
-    fn unreadable(&self, _: Segment, _: u64, _: u64) -> Option<DiskError> {
-        None
-    }
-}
-
 mod batches;
+mod links;
+mod reading;
 #[cfg(test)]
 mod tests;
 
 pub use batches::{Batch, batches};
+use links::Links;
+use reading::{Files, newest_snapshot, segment_in, segments};

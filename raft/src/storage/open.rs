@@ -13,8 +13,9 @@ use super::wal::{Start, Wal};
 use super::{Identity, snapshot};
 use crate::consensus::entry::Entry;
 use crate::consensus::io::{Persist, PersistId};
+use crate::consensus::log::Log;
 use crate::consensus::snapshot::{Base, Repair};
-use crate::consensus::types::{HardState, LogIndex, Membership};
+use crate::consensus::types::{HardState, LogIndex, Membership, NodeId};
 use crate::marks::mark;
 use crate::seeded_bug;
 
@@ -126,12 +127,9 @@ fn begin_life<D: Disk>(
         mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
     } = scan;
     let (base, last) = (log.base(), log.last());
-    // A snapshot may be durable before the term of its last entry is: in that term nothing was said yet. Where
-    // entries are lost, it may have been.
-    let behind = !lost && base.id.term > standing.hard_state.current_term;
-    if behind {
-        standing.hard_state = HardState { current_term: base.id.term, voted_for: None };
-    }
+    let behind = behind_snapshot(standing.hard_state, base, identity.node);
+    standing.hard_state = behind.unwrap_or(standing.hard_state);
+    mark!("term-behind-snapshot" if behind.is_some());
     mark!("log-behind-snapshot" if standing.last.id.index < base.id.index);
     mark!("damage-made-good-by-log" if !damage.is_empty() && !lost);
     mark!("damage-lost-entries" if lost);
@@ -139,9 +137,8 @@ fn begin_life<D: Disk>(
         standing.repair = Some(standing.lost());
     }
     let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
-    let kept = tail.unwrap_or(last.index).max(base.id.index).min(last.index);
-    let kept = Base { id: log.id_at(kept).unwrap_or(last), chain: log.chain_at(kept).unwrap_or(end.chain) };
-    let rewrite = tail.is_some() || lost || behind;
+    let kept = kept(&log, tail).unwrap_or(end);
+    let rewrite = tail.is_some() || lost || behind.is_some();
     let bound = view.clone().filter(|_| standing.repair.is_some());
     let known = log.membership().or(membership).or(bound);
     standing.last = end;
@@ -169,6 +166,19 @@ fn begin_life<D: Disk>(
     let hard_state = standing.hard_state;
     let entries = log.into_entries();
     Ok((wal, Held { hard_state, entries, view, membership: known, repair: standing.repair, damage }))
+}
+
+/// Term and vote where a snapshot is durable and the term of its last entry is not. Where entries are lost with their
+/// headers, a vote of that term may be too; nobody needs another one, since the term has had its leader.
+fn behind_snapshot(known: HardState, base: Base, own: NodeId) -> Option<HardState> {
+    let behind = base.id.term > known.current_term;
+    behind.then_some(HardState { current_term: base.id.term, voted_for: Some(own) })
+}
+
+/// Behind which entries are written again.
+fn kept(log: &Log, tail: Option<LogIndex>) -> Option<Base> {
+    let index = tail?.max(log.base().id.index);
+    Some(Base { id: log.id_at(index)?, chain: log.chain_at(index)? })
 }
 
 /// Writes and waits until it is durable, names included.

@@ -260,6 +260,7 @@ impl Scanner<'_> {
             self.diverge(branches, last);
             return true;
         }
+        // The snapshot stands for the batch's first entries, if its end is among them.
         if kept < start {
             let at_start = entries.iter().find(|entry| entry.id.index == start);
             let Some(at_start) = at_start else { return false };
@@ -268,14 +269,16 @@ impl Scanner<'_> {
         }
         let (log, kept) = (&self.scan.log, kept.max(start));
         let known = log.id_at(kept).zip(log.chain_at(kept)).map(|(id, chain)| Base { id, chain });
-        if known.and_then(|known| end_of(known, &entries)) == Some(last) {
+        if known.and_then(|known| known.followed_by(&entries)) == Some(last) {
             // If the log had diverged, the snapshot took its place in this batch, or in one that is damaged.
             self.diverged = None;
             entries.into_iter().for_each(|entry| self.scan.log.push(entry));
             return true;
         }
+        // What belongs to a log that the snapshot will replace is not lost. Of such a log only the end is kept: a batch
+        // goes on from it, or cuts it off, which is believed where no damage can have hidden the snapshot's taking over.
         let Some(branch) = self.diverged else { return false };
-        let goes_on = kept == branch.end.id.index && end_of(branch.end, &entries) == Some(last);
+        let goes_on = kept == branch.end.id.index && branch.end.followed_by(&entries) == Some(last);
         // Entries up to where the log ended already are a tail that the next life wrote again.
         let rewrites = last == before && !entries.is_empty();
         let cuts = kept < branch.end.id.index && (rewrites || branch.damages == self.scan.damage.len());
@@ -289,14 +292,6 @@ impl Scanner<'_> {
     fn diverge(&mut self, diverged: bool, end: Base) {
         self.diverged = diverged.then_some(Branch { end, damages: self.scan.damage.len() });
     }
-}
-
-/// The end of a log that ended with `start` and took in entries; none if they do not fit.
-fn end_of(start: Base, entries: &[Entry]) -> Option<Base> {
-    entries.iter().try_fold(start, |end, entry| {
-        let next = Base { id: entry.id, chain: end.chain.then(entry) };
-        (entry.id.index == end.id.index.next()).then_some(next)
-    })
 }
 
 /// The first intact header at or behind `from`, and before `end`.

@@ -10,7 +10,7 @@ use super::error::{OpenError, StorageError};
 use super::open::{self, Held};
 use super::scrub::Scrub;
 use super::snapshot::body::Reader;
-use super::snapshot::{Event, Snapshots, file_of, refuse_foreign};
+use super::snapshot::{Event, ReadFor, Snapshots, file_of, refuse_foreign};
 use super::wal::{Wal, WalStats};
 use super::{Identity, Recovered, identity};
 use crate::consensus::io::{Persist, PersistId};
@@ -152,8 +152,8 @@ impl<D: Disk> Storage<D> {
     }
 
     /// Reads a piece of a snapshot; answered by [`Event::Piece`].
-    pub fn read_snapshot(&mut self, tag: u64, snapshot: SnapshotId, offset: u64, length: u64) {
-        self.snapshots.read(&mut self.disk, tag, snapshot, offset, length);
+    pub fn read_snapshot(&mut self, reader: ReadFor, snapshot: SnapshotId, offset: u64, length: u64) {
+        self.snapshots.read(&mut self.disk, reader, snapshot, offset, length);
     }
 
     /// Removes snapshots that are neither new nor in use.

@@ -24,6 +24,12 @@ pub(super) const BUGS: &[SeededBug] = &[
         class: "a vote leaves the node before it is on disk",
     },
     SeededBug {
+        name: "vote-disturbs-leader",
+        package: "raft",
+        test: "a_leader_that_is_heard_is_protected_from_pre_votes_and_votes",
+        class: "a node that hears a leader takes over a candidate's term, and votes",
+    },
+    SeededBug {
         name: "commit-old-term",
         package: "raft",
         test: "figure_8_an_entry_of_an_old_term_is_not_committed_by_counting",

@@ -65,8 +65,8 @@ fn check_manifest(path: &str, text: &str, allowed: &Allowed) -> Vec<Finding> {
             let advice = "move what is shared into a crate that both may know";
             findings.push(Finding::error(path, line, format!("{} {what} on {name}: {advice}", allowed.name)));
         }
-        if allowed.name != "lab" && name == "raft" && rest.contains("marks") {
-            let what = "only lab turns raft's marks on: what is deployed does not count situations";
+        if allowed.name != "lab" && name == "raft" && rest.contains("simulation") {
+            let what = "only lab turns raft's simulation on: what is deployed counts no situations, and spoils no memory";
             findings.push(Finding::error(path, line, what));
         }
         if allowed.name == "lab" && name == "register" && rest.contains("service") {
@@ -144,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn only_lab_counts_situations() {
-        let manifest = "[dependencies]\nraft = { workspace = true, features = [\"marks\"] }\n";
+    fn only_lab_simulates() {
+        let manifest = "[dependencies]\nraft = { workspace = true, features = [\"simulation\"] }\n";
         assert_eq!(findings("register", manifest).len(), 1);
         assert_eq!(findings("lab", manifest).len(), 0);
     }

@@ -1,6 +1,7 @@
 //! What of the log is dropped, and what peers still need.
 
 use super::*;
+use crate::consensus::StartError;
 
 fn stored(node: &mut Solo, last: LogId) -> Option<LogIndex> {
     let (id, meta) = snapshot(last, 100);
@@ -178,23 +179,24 @@ fn a_node_starts_from_its_snapshot_alone() {
     assert_eq!(*node.raft.membership(), voters(3));
     let astray = Start { base: Base { id: id(8, 2), ..Base::default() }, ..start };
     let refused = Raft::new(N1, Config::lan(), 1, Timestamp::default(), astray);
-    assert!(matches!(refused, Err(crate::consensus::StartError::SnapshotOutsideLog { .. })));
+    assert!(matches!(refused, Err(StartError::SnapshotOutsideLog { .. })));
 }
 
-/// Snapshots and the log reach the disk side by side.
+/// Storage begins in the snapshot's term, durably.
 #[test]
-fn a_node_starts_from_a_snapshot_that_was_durable_before_its_term() {
+fn a_snapshot_of_a_term_that_is_not_durable_is_refused() {
     let (snapshot, meta) = snapshot(id(9, 4), 1000);
     let hard_state = HardState { current_term: Term(2), voted_for: Some(N3) };
     let membership = Some(meta.membership);
     let start =
         Start { hard_state, base: meta.base, membership, snapshot: Some(snapshot), ..Start::default() };
-    let mut node = Solo::start(Config::lan(), start);
-    // What it says in that term waits until the term is on the disk.
-    let outputs = node.appended(N2, append(4, id(9, 4), vec![], 9));
-    let expected = HardState { current_term: Term(4), voted_for: None };
-    assert_eq!(persists(&outputs)[0].hard_state, Some(expected));
-    assert!(matches!(outputs[..], [.., Output::Persist(_), Output::Send { .. }]), "{outputs:?}");
+    let refused = Raft::new(N1, Config::lan(), 1, Timestamp::default(), start);
+    let expected = (Term(4), Term(2));
+    assert!(
+        matches!(refused, Err(StartError::TermBehindLog { log, current }) if (log, current) == expected),
+        "{:?}",
+        refused.err()
+    );
 }
 
 #[test]

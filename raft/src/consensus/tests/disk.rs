@@ -46,16 +46,6 @@ fn a_damaged_node_votes_only_for_a_log_that_holds_what_it_lost() {
 }
 
 #[test]
-fn a_node_that_does_not_know_how_far_its_log_reached_waits_for_a_later_term() {
-    let repair = Repair::beyond(Term(3));
-    for (last_log, expected) in [(id(900, 3), false), (id(2, 4), true)] {
-        let mut node = damaged(&[], repair.least);
-        let asked = node.hears(N2, Message::PreVote(PreVote { term: Term(5), last_log }));
-        assert_eq!(granted(&asked), [expected], "{last_log}");
-    }
-}
-
-#[test]
 fn a_damaged_node_never_campaigns() {
     let mut node = damaged(&[2, 2], id(5, 3));
     for _ in 0..10 {

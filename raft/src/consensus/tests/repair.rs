@@ -31,22 +31,6 @@ fn a_repairing_node_votes_only_for_a_log_that_holds_what_it_lost() {
 }
 
 #[test]
-fn where_the_end_is_not_known_only_a_later_term_will_do() {
-    let mut node = damaged(Repair::beyond(Term(2)).least);
-    node.after(200);
-    let granted = |outputs: &[Output]| {
-        sends(outputs).iter().any(|(_, m)| matches!(m, Message::PreVoteReply(m) if m.granted))
-    };
-    let ask = |last_log| Message::PreVote(PreVote { term: Term(4), last_log });
-    assert!(!granted(&node.hears(N2, ask(id(1000, 2)))));
-    assert!(granted(&node.hears(N2, ask(id(3, 3)))));
-    let appended = node.appended(N2, append(2, id(2, 1), vec![command(3, 2)], 1));
-    assert!(persists(&appended).iter().all(|p| !p.repaired), "an entry of the term that it knew");
-    node.appended(N3, append(3, id(3, 2), vec![command(4, 3)], 1));
-    assert_eq!(node.raft.repair(), None);
-}
-
-#[test]
 fn a_repairing_node_never_campaigns() {
     let mut node = damaged(id(5, 2));
     for _ in 0..10 {

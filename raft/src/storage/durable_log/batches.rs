@@ -7,7 +7,6 @@ use crate::storage::memory::SimDisk;
 use crate::storage::record::{Place, SEGMENT_HEADER, Seed, header_at};
 use crate::storage::recovery::{Source, itinerary};
 use crate::storage::spares::file_of;
-use std::collections::BTreeMap;
 
 /// A batch that stands on a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub struct Batch {
 /// All batches that count, in the log's order, up to the first that is damaged.
 #[must_use]
 pub fn batches(disk: &SimDisk, identity: &Identity) -> Vec<Batch> {
-    let mut files = Files { disk, believes: false, kept: BTreeMap::new() };
+    let mut files = Files::new(disk, false);
     let (mut all, mut ends) = (Vec::<Batch>::new(), Vec::new());
     let mut synced = Place::default();
     for (segment, end) in itinerary(&segments(disk), &mut files, identity).unwrap_or_default() {

@@ -391,7 +391,7 @@ fn misdirected() -> Fault {
 fn entries_behind_an_older_snapshot_lead_past_the_newest() {
     let (_, identity, _) = open(SimDisk::new());
     let entries: Vec<Entry> = (1..=5).map(|index| entry(index, 1, b"x")).collect();
-    let at = |upto: usize| ends(Base::default(), &entries[..upto]).unwrap();
+    let at = |upto: usize| Base::default().followed_by(&entries[..upto]).unwrap();
     let mut log = DurableLog::empty(&identity, at(3));
     assert!(log.extend(LogIndex(1), &entries[1..], at(5)));
     assert_eq!((log.last(), log.holds(LogIndex(5))), (at(5).id, Some((at(5).id.term, at(5).chain))));

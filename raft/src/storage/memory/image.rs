@@ -1,6 +1,6 @@
 //! What a disk in memory holds, in its cache and for good, and how operations and faults change it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
@@ -8,16 +8,14 @@ use bytes::Bytes;
 
 use super::fault::{Fate, Fault, SyncFailure};
 use super::file::{File, SECTOR, SharedFile, sectors};
+use super::names::Names;
 use crate::storage::disk::{DiskError, Op, Outcome};
 use crate::storage::spares::no_room;
 
 /// A file system's state.
 #[derive(Clone, Default, Hash)]
 pub(super) struct Image {
-    names: BTreeMap<String, Node>,
-    durable_names: BTreeMap<String, Node>,
-    /// Changes of names that are not durable, oldest first.
-    changes: Vec<Change>,
+    names: Names,
     files: Vec<SharedFile>,
     /// Places in `files` that nothing names.
     free: Vec<usize>,
@@ -29,42 +27,6 @@ pub(super) struct Image {
     lost: bool,
     misdirected: Option<(String, u64)>,
     capacity: Option<u64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Node {
-    Dir,
-    File(usize),
-}
-
-/// What no crash divides.
-#[derive(Clone, Hash)]
-struct Change {
-    name: String,
-    node: Option<Node>,
-    /// The old name, of what was renamed.
-    gone: Option<String>,
-}
-
-impl Change {
-    fn apply(self, names: &mut BTreeMap<String, Node>) {
-        match self.node {
-            Some(node) => _ = names.insert(self.name, node),
-            None => _ = names.remove(&self.name),
-        }
-        if let Some(gone) = self.gone {
-            names.remove(&gone);
-        }
-    }
-}
-
-impl Node {
-    fn file(self) -> io::Result<usize> {
-        match self {
-            Node::File(at) => Ok(at),
-            Node::Dir => Err(io::ErrorKind::IsADirectory.into()),
-        }
-    }
 }
 
 impl Image {
@@ -98,7 +60,7 @@ impl Image {
                 Some(holder) if holder != handle => return Err(io::ErrorKind::WouldBlock.into()),
                 _ => self.locked_by = Some(handle),
             },
-            Op::List { dir } => return self.list(dir).map(Outcome::Names),
+            Op::List { dir } => return self.names.list(dir).map(Outcome::Names),
             Op::Read { file, offset, length } => {
                 let content = &self.readable(file, *offset, *length)?.cache;
                 let part = &content[part_of(content, *offset, *length)];
@@ -124,23 +86,13 @@ impl Image {
                     self.write(file, end as u64, &vec![0; length - end])?;
                 }
             }
-            Op::SyncDir { dir } => self.sync_dir(dir)?,
-            Op::CreateDir { dir } => {
-                if self.names.get(dir) != Some(&Node::Dir) {
-                    self.change(dir, Some(Node::Dir), None);
-                }
+            Op::SyncDir { dir } => {
+                self.names.sync(dir)?;
+                self.forget_unnamed();
             }
-            Op::Rename { from, to } => {
-                let node = self.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
-                if from != to {
-                    self.change(to, Some(node), Some(from));
-                }
-            }
-            Op::Remove { file } => {
-                if self.names.contains_key(file) {
-                    self.change(file, None, None);
-                }
-            }
+            Op::CreateDir { dir } => self.names.create_dir(dir),
+            Op::Rename { from, to } => self.names.rename(from, to)?,
+            Op::Remove { file } => self.names.remove(file),
         }
         Ok(Outcome::Done)
     }
@@ -150,7 +102,7 @@ impl Image {
             Fault::Sync(number, failure) => _ = self.sync_failures.insert(number, failure),
             Fault::Reads(count) => self.failing_reads = count,
             Fault::Unreadable { file, offset } => {
-                let Ok(at) = self.file(&file) else { return };
+                let Ok(at) = self.names.file(&file) else { return };
                 let sector = usize::try_from(offset).unwrap_or(usize::MAX) / SECTOR;
                 self.files[at].bad.insert(sector);
             }
@@ -159,7 +111,7 @@ impl Image {
             Fault::MisdirectedWrite { file, offset } => self.misdirected = Some((file, offset)),
             Fault::Capacity(bytes) => self.capacity = Some(bytes),
             Fault::Rot { file, offset, bit } => {
-                let Ok(at) = self.file(&file) else { return };
+                let Ok(at) = self.names.file(&file) else { return };
                 let offset = usize::try_from(offset).unwrap_or(usize::MAX);
                 let File { cache, disk, .. } = &mut *self.files[at];
                 for byte in [cache.get_mut(offset), disk.get_mut(offset)].into_iter().flatten() {
@@ -170,7 +122,7 @@ impl Image {
     }
 
     fn readable(&mut self, file: &str, offset: u64, length: u64) -> io::Result<&File> {
-        let at = self.file(file)?;
+        let at = self.names.file(file)?;
         let whim = self.failing_reads > 0;
         self.failing_reads -= u64::from(whim);
         if whim || !self.files[at].is_readable(offset, length) {
@@ -208,7 +160,7 @@ impl Image {
     }
 
     fn sync(&mut self, file: &str) -> io::Result<()> {
-        let at = self.file(file)?;
+        let at = self.names.file(file)?;
         let number = self.syncs;
         self.syncs += 1;
         match self.sync_failures.get(&number) {
@@ -223,34 +175,13 @@ impl Image {
         }
     }
 
-    fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
-        if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let changes = std::mem::take(&mut self.changes);
-        let (now, later): (Vec<_>, Vec<_>) =
-            changes.into_iter().partition(|change| parent(&change.name) == dir);
-        now.into_iter().for_each(|change| self.make_durable(change));
-        self.changes = later;
-        self.forget_unnamed();
-        Ok(())
-    }
-
     /// What has no name any more, and can get none back, takes no memory.
     fn forget_unnamed(&mut self) {
-        let named = self.names.values().chain(self.durable_names.values());
-        let changing = self.changes.iter().filter_map(|change| change.node.as_ref());
-        let nodes = named.chain(changing);
-        let alive: BTreeSet<usize> =
-            nodes.filter_map(|node| if let Node::File(at) = node { Some(*at) } else { None }).collect();
+        let alive = self.names.named();
         self.free = (0..self.files.len()).rev().filter(|at| !alive.contains(at)).collect();
         for at in &self.free {
             self.files[*at] = SharedFile::default();
         }
-    }
-
-    fn make_durable(&mut self, change: Change) {
-        change.apply(&mut self.durable_names);
     }
 
     pub(super) fn unsynced(&self) -> usize {
@@ -258,17 +189,7 @@ impl Image {
     }
 
     pub(super) fn crash(&mut self, fate: &mut impl FnMut(usize) -> Fate, names: usize) {
-        let changes = std::mem::take(&mut self.changes);
-        changes.into_iter().take(names).for_each(|change| self.make_durable(change));
-        self.names = self.durable_names.clone();
-        let names: Vec<String> = self.names.keys().cloned().collect();
-        for name in names {
-            let dir = parent(&name);
-            if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
-                self.names.remove(&name);
-            }
-        }
-        self.durable_names = self.names.clone();
+        self.names.crash(names);
         let mut number = 0;
         for file in &mut self.files {
             for sector in std::mem::take(&mut file.dirty) {
@@ -297,36 +218,32 @@ impl Image {
     }
 
     pub(super) fn content(&self, file: &str) -> Option<Vec<u8>> {
-        self.file(file).ok().map(|at| self.files[at].cache.clone())
+        self.names.file(file).ok().map(|at| self.files[at].cache.clone())
     }
 
     pub(super) fn replace(&mut self, file: &str, data: Vec<u8>) {
-        if let Ok(at) = self.file(file) {
+        if let Ok(at) = self.names.file(file) {
             self.files[at] = File { cache: data.clone(), disk: data, ..File::default() }.into();
         }
     }
 
     /// A file that somebody else has put there.
     pub(super) fn put(&mut self, file: &str, data: Vec<u8>) {
-        if self.file(file).is_err() {
-            let at = self.free.pop().unwrap_or(self.files.len());
-            if at == self.files.len() {
-                self.files.push(SharedFile::default());
-            }
-            self.names.insert(file.to_owned(), Node::File(at));
-            self.durable_names.insert(file.to_owned(), Node::File(at));
+        if self.names.file(file).is_err() {
+            let at = self.free_place();
+            self.names.put(file, at);
         }
         self.replace(file, data);
     }
 
     /// How long a file is for who reads it.
     pub(super) fn length(&self, file: &str) -> Option<usize> {
-        self.file(file).ok().map(|at| self.files[at].cache.len())
+        self.names.file(file).ok().map(|at| self.files[at].cache.len())
     }
 
     /// Whether all of a file can be read.
     pub(super) fn is_readable(&self, file: &str) -> bool {
-        self.file(file).is_ok_and(|at| self.files[at].bad.is_empty())
+        self.names.file(file).is_ok_and(|at| self.files[at].bad.is_empty())
     }
 
     /// Whether the disk holds anything for written that it has not.
@@ -336,79 +253,51 @@ impl Image {
 
     /// What the disk says that it has of a part of a file whose name is durable.
     pub(super) fn as_told(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
-        match self.durable_names.get(file)? {
-            Node::File(at) => self.files[*at].as_told(part),
-            Node::Dir => None,
-        }
+        self.names.durable_file(file).and_then(|at| self.files[at].as_told(part))
     }
 
     pub(super) fn read_back(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
-        Some(self.files[self.file(file).ok()?].on_disk(part))
+        Some(self.files[self.names.file(file).ok()?].on_disk(part))
     }
 
     pub(super) fn lose(&mut self, file: &str) {
-        self.names.remove(file);
-        self.durable_names.remove(file);
-        self.changes.retain(|change| change.name != file);
+        self.names.lose(file);
     }
 
     pub(super) fn durable(&self, file: &str) -> Option<&[u8]> {
-        match self.durable_names.get(file)? {
-            Node::File(at) => Some(&self.files[*at].disk),
-            Node::Dir => None,
-        }
+        self.names.durable_file(file).map(|at| &self.files[at].disk[..])
     }
 
     pub(super) fn files(&self) -> impl DoubleEndedIterator<Item = &str> {
-        files(&self.names)
+        self.names.files()
     }
 
     pub(super) fn durable_files(&self) -> impl DoubleEndedIterator<Item = &str> {
-        files(&self.durable_names)
-    }
-
-    fn change(&mut self, name: &str, node: Option<Node>, gone: Option<&str>) {
-        let change = Change { name: name.to_owned(), node, gone: gone.map(str::to_owned) };
-        change.clone().apply(&mut self.names);
-        self.changes.push(change);
-    }
-
-    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        if !dir.is_empty() && self.names.get(dir) != Some(&Node::Dir) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let inside = self.names.keys().filter(|name| parent(name) == dir);
-        Ok(inside.map(|name| name.rsplit('/').next().unwrap_or(name).to_owned()).collect())
+        self.names.durable_files()
     }
 
     fn create(&mut self, name: &str) -> io::Result<usize> {
-        if let Some(node) = self.names.get(name) {
-            return node.file();
+        match self.names.file(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let at = self.free_place();
+                self.names.create(name, at);
+                Ok(at)
+            }
+            known => known,
         }
+    }
+
+    fn free_place(&mut self) -> usize {
         let at = self.free.pop().unwrap_or(self.files.len());
         if at == self.files.len() {
             self.files.push(SharedFile::default());
         }
-        self.change(name, Some(Node::File(at)), None);
-        Ok(at)
+        at
     }
-
-    fn file(&self, name: &str) -> io::Result<usize> {
-        self.names.get(name).ok_or(io::ErrorKind::NotFound)?.file()
-    }
-}
-
-fn files(names: &BTreeMap<String, Node>) -> impl DoubleEndedIterator<Item = &str> {
-    names.iter().filter(|(_, node)| **node != Node::Dir).map(|(name, _)| name.as_str())
 }
 
 /// What of a file a read of so many bytes reaches.
 fn part_of(content: &[u8], offset: u64, length: u64) -> Range<usize> {
     let clamp = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
     clamp(offset)..clamp(offset.saturating_add(length))
-}
-
-/// The directory that a name stands in; the root is the empty name.
-fn parent(name: &str) -> &str {
-    name.rsplit_once('/').map_or("", |(dir, _)| dir)
 }

@@ -6,6 +6,7 @@ mod device;
 mod fault;
 mod file;
 mod image;
+mod names;
 mod sim;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::super::inspect::inspect;
-use super::super::memory::{Queue, Ran, SimDisk};
+use super::super::memory::{Fault, Queue, Ran, SimDisk};
 use super::super::record::BATCH_HEADER;
 use super::super::snapshot::{self, body};
 use super::super::testing::{
@@ -13,7 +13,7 @@ use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
 use crate::consensus::entry::Chain;
 use crate::consensus::snapshot::SnapshotMeta;
-use crate::consensus::types::{ClusterId, Incarnation, NodeId, Term};
+use crate::consensus::types::{ClusterId, Incarnation, NodeId};
 
 /// A small log and what it held after each of its writes.
 struct Sample {
@@ -343,8 +343,18 @@ fn what_follows_a_snapshot_in_one_batch_is_found_again() {
 /// The log's writes stand still while others commit, and a snapshot of what was applied is stored aside.
 #[test]
 fn a_snapshot_may_be_durable_before_its_term_is() {
+    for damaged in [false, true] {
+        snapshot_of_a_later_term(damaged);
+    }
+}
+
+fn snapshot_of_a_later_term(damaged: bool) {
     let mut storage = open(SimDisk::new()).unwrap().0;
-    storage.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"a")]));
+    let old = (1..=4).map(|index| entry(index, 1, b"old")).collect();
+    storage.append(&persist(1, Some(vote(1, 2)), old));
+    storage.flush().unwrap();
+    // Its header says that the first was durable.
+    storage.append(&persist(2, Some(vote(2, 2)), Vec::new()));
     storage.flush().unwrap();
     let base = Base { id: entry(2, 3, b"").id, chain: Chain(2) };
     let meta = SnapshotMeta { base, membership: Default::default() };
@@ -354,11 +364,15 @@ fn a_snapshot_may_be_durable_before_its_term_is() {
         storage.pump().unwrap();
     }
     let mut disk = storage.into_disk();
+    if damaged {
+        let payload = disk.durable(SEGMENT).unwrap().windows(3).position(|bytes| bytes == b"old").unwrap();
+        disk.fault(Fault::Rot { file: SEGMENT.to_owned(), offset: payload as u64, bit: 0 });
+    }
     for _ in 0..2 {
         disk.crash(|_| false, 0);
         let (storage, identity, found) = open(disk).unwrap();
-        let HardState { current_term, voted_for } = found.hard_state;
-        assert_eq!((found.base, current_term, voted_for), (base, Term(3), None));
+        assert_eq!((found.base, found.repair.is_some()), (base, damaged));
+        assert_eq!(found.hard_state, vote(3, 1), "no vote in it is given that may have been given before");
         disk = storage.into_disk();
         disk.crash(|_| false, 0);
         let durable = crate::storage::durable_log::DurableLog::of(&disk, &identity);

@@ -3,7 +3,9 @@
 use super::{Scanner, Source, next_header};
 use crate::seeded_bug;
 use crate::storage::disk::DiskError;
-use crate::storage::record::{BATCH_HEADER, Place, SEGMENT_HEADER, Seed, Segment, header_at, payload_of};
+use crate::storage::record::{
+    BATCH_HEADER, Found, Place, SEGMENT_HEADER, Seed, Segment, header_at, payload_of,
+};
 
 impl Scanner<'_> {
     /// Whether bad bytes were durable once; else the log ends there.
@@ -29,16 +31,9 @@ impl Scanner<'_> {
         later: &[Segment],
         source: &mut impl Source,
     ) -> Result<bool, DiskError> {
-        let claims = |segment: Segment, file: &[u8], mut from: u64| {
+        let claims = |segment: Segment, file: &[u8], from: u64| {
             let seed = Seed::new(self.identity, segment);
-            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
-                let found = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
-                if found.is_some_and(|found| found.header.synced > place) {
-                    return true;
-                }
-                from = offset + 1;
-            }
-            false
+            headers(file, from, seed).any(|found| found.header.synced > place)
         };
         if self.scan.synced > place || claims(place.segment, file, place.offset) {
             return Ok(true);
@@ -66,7 +61,8 @@ impl Scanner<'_> {
     }
 
     /// Where entries are missing, term, vote and the end of the log are those of the newest intact header,
-    /// wherever it stands: none that was durable can be newer.
+    /// wherever it stands: none that was durable can be newer. One that a later life cut off counts too, where
+    /// nothing intact is left of that life: nobody was told of it, but it was this node's own.
     fn adopt_newest(
         &mut self,
         place: Place,
@@ -74,14 +70,8 @@ impl Scanner<'_> {
         later: &[Segment],
         source: &mut impl Source,
     ) -> Result<(), DiskError> {
-        let newest = |segment: Segment, file: &[u8], mut from: u64| {
-            let seed = Seed::new(self.identity, segment);
-            let mut newest = None;
-            while let Some(offset) = next_header(file, from, seed, u64::MAX) {
-                newest = usize::try_from(offset).ok().and_then(|at| header_at(file, at, seed));
-                from = offset + 1;
-            }
-            newest
+        let newest = |segment: Segment, file: &[u8], from: u64| {
+            headers(file, from, Seed::new(self.identity, segment)).last()
         };
         let mut standing = newest(place.segment, file, place.offset);
         for segment in later {
@@ -92,6 +82,15 @@ impl Scanner<'_> {
         }
         Ok(())
     }
+}
+
+/// All intact headers at or behind `from`.
+fn headers(file: &[u8], mut from: u64, seed: Seed) -> impl Iterator<Item = Found> {
+    std::iter::from_fn(move || {
+        let offset = next_header(file, from, seed, u64::MAX)?;
+        from = offset + 1;
+        header_at(file, usize::try_from(offset).ok()?, seed)
+    })
 }
 
 /// A batch that was never whole is cut off. One that cannot be read, or a segment that may have been begun, may hold

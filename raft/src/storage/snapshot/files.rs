@@ -7,7 +7,7 @@ use super::landing::Landing;
 use super::walk::Walk;
 use super::{DIRECTORY, file_of};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
-use crate::consensus::types::{ClusterId, LogId};
+use crate::consensus::types::{ClusterId, LogId, NodeId};
 use crate::marks::mark;
 use crate::storage::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, look, run};
 use crate::storage::salvage::opens;
@@ -21,6 +21,15 @@ const PIECE: u64 = 1 << 20;
 
 /// How the name of a file that is being written ends.
 pub(super) const UNFINISHED: &str = ".part";
+
+/// Whom a piece is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadFor {
+    /// It is sent to this peer.
+    Peer(NodeId),
+    /// A state is built here.
+    Restore,
+}
 
 /// Something has come to an end.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +67,7 @@ pub enum Event {
     /// What [`Snapshots::read`] asked for.
     Piece {
         /// As it was asked for.
-        tag: u64,
+        reader: ReadFor,
         /// Of which.
         snapshot: SnapshotId,
         /// Where it stands.
@@ -88,7 +97,7 @@ pub struct Snapshots {
     theirs: Option<Receiving>,
     /// Given up, and not gone yet.
     leaving: Vec<Landing>,
-    reading: Vec<(OpId, u64, SnapshotId, u64)>,
+    reading: Vec<(OpId, ReadFor, SnapshotId, u64)>,
     walk: Walk,
     begun: u64,
 }
@@ -187,11 +196,18 @@ impl Snapshots {
     }
 
     /// Reads a piece, for a transfer or to build a state from; answered by [`Event::Piece`].
-    pub fn read(&mut self, disk: &mut impl Disk, tag: u64, snapshot: SnapshotId, offset: u64, length: u64) {
+    pub fn read(
+        &mut self,
+        disk: &mut impl Disk,
+        reader: ReadFor,
+        snapshot: SnapshotId,
+        offset: u64,
+        length: u64,
+    ) {
         let known = self.known.contains(&snapshot);
         let file = if known { file_of(snapshot.last) } else { format!("{DIRECTORY}/none") };
         let op = disk.submit_aside(Op::ReadBack { file, offset, length });
-        self.reading.push((op, tag, snapshot, offset));
+        self.reading.push((op, reader, snapshot, offset));
     }
 
     /// Removes what is neither new nor in use.
@@ -247,12 +263,12 @@ impl Snapshots {
             return Ok(None);
         }
         if let Some(at) = self.reading.iter().position(|(op, ..)| *op == completion.id) {
-            let (_, tag, snapshot, offset) = self.reading.swap_remove(at);
+            let (_, reader, snapshot, offset) = self.reading.swap_remove(at);
             let data = match &completion.result {
                 Ok(Outcome::Data(data)) if !data.is_empty() => Some(data.clone()),
                 _ => None,
             };
-            return Ok(Some(Event::Piece { tag, snapshot, offset, data }));
+            return Ok(Some(Event::Piece { reader, snapshot, offset, data }));
         }
         if let Some(event) = self.complete_own(disk, completion)? {
             return Ok(Some(event));

@@ -21,7 +21,7 @@ mod golden;
 mod landing;
 mod walk;
 
-pub use files::{Event, Snapshots};
+pub use files::{Event, ReadFor, Snapshots};
 pub(super) use files::{newest, whole};
 pub(super) use foreign::refuse_foreign;
 pub use format::BadSnapshot;

@@ -150,11 +150,16 @@ fn two_stay_and_those_in_use() {
     let there =
         |id: &SnapshotId| disk.clone().submit(Op::Read { file: file_of(id.last), offset: 0, length: 1 });
     there(&ids[0]);
-    snapshots.read(&mut handle, 5, ids[1], 0, 10);
-    snapshots.read(&mut handle, 6, ids[0], 4, 4);
+    snapshots.read(&mut handle, ReadFor::Peer(NodeId(5)), ids[1], 0, 10);
+    snapshots.read(&mut handle, ReadFor::Restore, ids[0], 4, 4);
     let events = settle(&mut snapshots, &mut handle);
-    assert_eq!(events[0], Event::Piece { tag: 5, snapshot: ids[1], offset: 0, data: None });
-    assert!(matches!(&events[1], Event::Piece { tag: 6, data: Some(data), .. } if &data[..] == b"snap"));
+    assert_eq!(
+        events[0],
+        Event::Piece { reader: ReadFor::Peer(NodeId(5)), snapshot: ids[1], offset: 0, data: None }
+    );
+    assert!(
+        matches!(&events[1], Event::Piece { reader: ReadFor::Restore, data: Some(data), .. } if &data[..] == b"snap")
+    );
 }
 
 #[test]
