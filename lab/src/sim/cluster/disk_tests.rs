@@ -244,7 +244,8 @@ fn a_file_among_the_snapshots_that_nobody_knows_breaks_a_rule() {
     // Where an operation failed, its removal may be that: the node is about to end.
     let mut failed = cluster.clone();
     let disk = failed.nodes[0].disk_mut().unwrap();
-    disk.submit_aside(Op::Sync { file: "snapshots/nothing".to_owned() });
+    disk.fault(DiskFault::Reads(1));
+    disk.submit_aside(Op::Read { file: "snapshots/left-behind".to_owned(), offset: 0, length: 1 });
     disk.run_next(DiskQueue::Aside).unwrap();
     failed.check_files(0);
     assert_eq!(rule(&failed), None);
