@@ -70,9 +70,9 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "mutants",
         title: "Mutation testing",
-        sources: &["raft/src"],
+        sources: &["raft/src", "raft/tests", "raft/mutants.toml", ".cargo/mutants.toml", "xtask/src/mutants"],
         quick: &[],
-        full: &["mutants"],
+        full: &["mutants", "--sample", "320"],
     },
     Kind {
         name: "fuzz",
