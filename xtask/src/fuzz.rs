@@ -61,7 +61,7 @@ pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
         all.insert(target, report(target, &outcome.lines, outcome.success, args.seconds)?);
     }
     if let Some(file) = &args.json {
-        evidence::write(file, &origin, json!({ "targets": all }))?;
+        evidence::write(workspace, "fuzz", file, &origin, json!({ "targets": all }))?;
     }
     let failed = all.values().filter(|target| target["crashes"] != json!(0)).count();
     println!("{} targets, {failed} found something", all.len());

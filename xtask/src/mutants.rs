@@ -76,7 +76,7 @@ pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode>
     let whole = open.is_empty() && account["not_tried"] == 0;
     let code = if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if let Some(file) = &args.json {
-        evidence::write(file, &first.origin, account)?;
+        evidence::write(workspace, "mutants", file, &first.origin, account)?;
     }
     Ok(code)
 }

@@ -137,8 +137,18 @@ fn kind_parser() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(names())
 }
 
-/// Writes what a job of xtask itself came to, with how it came about.
-pub(crate) fn write(file: &Path, origin: &origin::Origin, mut result: serde_json::Value) -> Result<()> {
+/// Writes what a job of xtask itself came to, with how it came about. Of sources that changed meanwhile no commit knows.
+pub(crate) fn write(
+    workspace: &Workspace,
+    kind: &str,
+    file: &Path,
+    origin: &origin::Origin,
+    mut result: serde_json::Value,
+) -> Result<()> {
+    let mut origin = origin.clone();
+    if !origin.commit.ends_with('+') && !origin.is_of_same_sources(workspace, kind) {
+        origin.commit.push('+');
+    }
     result["origins"] = serde_json::json!([origin]);
     let text = serde_json::to_string_pretty(&result)? + "\n";
     fs::write(file, text).with_context(|| file.display().to_string())

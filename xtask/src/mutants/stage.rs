@@ -100,7 +100,10 @@ fn run<'a>(
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     let text = serde_json::to_string_pretty(begun)? + "\n";
     fs::write(dir.join(BEGUN), text).with_context(|| dir.display().to_string())?;
-    let command = mutants(&dir, jobs).args(only(&begun.names)).args(tests.map(str::to_owned));
+    let config = dir.join("mutants.toml");
+    fs::write(&config, only(&begun.names)?).with_context(|| config.display().to_string())?;
+    let command = mutants(&dir, jobs).args(["--config".to_owned(), config.display().to_string()]);
+    let command = command.args(tests.map(str::to_owned));
     let code = command.run(workspace)?;
     ensure!(has_judged(code), "cargo-mutants came to no result; do the tests pass as they are?");
     Ok(dir)
@@ -130,11 +133,15 @@ fn mutants(dir: &Path, jobs: u32) -> Cmd {
     command.env("CARGO_INCREMENTAL", "1").args(options).args(told).args(["--output".to_owned(), dir])
 }
 
+/// What cargo-mutants is configured with in the place of `.cargo/mutants.toml`: of the names that this one left, these.
 /// Fields that are left out of a struct are tried whatever their names (27.1.0), but only in these files.
-fn only(names: &BTreeSet<String>) -> impl Iterator<Item = String> {
+fn only(names: &BTreeSet<String>) -> Result<String> {
     let files: BTreeSet<&str> = names.iter().filter_map(|name| Some(name.split_once(':')?.0)).collect();
-    let files = files.into_iter().flat_map(|file| ["--file".to_owned(), file.to_owned()]);
-    files.chain(names.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]))
+    let list = |words: Vec<String>| toml::Value::try_from(words);
+    let mut config = toml::Table::new();
+    config.insert("examine_globs".to_owned(), list(files.into_iter().map(str::to_owned).collect())?);
+    config.insert("examine_re".to_owned(), list(names.iter().map(|name| exactly(name)).collect())?);
+    Ok(toml::to_string(&config)?)
 }
 
 /// A regular expression for a name.
@@ -164,9 +171,9 @@ mod tests {
     #[test]
     fn a_file_is_named_once() {
         let names = ["a.rs:1:2: x", "a.rs:3:4: y", "b.rs:1:2: z"].map(str::to_owned).into();
-        let words: Vec<String> = only(&names).collect();
-        assert_eq!(words[..6], ["--file", "a.rs", "--file", "b.rs", "--re", r"^a\.rs:1:2: x$"]);
-        assert_eq!(words.len(), 10);
+        let config: toml::Table = only(&names).unwrap().parse().unwrap();
+        assert_eq!(config["examine_globs"], toml::Value::try_from(["a.rs", "b.rs"]).unwrap());
+        assert_eq!(config["examine_re"][0].as_str(), Some(r"^a\.rs:1:2: x$"));
     }
 
     #[test]
