@@ -89,7 +89,9 @@ fn merge(files: &[PathBuf], json: Option<&Path>) -> Result<bool, Error> {
 fn end(mut tally: Tally, json: Option<&Path>) -> Result<bool, Error> {
     tally.marks.name_all();
     if let Some(file) = json {
-        std::fs::write(file, serde_json::to_string_pretty(&tally)? + "\n")
+        let mut written = serde_json::to_value(&tally)?;
+        written["missing"] = tally.missing().iter().map(|mark| mark.name).collect();
+        std::fs::write(file, serde_json::to_string_pretty(&written)? + "\n")
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     for (seed, failure) in &tally.failures {

@@ -90,6 +90,8 @@ pub(super) fn section(bugs: &Bugs) -> Section {
     let within =
         format!("{count} of {all} found, {soon} ({}) within {SEEDS} seeds{explored}", share(soon, all));
     section.row("seeded bugs, by the simulator", within);
+    let missed = bugs.simulator.iter().any(|bug| matches!(bug.outcome, Outcome::Missed { .. }));
+    section.wrong = missed || !bugs.control.clean || bugs.tests.iter().any(|bug| bug.verdict != "found");
     section.row("the simulator without a bug", bugs.control.say());
     let good = bugs.tests.iter().filter(|bug| bug.verdict == "found").count();
     section.row("seeded bugs, by tests", format!("{good} of {} found", bugs.tests.len()));

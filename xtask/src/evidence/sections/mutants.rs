@@ -51,6 +51,7 @@ struct Missed {
 pub(super) fn section(mutants: &Mutants) -> Section {
     let mut section = Section::default();
     let (missed, timeouts) = (mutants.missed.len() as u64, mutants.timeouts.len() as u64);
+    section.wrong = mutants.not_tried > 0 || mutants.missed.iter().any(|missed| missed.reason.is_none());
     // A change that does not compile was never run; one that runs for ever is told apart.
     let judged = mutants.caught + missed;
     let score = share(mutants.caught, judged);
