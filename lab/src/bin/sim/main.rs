@@ -40,6 +40,9 @@ enum Job {
         /// Writes the sum to this file
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Seeds between them may be missing
+        #[arg(long)]
+        gaps: bool,
     },
     /// Five nodes under 200 operations a virtual second: how much faster than real time they run
     Pace(pace::Args),
@@ -70,17 +73,26 @@ fn run(args: Args) -> Result<bool, Error> {
         None => sweep::run(&args.sweep, args.replay.save.as_deref(), args.replay.budget),
         Some(Job::Pace(args)) => pace::run(&args),
         Some(Job::Hashes(args)) => sweep::hashes(&args),
-        Some(Job::Merge { files, json }) => merge(&files, json.as_deref()),
+        Some(Job::Merge { files, json, gaps }) => merge(&files, json.as_deref(), gaps),
     }
 }
 
-fn merge(files: &[PathBuf], json: Option<&Path>) -> Result<bool, Error> {
+fn merge(files: &[PathBuf], json: Option<&Path>, gaps: bool) -> Result<bool, Error> {
     let mut sum = Tally::default();
     for file in files {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
         let tally = serde_json::from_str(&text).map_err(|error| named(&error))?;
         sum.merge(tally).map_err(|error| named(&error))?;
+    }
+    let missing: Vec<String> = sum
+        .ranges
+        .windows(2)
+        .filter(|pair| pair[0].end < pair[1].start)
+        .map(|pair| format!("seeds {} to {} are missing", pair[0].end, pair[1].start - 1))
+        .collect();
+    if !gaps && !missing.is_empty() {
+        return Err(format!("{}; --gaps takes them all the same", missing.join(", ")).into());
     }
     end(sum, json)
 }
