@@ -143,6 +143,18 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// A program for tests. Another process writes it: in this one a thread that starts something else would hold it open
+/// for writing, and what is held so cannot run.
+#[cfg(test)]
+pub(crate) fn script(path: &std::path::Path, text: &str) {
+    let written = Command::new("sh")
+        .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod +x "$0""#])
+        .arg(path)
+        .arg(text)
+        .status();
+    assert!(written.is_ok_and(|status| status.success()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -141,3 +141,36 @@ fn quick(workspace: &Workspace, args: &MutantsArgs) -> Result<PathBuf> {
     let begun = Begun { stage: Stage::Quick, origin, drawn, names: names.into_iter().collect() };
     stage::quick(workspace, &begun, args.jobs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of outcomes of this commit.
+    fn left(workspace: &Workspace, name: &str, commit: &str) -> PathBuf {
+        let dir = workspace.target.join(name);
+        std::fs::create_dir_all(dir.join("mutants.out")).unwrap();
+        let origin = Origin { commit: commit.to_owned(), ..Origin::of(workspace, "mutants") };
+        let drawn = Drawn { of: 9, sample: 1, seed: Some(1), file: None };
+        let begun = Begun { stage: Stage::Quick, origin, drawn, names: ["a".to_owned()].into() };
+        begun.write(&dir).unwrap();
+        let outcomes = r#"{ "outcomes": [{ "scenario": "Baseline", "summary": "Success",
+            "phase_results": [{ "phase": "Test", "duration": 1.5 }] }] }"#;
+        std::fs::write(dir.join("mutants.out/outcomes.json"), outcomes).unwrap();
+        dir
+    }
+
+    #[test]
+    fn outcomes_are_of_the_sources_that_are_here_and_of_one_draw() {
+        let root = std::env::temp_dir().join(format!("xtask-taken-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        // Where there is no git, what is here is "unknown".
+        let [here, again, other] =
+            [("a", "unknown"), ("b", "unknown"), ("c", "abc")].map(|(name, of)| left(&workspace, name, of));
+        assert!(taken(&workspace, &[here.clone(), again]).is_ok());
+        assert!(taken(&workspace, std::slice::from_ref(&other)).is_err(), "the sources have changed");
+        assert!(taken(&workspace, &[here, other]).is_err(), "of two commits");
+        assert!(taken(&workspace, &[]).is_err());
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

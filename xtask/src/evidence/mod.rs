@@ -173,6 +173,7 @@ pub(crate) fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::script;
 
     #[test]
     fn the_page_is_what_the_records_come_to() {
@@ -184,12 +185,10 @@ mod tests {
 
     /// A workspace of nothing but a command that is to be `cargo xtask`.
     fn made_up(name: &str, xtask: &str) -> Workspace {
-        use std::os::unix::fs::PermissionsExt;
         let root = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
         fs::create_dir_all(&root).unwrap();
         let program = root.join("xtask.sh");
-        fs::write(&program, format!("#!/bin/sh\n{xtask}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        script(&program, xtask);
         Workspace { root: root.clone(), target: root, xtask: program }
     }
 
@@ -251,6 +250,24 @@ mod tests {
             let refused = Record::of(&workspace, kind, serde_json::from_str(written).unwrap()).unwrap_err();
             assert!(refused.to_string().contains("of which commit"), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_changed_during_a_run_is_in_no_commit() {
+        let workspace = made_up("changed", "");
+        let file = workspace.root.join("sim.json");
+        let origin: origin::Origin = serde_json::from_str(ORIGIN).unwrap();
+        let here = Workspace::find().unwrap();
+        let of_now = origin::Origin::of(&here, "sim");
+        for (workspace, origin, commit) in
+            [(&workspace, &origin, "def+"), (&here, &of_now, of_now.commit.as_str())]
+        {
+            write(workspace, "sim", &file, origin, serde_json::json!({})).unwrap();
+            let written: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(written["origins"][0]["commit"], commit);
+        }
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]

@@ -67,6 +67,11 @@ impl Begun {
         serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))
     }
 
+    pub(super) fn write(&self, dir: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(dir.join(BEGUN), text).with_context(|| dir.display().to_string())
+    }
+
     /// Whether the outcomes of both can stand in one account.
     pub(super) fn goes_with(&self, other: &Begun) -> bool {
         (&self.origin.commit, &self.drawn) == (&other.origin.commit, &other.drawn)
@@ -98,8 +103,7 @@ fn run<'a>(
     let dir = begun.stage.dir(workspace);
     remove(&dir)?;
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-    let text = serde_json::to_string_pretty(begun)? + "\n";
-    fs::write(dir.join(BEGUN), text).with_context(|| dir.display().to_string())?;
+    begun.write(&dir)?;
     let config = dir.join("mutants.toml");
     fs::write(&config, only(&begun.names)?).with_context(|| config.display().to_string())?;
     let command = mutants(&dir, jobs).args(["--config".to_owned(), config.display().to_string()]);
@@ -200,7 +204,7 @@ mod tests {
         };
         assert!(Begun::read(&root).is_err(), "nobody says of what it is");
         fs::create_dir_all(&root).unwrap();
-        fs::write(root.join(BEGUN), serde_json::to_string(&begun("a", 1)).unwrap()).unwrap();
+        begun("a", 1).write(&root).unwrap();
         let read = Begun::read(&root).unwrap();
         assert!(read.goes_with(&begun("a", 1)));
         assert!(!read.goes_with(&begun("b", 1)) && !read.goes_with(&begun("a", 2)));

@@ -245,6 +245,7 @@ impl Sim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::script;
 
     fn in_seeds(seeds: u64) -> Option<BySeeds> {
         Some(BySeeds { rule: "r".to_owned(), seeds })
@@ -286,17 +287,14 @@ mod tests {
     /// Without a bug seeds are bad: then nothing is known of the bugs.
     #[test]
     fn the_control_gets_as_many_seeds_as_any_bug() {
-        use std::os::unix::fs::PermissionsExt;
         let root = std::env::temp_dir().join(format!("xtask-control-{}", std::process::id()));
         let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
         let programs = root.join("seeded-bugs/release");
         std::fs::create_dir_all(&programs).unwrap();
         // `sim` has one bad seed, 5; `explore` none.
-        let sim = "[ $4 -le 5 ] && [ $(($4 + $2)) -gt 5 ] || exit 0\necho 'seed 5: r at 1 s: w'; exit 1";
-        for (name, script) in [("sim", sim), ("explore", "exit 0")] {
-            std::fs::write(programs.join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-            std::fs::set_permissions(programs.join(name), PermissionsExt::from_mode(0o755)).unwrap();
-        }
+        let sim = "[ $4 -le 5 ] && [ $(($4 + $2)) -gt 5 ] || exit 0; echo 'seed 5: r at 1 s: w'; exit 1";
+        script(&programs.join("sim"), sim);
+        script(&programs.join("explore"), "exit 0");
         let row = |known| Row { name: "a", source: "paper", known };
         let (seeds, scope) = (row(Known::After(1)), row(Known::Explored("read")));
         let of = |seeds| Sim::Found { seeds: in_seeds(seeds), scope: None };

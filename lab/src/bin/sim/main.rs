@@ -85,12 +85,9 @@ fn merge(files: &[PathBuf], json: Option<&Path>, gaps: bool) -> Result<bool, Err
         let tally = serde_json::from_str(&text).map_err(|error| named(&error))?;
         sum.merge(tally).map_err(|error| named(&error))?;
     }
-    let missing: Vec<String> = sum
-        .ranges
-        .windows(2)
-        .filter(|pair| pair[0].end < pair[1].start)
-        .map(|pair| format!("seeds {} to {} are missing", pair[0].end, pair[1].start - 1))
-        .collect();
+    let missing = sum.gaps();
+    let missing = missing.iter().map(|gap| format!("seeds {} to {} are missing", gap.start, gap.end - 1));
+    let missing: Vec<String> = missing.collect();
     if !gaps && !missing.is_empty() {
         return Err(format!("{}; --gaps takes them all the same", missing.join(", ")).into());
     }

@@ -176,4 +176,16 @@ mod tests {
         let rule = outcome.violation.map(|violation| violation.rule);
         assert_eq!(rule, Some(PANICS));
     }
+
+    #[test]
+    fn a_panic_is_kept_only_in_a_run() {
+        thread_local!(static PRINTED: Cell<bool> = const { Cell::new(false) });
+        panic::set_hook(Box::new(|_| PRINTED.set(true)));
+        keep_panics();
+        let mut case = Case::drawn(4);
+        case.plan.episodes = vec![Episode { at: 1_000_000, lasts: 1, fault: Fault::Cut { from: 99, to: 0 } }];
+        let broken = case.run().violation.map(|violation| violation.what);
+        assert!(broken.is_some_and(|what| what.contains(".rs:")) && !PRINTED.get());
+        assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err() && PRINTED.get());
+    }
 }
