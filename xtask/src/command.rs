@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
@@ -91,6 +91,14 @@ impl Cmd {
         Ok(Outcome { success: status.success(), lines })
     }
 
+    /// Its standard output; fails if it does.
+    pub(crate) fn output(&self, workspace: &Workspace) -> Result<String> {
+        let output =
+            self.command(workspace).stderr(Stdio::inherit()).output().with_context(|| self.not_started())?;
+        ensure!(output.status.success(), "failed: {self}");
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     fn command(&self, workspace: &Workspace) -> Command {
         let mut command = match &self.program {
             // Cargo tells its children which cargo they belong to.
@@ -135,6 +143,18 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// A program for tests. Another process writes it: in this one a thread that starts something else would hold it open
+/// for writing, and what is held so cannot run.
+#[cfg(test)]
+pub(crate) fn script(path: &std::path::Path, text: &str) {
+    let written = Command::new("sh")
+        .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod +x "$0""#])
+        .arg(path)
+        .arg(text)
+        .status();
+    assert!(written.is_ok_and(|status| status.success()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +174,8 @@ mod tests {
         let outcome = cmd.watch(&workspace, false).unwrap();
         assert_eq!(outcome.lines, ["one", "two", "three"]);
         assert!(!outcome.success);
+        assert!(cmd.output(&workspace).is_err());
+        let cmd = Cmd::path("sh", ["-c", "echo one; echo two >&2; echo three"]);
+        assert_eq!(cmd.output(&workspace).unwrap(), "one\nthree\n");
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::command::Cmd;
+use crate::command::{Cmd, Outcome};
 use crate::evidence;
 use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
@@ -39,7 +40,7 @@ pub(crate) struct FuzzArgs {
     #[arg(value_parser = clap::builder::PossibleValuesParser::new(TARGETS.map(|(target, _)| target)))]
     target: Option<String>,
     /// For each target
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// Writes what was done, as JSON
     #[arg(long, value_name = "FILE")]
@@ -57,18 +58,25 @@ pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
         // cargo-fuzz adds what it finds to the first directory.
         let corpus = workspace.root.join(dir).join("corpus").join(target);
         fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
+        let built = build(target, dir).run(workspace)?;
+        ensure!(built == ExitCode::SUCCESS, "{target} does not build");
+        let began = Instant::now();
         let outcome = command(target, dir, args.seconds).watch(workspace, true)?;
-        all.insert(target, report(target, &outcome.lines, outcome.success, args.seconds)?);
+        all.insert(target, report(target, &outcome, began.elapsed())?);
     }
     if let Some(file) = &args.json {
-        evidence::write(file, &origin, json!({ "targets": all }))?;
+        evidence::write(workspace, "fuzz", file, &origin, json!({ "targets": all }))?;
     }
     let failed = all.values().filter(|target| target["crashes"] != json!(0)).count();
     println!("{} targets, {failed} found something", all.len());
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One target. Sanitizers need a nightly compiler.
+/// Sanitizers need a nightly compiler.
+fn build(target: &str, dir: &str) -> Cmd {
+    Cmd::path("rustup", ["run", "nightly", "cargo", "fuzz", "build", "--fuzz-dir", dir, target])
+}
+
 fn command(target: &str, dir: &str, seconds: u64) -> Cmd {
     let fuzz = ["run", "nightly", "cargo", "fuzz", "run", "--fuzz-dir", dir];
     Cmd::path("rustup", fuzz).args([
@@ -84,20 +92,26 @@ fn command(target: &str, dir: &str, seconds: u64) -> Cmd {
     ])
 }
 
-/// What libFuzzer said at the end.
-fn report(target: &str, lines: &[String], success: bool, seconds: u64) -> Result<Value> {
-    let stat = |name: &str| {
-        let value =
-            lines.iter().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(name)?.strip_prefix(':'));
-        value.and_then(|value| value.trim().parse::<u64>().ok())
-    };
-    let inputs = stat("number_of_executed_units");
-    ensure!(!success || inputs.is_some(), "{target} ended without its account");
+/// What libFuzzer said, at the end or before a crash.
+fn report(target: &str, outcome: &Outcome, took: Duration) -> Result<Value> {
+    let lines = &outcome.lines;
+    let number = |word: &str| word.parse::<u64>().ok();
+    let inputs =
+        lines.iter().find_map(|line| number(line.strip_prefix("stat::number_of_executed_units:")?.trim()));
+    let began = lines.iter().any(|line| line.contains("\tINITED"));
+    ensure!(began || inputs.is_some(), "{target} did not begin");
+    ensure!(!outcome.success || inputs.is_some(), "{target} ended without its account");
     let covered = lines.iter().rev().find_map(|line| {
         let mut words = line.split_whitespace().skip_while(|word| *word != "cov:").skip(1);
-        words.next()?.parse::<u64>().ok()
+        number(words.next()?)
     });
-    let crashes = u64::from(!success);
+    // `Done 5000 runs in 9 second(s)`: without what cargo does before.
+    let done = lines.iter().find_map(|line| {
+        let (_, seconds) = line.strip_prefix("Done ")?.split_once(" runs in ")?;
+        number(seconds.split(' ').next()?)
+    });
+    let seconds = done.unwrap_or(took.as_secs());
+    let crashes = u64::from(!outcome.success);
     Ok(json!({ "seconds": seconds, "runs": inputs.unwrap_or(0), "edges": covered, "crashes": crashes }))
 }
 
@@ -124,16 +138,22 @@ mod tests {
     }
 
     #[test]
-    fn the_account_is_read() {
+    fn the_account_is_read_and_time_is_what_it_took() {
         let lines = [
             "#2\tINITED cov: 12 ft: 13 corp: 1/1b",
             "#4096\tpulse  cov: 99 ft: 200 corp: 5/9b lim: 4",
+            "Done 5000 runs in 9 second(s)",
             "stat::number_of_executed_units: 5000",
         ];
-        let lines = lines.map(str::to_owned);
+        let report = |success, lines: &[&str]| {
+            let lines = lines.iter().map(ToString::to_string).collect();
+            report("wire", &Outcome { success, lines }, Duration::from_secs(3))
+        };
         let expected = json!({ "seconds": 9, "runs": 5000, "edges": 99, "crashes": 0 });
-        assert_eq!(report("wire", &lines, true, 9).unwrap(), expected);
-        assert!(report("wire", &lines[..2], true, 9).is_err());
-        assert_eq!(report("wire", &lines[..2], false, 9).unwrap()["crashes"], json!(1));
+        assert_eq!(report(true, &lines).unwrap(), expected);
+        assert!(report(true, &lines[..2]).is_err(), "it ended without its account");
+        let crashed = report(false, &lines[..2]).unwrap();
+        assert_eq!((&crashed["crashes"], &crashed["seconds"]), (&json!(1), &json!(3)));
+        assert!(report(false, &["error: toolchain 'nightly' is not installed"]).is_err(), "no crash");
     }
 }

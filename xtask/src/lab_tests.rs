@@ -19,13 +19,13 @@ pub struct LabTestArgs {
     #[arg(long)]
     sim: bool,
     /// Run each test under so many seeds and print medians
-    #[arg(long, default_value_t = 1, requires = "sim")]
+    #[arg(long, default_value_t = 1, requires = "sim", value_parser = at_least_one())]
     seeds: u64,
     /// Run each test so many times and print medians
-    #[arg(long, default_value_t = 1, conflicts_with = "sim")]
+    #[arg(long, default_value_t = 1, conflicts_with = "sim", value_parser = at_least_one())]
     repeat: u64,
     /// Run so many tests at once; one by default, and with --sim as many as there are cores
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one())]
     jobs: Option<u64>,
     /// Draw from this seed, as a failure printed it; with --sim the first of them
     #[arg(long)]
@@ -39,6 +39,10 @@ pub struct LabTestArgs {
     /// Write to this file what the seeds came to
     #[arg(long, requires = "sim")]
     json: Option<PathBuf>,
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(1..)
 }
 
 /// Builds and runs the tests of one part, `4a` or `4b`.

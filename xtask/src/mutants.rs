@@ -3,11 +3,13 @@
 //!
 //! Two stages: the quick tests for every mutant, all tests of `raft` for those that pass.
 
+mod draw;
 mod outcomes;
 mod reasons;
+mod stage;
 mod unreachable;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -16,75 +18,97 @@ use crate::command::Cmd;
 use crate::evidence;
 use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
+use draw::Drawn;
 use outcomes::Outcomes;
 use reasons::Reasons;
+use stage::{Begun, Stage};
 
 /// The version that is installed where there is none.
 const VERSION: &str = "27.1.0";
 
-/// Seconds after which the tests of a mutant hang: many times what they take.
-const TIMEOUT: [&str; 2] = ["--timeout", "30"];
-
-/// Tests that take seconds; the second stage has them.
-const SLOW: [&str; 3] = [
-    "every_flipped_bit_is_harmless_or_named_or_only",
-    "what_was_followed_is_what_is_read_anew",
-    "the_replies_of_a_session_are_bounded",
-];
-
-/// Where each stage leaves its outcomes.
-const STAGES: [&str; 2] = ["quick", "whole"];
-
 /// Which mutants, and where the account goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MutantsArgs {
-    /// One part in so many, spread over all files, in random order
-    #[arg(long, value_name = "K/N")]
-    shard: Option<String>,
+    /// So many, drawn from all; all if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sample: Option<u32>,
+    /// What they are drawn with: of the same sources the same mutants
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Only in this file
     #[arg(long = "in", value_name = "FILE")]
     file: Option<String>,
-    /// Runs nothing: the account of what earlier runs left in these directories; where two tried the same, of the later
-    #[arg(long, value_name = "DIR", num_args = 1..)]
+    /// Mutants at once
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: u32,
+    /// Runs nothing: the account of what runs left in these directories; where two tried the same, of the later
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with_all = ["sample", "file", "again"])]
     collect: Vec<PathBuf>,
+    /// Tries again, with all tests, those that passed in the last run
+    #[arg(long, conflicts_with_all = ["sample", "file"])]
+    again: bool,
     /// Writes what came of it, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Tries again, with all tests, those that passed in the last run
-    #[arg(long)]
-    again: bool,
 }
 
-/// Fails where a mutant passed all tests and has no reason.
+/// Fails where a mutant passed all tests and has no reason, or was not tried.
 pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode> {
-    let origin = Origin::of(workspace, "mutants");
     let reasons = Reasons::read(&workspace.root)?;
-    let mut outcomes = Outcomes::default();
-    let left = STAGES.map(|stage| workspace.target.join("mutants").join(stage));
-    if args.again {
-        left.iter().filter(|dir| dir.exists()).try_for_each(|dir| outcomes.take(dir))?;
-    } else if args.collect.is_empty() {
-        install(workspace)?;
-        outcomes.take(&quick(workspace, args)?)?;
-    }
-    for dir in &args.collect {
-        outcomes.take(dir)?;
-    }
-    let passed = outcomes.passed();
-    if args.collect.is_empty() && !passed.is_empty() {
-        install(workspace)?;
-        outcomes.take(&whole(workspace, &passed)?)?;
-    }
-    let shard = args.shard.as_deref().or(args.file.as_deref()).unwrap_or("all");
-    let account = outcomes.account(&workspace.root, &reasons, shard)?;
+    let (first, outcomes) = match (args.collect.as_slice(), args.again) {
+        ([], false) => {
+            install(workspace)?;
+            let first = quick(workspace, args)?;
+            judged(workspace, &[first], args.jobs)?
+        }
+        ([], true) => {
+            install(workspace)?;
+            let left = Stage::ALL.map(|stage| stage.dir(workspace));
+            let left: Vec<PathBuf> = left.into_iter().filter(|dir| dir.exists()).collect();
+            judged(workspace, &left, args.jobs)?
+        }
+        (dirs, _) => taken(workspace, dirs)?,
+    };
+    let account = outcomes.account(&workspace.root, &reasons, &first.drawn)?;
     println!("{}", outcomes::summary(&account));
     let open = outcomes::without_reason(&account);
     open.iter().for_each(|name| println!("no reason: {name}"));
-    let code = if open.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let whole = open.is_empty() && account["not_tried"] == 0;
+    let code = if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if let Some(file) = &args.json {
-        evidence::write(file, &origin, account)?;
+        evidence::write(workspace, "mutants", file, &first.origin, account)?;
     }
     Ok(code)
+}
+
+/// What lies in these directories.
+fn taken(workspace: &Workspace, dirs: &[PathBuf]) -> Result<(Begun, Outcomes)> {
+    let (mut first, mut outcomes) = (None, Outcomes::default());
+    for dir in dirs {
+        let begun = Begun::read(dir)?;
+        let first = first.get_or_insert_with(|| begun.clone());
+        ensure!(first.goes_with(&begun), "{}: of another commit, or of another draw", dir.display());
+        outcomes.take(dir, &begun)?;
+    }
+    let first: Begun = first.context("there is no earlier run")?;
+    // Names of mutants say lines.
+    let commit = &first.origin.commit;
+    ensure!(
+        first.origin.is_of_same_sources(workspace, "mutants"),
+        "the sources are no more those of {commit}"
+    );
+    Ok((first, outcomes))
+}
+
+/// The same, and then the second stage for those that passed.
+fn judged(workspace: &Workspace, dirs: &[PathBuf], jobs: u32) -> Result<(Begun, Outcomes)> {
+    let (first, mut outcomes) = taken(workspace, dirs)?;
+    let passed = outcomes.passed();
+    if !passed.is_empty() {
+        let whole = Begun { stage: Stage::Whole, names: passed, ..first.clone() };
+        outcomes.take(&stage::whole(workspace, &whole, jobs)?, &whole)?;
+    }
+    Ok((first, outcomes))
 }
 
 fn install(workspace: &Workspace) -> Result<()> {
@@ -97,73 +121,56 @@ fn install(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The first stage. Says where it left its outcomes.
+/// The first stage, for those that are drawn. Says where it left its outcomes.
 fn quick(workspace: &Workspace, args: &MutantsArgs) -> Result<PathBuf> {
-    let mut command = mutants(&workspace.target.join("mutants").join(STAGES[0]));
-    if let Some(shard) = &args.shard {
-        command = command.args(["--shard", shard, "--sharding", "round-robin"].map(str::to_owned));
-    }
-    if let Some(file) = &args.file {
-        command = command.args(["--file", file].map(str::to_owned));
-    }
-    let all = Cmd::cargo(["mutants", "--list", "--json", "--package", "raft"]).watch(workspace, false)?;
-    let unreachable = unreachable::among(&workspace.root, &all.lines.join("\n"))?;
-    command =
-        command.args(unreachable.into_iter().flat_map(|name| ["--exclude-re".to_owned(), exactly(&name)]));
-    command = command.args(["--cargo-test-arg=--lib", "--", "--"].map(str::to_owned));
-    // A mutant is done with at its first failure: others may hang.
-    command = command.args(["-Zunstable-options", "--fail-fast"].map(str::to_owned));
-    command = command.args(SLOW.iter().flat_map(|test| ["--skip", test]).map(str::to_owned));
-    started(&command, workspace, STAGES[0])
-}
-
-/// The second stage: all tests, for these.
-fn whole(workspace: &Workspace, names: &[String]) -> Result<PathBuf> {
-    let command = mutants(&workspace.target.join("mutants").join(STAGES[1]));
-    let command = command.args(names.iter().flat_map(|name| ["--re".to_owned(), exactly(name)]));
-    let tests = ["--cargo-test-arg=--tests", "--", "--", "-Zunstable-options", "--fail-fast"];
-    started(&command.args(tests.map(str::to_owned)), workspace, STAGES[1])
-}
-
-/// Its exit code only says whether there are survivors.
-fn started(command: &Cmd, workspace: &Workspace, stage: &str) -> Result<PathBuf> {
-    let dir = workspace.target.join("mutants").join(stage);
-    std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-    command.run(workspace)?;
-    Ok(dir)
-}
-
-/// One at a time, so that times mean something. `--fail-fast` of the tests' own is not stable: they are told that they
-/// may use what is not; the compiler is not told.
-fn mutants(dir: &Path) -> Cmd {
-    let command = Cmd::cargo(["mutants", "--package", "raft", "--profile", "mutants", "--jobs", "1"]);
-    let runner = r#"--config=target."cfg(all())".runner=["env", "RUSTC_BOOTSTRAP=1"]"#;
-    let options = ["--baseline", "skip", "--build-timeout", "300", "--shuffle", "--cargo-arg", runner];
-    let command = command.env("CARGO_INCREMENTAL", "1").args(options.map(str::to_owned));
-    command.args(TIMEOUT.map(str::to_owned)).args(["--output".to_owned(), dir.display().to_string()])
-}
-
-/// A regular expression for a name.
-fn exactly(name: &str) -> String {
-    let mut pattern = "^".to_owned();
-    for c in name.chars() {
-        if !c.is_alphanumeric() && !" _/:<>&'\",".contains(c) {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern + "$"
+    let list = Cmd::cargo(["mutants", "--list", "--json", "--package", "raft"]);
+    let list = serde_json::from_str(&list.output(workspace)?).context("reading the list of mutants")?;
+    let list = unreachable::left_out(&workspace.root, &list)?;
+    let in_file = |name: &String| args.file.as_ref().is_none_or(|file| name.starts_with(&format!("{file}:")));
+    let list: Vec<String> = list.into_iter().filter(in_file).collect();
+    ensure!(!list.is_empty(), "there is nothing to change in {}", args.file.as_deref().unwrap_or("raft"));
+    let of = list.len();
+    let names = match args.sample {
+        Some(sample) => draw::sample(list, sample, args.seed),
+        None => list,
+    };
+    println!("{} of {of} mutants", names.len());
+    let (seed, file) = (args.sample.map(|_| args.seed), args.file.clone());
+    let drawn = Drawn { of, sample: names.len(), seed, file };
+    let origin = Origin::of(workspace, "mutants");
+    let begun = Begun { stage: Stage::Quick, origin, drawn, names: names.into_iter().collect() };
+    stage::quick(workspace, &begun, args.jobs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A directory of outcomes of this commit.
+    fn left(workspace: &Workspace, name: &str, commit: &str) -> PathBuf {
+        let dir = workspace.target.join(name);
+        std::fs::create_dir_all(dir.join("mutants.out")).unwrap();
+        let origin = Origin { commit: commit.to_owned(), ..Origin::of(workspace, "mutants") };
+        let drawn = Drawn { of: 9, sample: 1, seed: Some(1), file: None };
+        let begun = Begun { stage: Stage::Quick, origin, drawn, names: ["a".to_owned()].into() };
+        begun.write(&dir).unwrap();
+        let outcomes = r#"{ "outcomes": [{ "scenario": "Baseline", "summary": "Success",
+            "phase_results": [{ "phase": "Test", "duration": 1.5 }] }] }"#;
+        std::fs::write(dir.join("mutants.out/outcomes.json"), outcomes).unwrap();
+        dir
+    }
+
     #[test]
-    fn a_name_stands_for_itself() {
-        let name =
-            "raft/src/wal.rs:1:2: replace <impl A for B<'_, D>>::f -> Option<(u8, &[u8])> with None in a + b";
-        let expected = r"^raft/src/wal\.rs:1:2: replace <impl A for B<'_, D>>::f \-> Option<\(u8, &\[u8\]\)> with None in a \+ b$";
-        assert_eq!(exactly(name), expected);
+    fn outcomes_are_of_the_sources_that_are_here_and_of_one_draw() {
+        let root = std::env::temp_dir().join(format!("xtask-taken-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        // Where there is no git, what is here is "unknown".
+        let [here, again, other] =
+            [("a", "unknown"), ("b", "unknown"), ("c", "abc")].map(|(name, of)| left(&workspace, name, of));
+        assert!(taken(&workspace, &[here.clone(), again]).is_ok());
+        assert!(taken(&workspace, std::slice::from_ref(&other)).is_err(), "the sources have changed");
+        assert!(taken(&workspace, &[here, other]).is_err(), "of two commits");
+        assert!(taken(&workspace, &[]).is_err());
+        std::fs::remove_dir_all(root).unwrap();
     }
 }

@@ -12,10 +12,12 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use simulator::Sim;
+use simulator::{Control, Sim};
 use tested_rows::{BUGS, SeededBug};
 
 use crate::command::Cmd;
+use crate::evidence;
+use crate::evidence::origin::Origin;
 use crate::step::test_counts;
 use crate::workspace::Workspace;
 
@@ -31,7 +33,7 @@ pub(crate) struct SeededBugsArgs {
     #[arg(long)]
     show: bool,
     /// So many seeds of the simulator for each bug, also for those that need many
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Writes to this file what all came to
     #[arg(long, conflicts_with = "name")]
@@ -63,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
             names.join(", ")
         );
     }
-    let origin = record::origin(workspace);
+    let origin = Origin::of(workspace, "seeded-bugs");
     let mut results = Vec::new();
     for bug in bugs {
         println!("{}: {}", bug.name, bug.class);
@@ -71,28 +73,32 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
         println!("    {}", verdict.word());
         results.push((bug, verdict));
     }
-    let simulated = simulate(workspace, &rows, args)?;
-    print!("\n{}\n{}\n{}", simulator::table(&simulated), table(&results), count(&results, &simulated));
+    let (simulated, control) = simulate(workspace, &rows, args)?;
+    print!("\n{}\n{}\n{control}\n", simulator::table(&simulated), table(&results));
+    print!("{}", count(&results, &simulated));
     if let Some(file) = &args.json {
-        record::write(file, &origin, &results, &simulated)?;
+        let result = record::result(&results, &simulated, &control);
+        evidence::write(workspace, "seeded-bugs", file, &origin, result)?;
     }
     let by_tests = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
     let by_seeds = simulated.iter().all(|(_, sim)| !matches!(sim, Sim::Missed { .. }));
-    Ok(if by_tests && by_seeds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if by_tests && by_seeds && control.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn simulate<'a>(
     workspace: &Workspace,
     rows: &[&'a simulator::Row],
     args: &SeededBugsArgs,
-) -> Result<Vec<(&'a simulator::Row, Sim)>> {
+) -> Result<(Vec<(&'a simulator::Row, Sim)>, Control)> {
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Control { clean: true, ..Control::default() }));
     }
     simulator::build(workspace, args.show)?;
     let seeds = args.seeds.or_else(|| args.name.is_some().then_some(ALL_SEEDS));
     let hunt = |row: &&'a simulator::Row| Ok((*row, simulator::hunt(workspace, row, seeds)?));
-    rows.iter().map(hunt).collect()
+    let results = rows.iter().map(hunt).collect::<Result<Vec<_>>>()?;
+    let control = simulator::control(workspace, &results)?;
+    Ok((results, control))
 }
 
 fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict> {
@@ -135,9 +141,9 @@ fn table(results: &[(&SeededBug, Verdict)]) -> String {
 /// One line, the last: a bug counts once for its test and once for its seeds, where those were tried.
 fn count(results: &[(&SeededBug, Verdict)], simulated: &[(&simulator::Row, Sim)]) -> String {
     let tests = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
-    let tried: Vec<_> = simulated.iter().filter(|(_, sim)| *sim != Sim::Skipped).collect();
-    let seeds =
-        tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. } | Sim::Explored { .. })).count();
+    let tried: Vec<_> =
+        simulated.iter().filter(|(_, sim)| !matches!(sim, Sim::TooFew { seeds: 0, .. })).collect();
+    let seeds = tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. })).count();
     format!(
         "by tests {tests} of {}, by the simulator {seeds} of {} seeded bugs found\n",
         results.len(),

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// Visits every state of small scopes.
 #[derive(Parser)]
+#[command(bin_name = "cargo xtask explore")]
 struct Args {
     /// Which; all if none is named
     scope: Option<String>,
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
     let scopes: Vec<&Scope> = SCOPES.iter().filter(|scope| wanted(scope.name)).collect();
     if scopes.is_empty() {
         let names: Vec<&str> = SCOPES.iter().map(|scope| scope.name).collect();
-        eprintln!("error: no such scope; there are {}", names.join(", "));
+        let asked = args.scope.as_deref().unwrap_or_default();
+        eprintln!("error: no scope is called `{asked}`; there are {}", names.join(", "));
         return ExitCode::from(2);
     }
     println!(

@@ -14,7 +14,75 @@ pub(crate) struct Kind {
 }
 
 /// What a simulated cluster is made of.
-pub(crate) const SIMULATED: &[&str] = &["raft/src", "register/src", "history-checker/src", "lab/src/sim"];
+pub(crate) const SIMULATED: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "raft/Cargo.toml",
+    "raft/src",
+    "register/Cargo.toml",
+    "register/src",
+    "history-checker/Cargo.toml",
+    "history-checker/src",
+    "lab/Cargo.toml",
+    "lab/src",
+];
+
+/// Their bodies run in `lab/tests/`.
+pub(crate) const LAB_TESTS: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "raft/Cargo.toml",
+    "raft/src",
+    "register/Cargo.toml",
+    "register/src",
+    "history-checker/Cargo.toml",
+    "history-checker/src",
+    "lab/Cargo.toml",
+    "lab/src",
+    "lab/tests",
+];
+
+/// Simulated clusters, and the tests that are named for bugs.
+const SEEDED_BUGS: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "raft/Cargo.toml",
+    "raft/src",
+    "raft/tests",
+    "register/Cargo.toml",
+    "register/src",
+    "history-checker/Cargo.toml",
+    "history-checker/src",
+    "history-checker/tests",
+    "lab/Cargo.toml",
+    "lab/src",
+    "xtask/src/seeded_bugs",
+    "xtask/src/seeded_bugs.rs",
+];
+
+/// What is changed, what is to notice it, and what is left out.
+const MUTANTS: &[&str] = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "raft/Cargo.toml",
+    "raft/src",
+    "raft/tests",
+    "raft/mutants.toml",
+    ".cargo/mutants.toml",
+    "xtask/src/mutants",
+    "xtask/src/mutants.rs",
+];
+
+const FUZZED: &[&str] = &[
+    "Cargo.toml",
+    "raft/Cargo.toml",
+    "raft/src",
+    "raft/fuzz",
+    "history-checker/Cargo.toml",
+    "history-checker/src",
+    "history-checker/fuzz",
+    "xtask/src/fuzz.rs",
+];
 
 /// In the order of the page.
 pub(super) const KINDS: &[Kind] = &[
@@ -56,36 +124,51 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "seeded-bugs",
         title: "Seeded bugs",
-        sources: &["raft/src", "history-checker/src", "lab/src/sim", "xtask/src/seeded_bugs"],
+        sources: SEEDED_BUGS,
         quick: &["seeded-bugs"],
         full: &["seeded-bugs", "--seeds", "1000"],
     },
     Kind {
         name: "explore",
         title: "Exhaustive exploration",
-        sources: &["raft/src", "lab/src/sim"],
+        sources: SIMULATED,
         quick: &["explore", "--quick"],
         full: &["explore"],
     },
     Kind {
         name: "mutants",
         title: "Mutation testing",
-        sources: &["raft/src"],
+        sources: MUTANTS,
         quick: &[],
-        full: &["mutants"],
+        full: &["mutants", "--sample", "320"],
     },
     Kind {
         name: "fuzz",
         title: "Fuzzing",
-        sources: &["raft/src", "history-checker/src"],
+        sources: FUZZED,
         quick: &["fuzz", "--seconds", "20"],
         full: &["fuzz", "--seconds", "600"],
     },
 ];
 
-pub(crate) const LAB_TESTS: &[&str] = &["raft/src", "lab/src"];
-
 /// The kind of this name.
 pub(crate) fn named(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    /// Of what is not there nobody would notice a change.
+    #[test]
+    fn all_sources_are_there() {
+        let root = Workspace::find().unwrap().root;
+        for kind in KINDS {
+            for path in kind.sources {
+                assert!(root.join(path).exists(), "{}: {path}", kind.name);
+            }
+        }
+    }
 }

@@ -20,7 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use kinds::{KINDS, Kind};
 use record::{AsOf, Record, Records};
@@ -31,7 +31,7 @@ use crate::workspace::Workspace;
 /// What to record before the page is written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvidenceArgs {
-    /// First runs what was never run, or of other sources; quick runs replace no longer ones
+    /// First runs what was never run, or of other sources, or came to something wrong; quick runs replace no longer ones
     #[arg(long, value_name = "HOW_LONG", num_args = 0..=1, default_missing_value = "quick")]
     run: Option<Level>,
     /// With --run: only these kinds, and even if they were run
@@ -58,23 +58,31 @@ pub(crate) fn run(workspace: &Workspace, args: &EvidenceArgs) -> Result<ExitCode
     for pair in args.take.chunks_exact(2) {
         let kind =
             kinds::named(&pair[0]).with_context(|| format!("there are the kinds {}", names().join(", ")))?;
-        take(workspace, kind, false, Path::new(&pair[1]))?;
+        take(workspace, kind, Path::new(&pair[1]))?;
     }
-    for kind in KINDS {
-        if let Some(file) = record::as_written(workspace, kind)? {
-            take(workspace, kind, false, &file)?;
-        }
-    }
-    let all_well = match args.run {
+    let all_ran = match args.run {
         Some(level) => run_all(workspace, level, &args.only)?,
         None => true,
     };
     AsOf::now(workspace).write(workspace)?;
-    let (page, rows) = page::write(&Records::read(workspace)?)?;
+    let records = Records::read(workspace)?;
+    let (page, rows) = page::write(&records)?;
     fs::write(workspace.root.join(PAGE), page).with_context(|| PAGE.to_owned())?;
     print!("{}", page::table(&rows));
     println!("{PAGE} is written");
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let wrong = wrong(&records);
+    wrong.iter().for_each(|kind| println!("something is wrong in: {}", kind.title));
+    Ok(if all_ran && wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Kinds whose records say of something that must not be.
+fn wrong(records: &Records) -> Vec<&'static Kind> {
+    let is_wrong = |kind: &&Kind| records.of(kind).is_some_and(|record| is_wrong(kind, record));
+    KINDS.iter().filter(is_wrong).collect()
+}
+
+fn is_wrong(kind: &Kind, record: &Record) -> bool {
+    sections::of(kind, &record.result).map_or(true, |section| section.wrong)
 }
 
 /// Runs what is wanted; false if some of it failed, which is recorded as well.
@@ -86,19 +94,30 @@ fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool>
             [] => is_wanted(kind, level, &Records::read(workspace)?, &AsOf::now(workspace)),
             only => only.iter().any(|name| name == kind.name),
         };
-        if wanted && !arguments.is_empty() {
-            all_well &= run_one(workspace, kind, level, arguments)?;
+        if !wanted {
+            continue;
         }
+        if arguments.is_empty() {
+            println!("\n{}: there is no quick run of it; --run full", kind.name);
+            all_well &= only.is_empty();
+            continue;
+        }
+        // One that comes to nothing does not end the others.
+        all_well &= run_one(workspace, kind, arguments).unwrap_or_else(|error| {
+            println!("error: {}: {error:#}", kind.name);
+            false
+        });
     }
     Ok(all_well)
 }
 
 fn is_wanted(kind: &Kind, level: Level, records: &Records, now: &AsOf) -> bool {
     let Some(record) = records.of(kind) else { return true };
-    (record.quick || level == Level::Full) && !record.changed(kind, now).is_empty()
+    let (longer, stale) = (record.quick || level == Level::Full, !record.changed(kind, now).is_empty());
+    longer && (stale || is_wrong(kind, record))
 }
 
-fn run_one(workspace: &Workspace, kind: &Kind, level: Level, arguments: &[&str]) -> Result<bool> {
+fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<bool> {
     let file = workspace.target.join("evidence").join(format!("{}.json", kind.name));
     if let Some(dir) = file.parent() {
         fs::create_dir_all(dir)?;
@@ -109,15 +128,12 @@ fn run_one(workspace: &Workspace, kind: &Kind, level: Level, arguments: &[&str])
     let command = Cmd::xtask([]).args(arguments).args(["--json".to_owned(), file.display().to_string()]);
     println!("\n==> {}: {command}", kind.title);
     let code = command.run(workspace)?;
-    if file.exists() {
-        take(workspace, kind, level == Level::Quick, &file)?;
-    } else {
-        println!("it left no result");
-    }
-    Ok(code == ExitCode::SUCCESS && file.exists())
+    ensure!(file.exists(), "it left no result");
+    take(workspace, kind, &file)?;
+    Ok(code == ExitCode::SUCCESS)
 }
 
-fn take(workspace: &Workspace, kind: &Kind, quick: bool, file: &Path) -> Result<()> {
+fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
     let named = || file.display().to_string();
     let text = fs::read_to_string(file).with_context(named)?;
     let written = serde_json::from_str(&text).with_context(named)?;
@@ -126,7 +142,7 @@ fn take(workspace: &Workspace, kind: &Kind, quick: bool, file: &Path) -> Result<
     if let Err(error) = sections::of(kind, &record.result) {
         bail!("{}: this is no result of {}: {error}", named(), kind.name);
     }
-    Record { quick, ..record }.write(workspace, kind)
+    record.write(workspace, kind)
 }
 
 fn names() -> Vec<&'static str> {
@@ -137,8 +153,18 @@ fn kind_parser() -> clap::builder::PossibleValuesParser {
     clap::builder::PossibleValuesParser::new(names())
 }
 
-/// Writes what a job of xtask itself came to, with how it came about.
-pub(crate) fn write(file: &Path, origin: &origin::Origin, mut result: serde_json::Value) -> Result<()> {
+/// Writes what a job of xtask itself came to, with how it came about. Of sources that changed meanwhile no commit knows.
+pub(crate) fn write(
+    workspace: &Workspace,
+    kind: &str,
+    file: &Path,
+    origin: &origin::Origin,
+    mut result: serde_json::Value,
+) -> Result<()> {
+    let mut origin = origin.clone();
+    if !origin.commit.ends_with('+') && !origin.is_of_same_sources(workspace, kind) {
+        origin.commit.push('+');
+    }
     result["origins"] = serde_json::json!([origin]);
     let text = serde_json::to_string_pretty(&result)? + "\n";
     fs::write(file, text).with_context(|| file.display().to_string())
@@ -147,6 +173,7 @@ pub(crate) fn write(file: &Path, origin: &origin::Origin, mut result: serde_json
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::script;
 
     #[test]
     fn the_page_is_what_the_records_come_to() {
@@ -156,38 +183,104 @@ mod tests {
         assert!(there == page, "{PAGE} differs from docs/evidence/: run `cargo xtask evidence`");
     }
 
+    /// A workspace of nothing but a command that is to be `cargo xtask`.
+    fn made_up(name: &str, xtask: &str) -> Workspace {
+        let root = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(&root).unwrap();
+        let program = root.join("xtask.sh");
+        script(&program, xtask);
+        Workspace { root: root.clone(), target: root, xtask: program }
+    }
+
+    fn args(run: Option<Level>, only: &[&str], take: &[String]) -> EvidenceArgs {
+        EvidenceArgs { run, only: only.iter().map(ToString::to_string).collect(), take: take.into() }
+    }
+
+    const ORIGIN: &str = r#"{ "commit": "def", "date": "d", "command": "c", "machine": "m" }"#;
+
     #[test]
-    fn what_is_taken_or_lies_there_as_written_is_on_the_page() {
-        let root = std::env::temp_dir().join(format!("xtask-evidence-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
-        fs::create_dir_all(root.join("docs/evidence")).unwrap();
-        let mutants =
-            r#"{ "commit": "abc", "tested": 9, "caught": 7, "missed": [{ "name": "x" }], "unviable": 1 }"#;
-        fs::write(root.join("docs/evidence/mutants.json"), mutants).unwrap();
-        let origin = r#"{ "commit": "def", "date": "d", "command": "c", "machine": "m" }"#;
-        let sim = format!(r#"{{ "origins": [{origin}], "seeds": 5 }}"#);
-        fs::write(root.join("sim.json"), sim).unwrap();
-        let take = ["sim".to_owned(), root.join("sim.json").display().to_string()];
-        let args = EvidenceArgs { run: None, only: Vec::new(), take: take.into() };
-        assert_eq!(run(&workspace, &args).unwrap(), ExitCode::SUCCESS);
+    fn what_is_taken_is_on_the_page_and_what_is_wrong_fails() {
+        let workspace = made_up("taken", "");
+        let root = &workspace.root;
+        for (failures, code) in
+            [("{}", ExitCode::SUCCESS), (r#"{ "1": { "what": "w" } }"#, ExitCode::FAILURE)]
+        {
+            let sim = format!(r#"{{ "origins": [{ORIGIN}], "seeds": 5, "failures": {failures} }}"#);
+            fs::write(root.join("sim.json"), sim).unwrap();
+            let take = ["sim".to_owned(), root.join("sim.json").display().to_string()];
+            assert_eq!(run(&workspace, &args(None, &[], &take)).unwrap(), code);
+            // And as long as it stands there.
+            assert_eq!(run(&workspace, &args(None, &[], &[])).unwrap(), code);
+        }
         let page = fs::read_to_string(root.join(PAGE)).unwrap();
-        assert!(page.contains("| 7 of 8 caught (87.5 %), 0 timeouts apart | abc;"), "{page}");
         assert!(
-            page.contains("`c` at commit `def` (d), on m.") && page.contains("5 seeds, 0 events, no failure")
+            page.contains("`c` at commit `def` (d), on m.") && page.contains("5 seeds, 0 events, 1 FAILED")
         );
-        // What it reads is what it wrote.
-        assert_eq!(record::as_written(&workspace, kinds::named("mutants").unwrap()).unwrap(), None);
-        assert_eq!(run(&workspace, &EvidenceArgs { take: Vec::new(), ..args }).unwrap(), ExitCode::SUCCESS);
-        assert_eq!(fs::read_to_string(root.join(PAGE)).unwrap(), page);
         fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn a_kind_that_fails_does_not_end_the_others() {
+        // The last argument is the file: `sim` dies, `explore` says nothing of its commit, all others write.
+        let script = format!(
+            r#"for file; do :; done
+            case "$1" in
+                sim) exit 1;;
+                explore) echo '{{ "scopes": [] }}' > "$file";;
+                *) echo '{{ "origins": [{ORIGIN}], "targets": {{}} }}' > "$file";;
+            esac"#
+        );
+        let workspace = made_up("fails", &script);
+        let only = ["sim", "explore", "fuzz"];
+        let code = run(&workspace, &args(Some(Level::Quick), &only, &[])).unwrap();
+        assert_eq!(code, ExitCode::FAILURE);
+        let records = Records::read(&workspace).unwrap();
+        let of = |name| records.of(kinds::named(name).unwrap());
+        assert!(of("sim").is_none() && of("explore").is_none() && of("fuzz").is_some());
+        // Mutants take hours.
+        assert_eq!(run(&workspace, &args(Some(Level::Quick), &["mutants"], &[])).unwrap(), ExitCode::FAILURE);
+        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn a_result_of_nobody_knows_what_is_not_taken() {
         let workspace = Workspace::find().unwrap();
         let kind = kinds::named("sim").unwrap();
-        let refused = Record::of(&workspace, kind, serde_json::json!({ "seeds": 1 })).unwrap_err();
-        assert!(refused.to_string().contains("of which commit"), "{refused}");
+        for written in [r#"{ "seeds": 1 }"#, r#"{ "seeds": 1, "commit": "abc" }"#] {
+            let refused = Record::of(&workspace, kind, serde_json::from_str(written).unwrap()).unwrap_err();
+            assert!(refused.to_string().contains("of which commit"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_changed_during_a_run_is_in_no_commit() {
+        let workspace = made_up("changed", "");
+        let file = workspace.root.join("sim.json");
+        let origin: origin::Origin = serde_json::from_str(ORIGIN).unwrap();
+        let here = Workspace::find().unwrap();
+        let of_now = origin::Origin::of(&here, "sim");
+        for (workspace, origin, commit) in
+            [(&workspace, &origin, "def+"), (&here, &of_now, of_now.commit.as_str())]
+        {
+            write(workspace, "sim", &file, origin, serde_json::json!({})).unwrap();
+            let written: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(written["origins"][0]["commit"], commit);
+        }
+        fs::remove_dir_all(&workspace.root).unwrap();
+    }
+
+    #[test]
+    fn a_run_is_quick_by_its_command() {
+        let workspace = Workspace::find().unwrap();
+        let kind = kinds::named("sim").unwrap();
+        for (command, quick) in
+            [("cargo xtask sim --seeds 300", true), ("cargo xtask sim --seeds 301", false)]
+        {
+            let origin = ORIGIN.replace("\"c\"", &format!("\"{command}\""));
+            let written = serde_json::from_str(&format!(r#"{{ "origins": [{origin}] }}"#)).unwrap();
+            assert_eq!(Record::of(&workspace, kind, written).unwrap().quick, quick);
+        }
     }
 
     #[test]
@@ -198,9 +291,11 @@ mod tests {
         let sources = kind.sources.iter().map(|path| ((*path).to_owned(), "same".to_owned()));
         let sources: std::collections::BTreeMap<_, _> = sources.collect();
         let same = AsOf { sources: sources.clone(), ..AsOf::default() };
-        let record =
-            |quick| Record { origins: Vec::new(), sources: sources.clone(), quick, result: ().into() };
-        let records = |quick| Records::made_up(AsOf::default(), [("sim", record(quick))]);
+        let of = |quick, result| {
+            let record = Record { origins: Vec::new(), sources: sources.clone(), quick, result };
+            Records::made_up(AsOf::default(), [("sim", record)])
+        };
+        let records = |quick| of(quick, serde_json::json!({ "seeds": 9 }));
         for level in [Level::Quick, Level::Full] {
             assert!(!is_wanted(kind, level, &records(true), &same));
             assert!(is_wanted(kind, level, &records(true), &now));
@@ -208,5 +303,7 @@ mod tests {
         }
         assert!(is_wanted(kind, Level::Full, &records(false), &now));
         assert!(!is_wanted(kind, Level::Quick, &records(false), &now), "the longer run is lost");
+        let wrong = of(false, serde_json::json!({ "failures": { "1": { "what": "w" } } }));
+        assert!(is_wanted(kind, Level::Full, &wrong, &same));
     }
 }

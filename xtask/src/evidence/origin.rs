@@ -37,6 +37,15 @@ impl Origin {
         Origin::here(workspace, sources, command(words.iter().map(String::as_str)))
     }
 
+    /// Whether the sources of that kind are here as they were there.
+    pub(crate) fn is_of_same_sources(&self, workspace: &Workspace, kind: &str) -> bool {
+        let (git, sources) =
+            (Git::of(workspace), super::kinds::named(kind).map_or(&[][..], |kind| kind.sources));
+        let now = git.head(sources);
+        let then = git.trees(&self.commit, sources);
+        self.commit == now || (!then.is_empty() && then == git.trees(&now, sources))
+    }
+
     /// For the environment of a program.
     pub(crate) fn told(&self) -> String {
         serde_json::json!(self).to_string()

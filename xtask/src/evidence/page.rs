@@ -20,7 +20,7 @@ pub(super) fn write(records: &Records) -> Result<(String, Vec<Row>)> {
             text += "\nNot run.\n";
             continue;
         };
-        let Section { rows: figures, text: section } =
+        let Section { rows: figures, text: section, .. } =
             sections::of(kind, &record.result).with_context(|| format!("the record of {}", kind.name))?;
         let changed = record.changed(kind, &records.as_of);
         let of = of(record, &changed);
@@ -110,7 +110,7 @@ mod tests {
             origins: vec![origin],
             sources,
             quick: false,
-            result: json!({ "wire": { "seconds": 36 } }),
+            result: json!({ "targets": { "wire": { "seconds": 36 } } }),
         };
         let as_of = AsOf { commit: text("bbb"), date, sources: trees("tree-b") };
         Records::made_up(as_of, [("fuzz", record)])
@@ -142,9 +142,8 @@ mod tests {
 
     #[test]
     fn a_result_of_other_sources_is_marked() {
-        for (commit, raft, changed) in
-            [("aaa", "tree-a", "raft/src"), ("bbb+", "", "raft/src, history-checker/src")]
-        {
+        let all = kinds::named("fuzz").unwrap().sources.join(", ");
+        for (commit, raft, changed) in [("aaa", "tree-a", "raft/src"), ("bbb+", "", all.as_str())] {
             let (page, _) = write(&fuzz(commit, raft)).unwrap();
             assert!(page.contains(&format!("| {commit}; changed since: {changed} |")), "{page}");
             assert!(page.contains(&format!("**Of earlier sources: {changed} changed since.**")));

@@ -49,30 +49,16 @@ impl Record {
     /// What a job wrote with `--json`; it says itself how it came about.
     pub(super) fn of(workspace: &Workspace, kind: &Kind, mut written: Value) -> Result<Record> {
         let origins = written.as_object_mut().and_then(|object| object.remove("origins"));
-        let origins: Vec<Origin> = match origins {
-            Some(origins) => serde_json::from_value(origins).context("its origins")?,
-            None => Vec::new(),
-        };
         let origins =
-            if origins.is_empty() { Record::plain_origin(workspace, &mut written) } else { origins };
+            origins.map(serde_json::from_value::<Vec<Origin>>).transpose().context("its origins")?;
+        let origins = origins.unwrap_or_default();
         let Some(first) = origins.first() else {
             bail!("it does not say of which commit it is: was it written by `cargo xtask … --json FILE`?");
         };
         let sources = Git::of(workspace).trees(&first.commit, kind.sources);
-        Ok(Record { origins, sources, quick: false, result: written })
-    }
-
-    /// Where nothing is said but `commit`, and perhaps `command` and `machine`.
-    fn plain_origin(workspace: &Workspace, written: &mut Value) -> Vec<Origin> {
-        let mut word = |name: &str| match written.as_object_mut()?.remove(name)? {
-            Value::String(word) => Some(word),
-            _ => None,
-        };
-        let (commit, unknown) = (word("commit"), || super::git::UNKNOWN.to_owned());
-        let (command, machine) =
-            (word("command").unwrap_or_else(unknown), word("machine").unwrap_or_else(unknown));
-        let of = |commit: String| Origin { date: Git::of(workspace).date(&commit), commit, command, machine };
-        commit.map(of).into_iter().collect()
+        let quick = format!("cargo xtask {}", kind.quick.join(" "));
+        let quick = origins.iter().all(|origin| origin.command == quick);
+        Ok(Record { origins, sources, quick, result: written })
     }
 
     pub(super) fn write(&self, workspace: &Workspace, kind: &Kind) -> Result<()> {
@@ -112,12 +98,6 @@ impl AsOf {
     pub(super) fn write(&self, workspace: &Workspace) -> Result<()> {
         write(workspace, AS_OF, &serde_json::to_value(self)?)
     }
-}
-
-/// A result that lies where a record should be, as it was written.
-pub(super) fn as_written(workspace: &Workspace, kind: &Kind) -> Result<Option<PathBuf>> {
-    let written: Option<Value> = read(workspace, kind.name)?;
-    Ok(written.filter(|value| value.get("result").is_none()).map(|_| path(workspace, kind.name)))
 }
 
 impl Records {

@@ -8,9 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The names of those among `list`, as `cargo mutants --list --json` prints it.
-pub(super) fn among(root: &Path, list: &str) -> Result<Vec<String>> {
-    let list: Value = serde_json::from_str(list).context("reading the list of mutants")?;
+/// The names of the others in a list as `cargo mutants --list --json` prints it.
+pub(super) fn left_out(root: &Path, list: &Value) -> Result<Vec<String>> {
     let mut texts = BTreeMap::new();
     let mut names = Vec::new();
     for mutant in list.as_array().into_iter().flatten() {
@@ -21,7 +20,7 @@ pub(super) fn among(root: &Path, list: &str) -> Result<Vec<String>> {
         }
         let (text, start) = (&texts[file], &mutant["span"]["start"]);
         let place = place(text, start["line"].as_u64(), start["column"].as_u64());
-        if place.is_some_and(|place| blocks(text).any(|block| block.contains(&place))) {
+        if !place.is_some_and(|place| blocks(text).any(|block| block.contains(&place))) {
             names.push(name.to_owned());
         }
     }

@@ -40,6 +40,9 @@ enum Job {
         /// Writes the sum to this file
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Seeds between them may be missing
+        #[arg(long)]
+        gaps: bool,
     },
     /// Five nodes under 200 operations a virtual second: how much faster than real time they run
     Pace(pace::Args),
@@ -70,17 +73,23 @@ fn run(args: Args) -> Result<bool, Error> {
         None => sweep::run(&args.sweep, args.replay.save.as_deref(), args.replay.budget),
         Some(Job::Pace(args)) => pace::run(&args),
         Some(Job::Hashes(args)) => sweep::hashes(&args),
-        Some(Job::Merge { files, json }) => merge(&files, json.as_deref()),
+        Some(Job::Merge { files, json, gaps }) => merge(&files, json.as_deref(), gaps),
     }
 }
 
-fn merge(files: &[PathBuf], json: Option<&Path>) -> Result<bool, Error> {
+fn merge(files: &[PathBuf], json: Option<&Path>, gaps: bool) -> Result<bool, Error> {
     let mut sum = Tally::default();
     for file in files {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = std::fs::read_to_string(file).map_err(|error| named(&error))?;
         let tally = serde_json::from_str(&text).map_err(|error| named(&error))?;
         sum.merge(tally).map_err(|error| named(&error))?;
+    }
+    let missing = sum.gaps();
+    let missing = missing.iter().map(|gap| format!("seeds {} to {} are missing", gap.start, gap.end - 1));
+    let missing: Vec<String> = missing.collect();
+    if !gaps && !missing.is_empty() {
+        return Err(format!("{}; --gaps takes them all the same", missing.join(", ")).into());
     }
     end(sum, json)
 }
@@ -89,7 +98,9 @@ fn merge(files: &[PathBuf], json: Option<&Path>) -> Result<bool, Error> {
 fn end(mut tally: Tally, json: Option<&Path>) -> Result<bool, Error> {
     tally.marks.name_all();
     if let Some(file) = json {
-        std::fs::write(file, serde_json::to_string_pretty(&tally)? + "\n")
+        let mut written = serde_json::to_value(&tally)?;
+        written["missing"] = tally.missing().iter().map(|mark| mark.name).collect();
+        std::fs::write(file, serde_json::to_string_pretty(&written)? + "\n")
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     for (seed, failure) in &tally.failures {

@@ -10,7 +10,7 @@ use crate::{Error, found};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Runs this again: a seed, or a file of lab/regressions/ or target/sim/
-    #[arg(long, value_name = "SEED|FILE")]
+    #[arg(long, value_name = "SEED|FILE", conflicts_with_all = ["seeds", "from", "shard", "twice", "json"])]
     pub(crate) replay: Option<String>,
     /// Prints everything that happens in it
     #[arg(long, requires = "replay")]

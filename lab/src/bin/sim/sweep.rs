@@ -16,7 +16,7 @@ use crate::{Error, end, found};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many seeds
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first
     #[arg(long, default_value_t = 0)]
@@ -49,7 +49,8 @@ pub(crate) fn run(args: &Args, save: Option<&str>, budget: u32) -> Result<bool, 
     let mut rules = BTreeSet::new();
     for (seed, failure) in &failures {
         // What differs is found by looking at what the code reads, not at what the cluster does.
-        if budget > 0 && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
+        let shortens = budget > 0 || save.is_some();
+        if shortens && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
             // The first gets the name that was given.
             let name = save.filter(|_| rules.len() == 1);
             found::shorten(&Case::drawn(*seed), &seed.to_string(), name, budget)?;

@@ -1,51 +1,7 @@
 //! What a world replicates, who uses it, and how it is judged. The register's is
 //! [`super::register_workload`]; to test a system of your own, write another: its state machine, what
-//! its clients ask, and what must be true of what they were told.
-//!
-//! ```
-//! use bytes::Bytes;
-//! use lab::sim::clients::plain_client::PlainClient;
-//! use lab::sim::random::Random;
-//! use lab::sim::clients::transcript::{Operation, Transcript};
-//! use lab::sim::clients::workload::{Summary, Workload};
-//! # use raft::{LogIndex, StateMachine};
-//! # #[derive(Clone, Default)]
-//! # struct Counter(u64);
-//! # impl StateMachine for Counter {
-//! #     type Snapshot = Bytes;
-//! #     fn apply(&mut self, _: LogIndex, _: &Bytes) -> Bytes { self.0 += 1; self.snapshot() }
-//! #     fn query(&self, _: &Bytes) -> Bytes { self.snapshot() }
-//! #     fn snapshot(&self) -> Bytes { Bytes::copy_from_slice(&self.0.to_le_bytes()) }
-//! #     fn restore(_: &mut dyn std::io::Read) -> std::io::Result<Counter> { Ok(Counter(0)) }
-//! # }
-//!
-//! /// Each command counts one up and answers the new count: no two answers may be equal.
-//! #[derive(Clone)]
-//! struct Counting;
-//!
-//! impl Workload for Counting {
-//!     type Machine = Counter;
-//!     type Record = Transcript;
-//!     type Client = PlainClient;
-//!
-//!     fn machine(&self) -> Counter {
-//!         Counter::default()
-//!     }
-//!
-//!     fn client(&self, number: usize, nodes: usize, random: Random) -> PlainClient {
-//!         PlainClient::new(number, nodes, random, |_, _, _| Operation::Write(Bytes::from_static(b"+")))
-//!     }
-//!
-//!     fn judge(&self, said: &Transcript) -> Result<Summary, String> {
-//!         let mut counts: Vec<&Bytes> = said.told().iter().filter_map(|told| told.answer()).collect();
-//!         counts.sort();
-//!         match counts.windows(2).find(|pair| pair[0] == pair[1]) {
-//!             Some(pair) => Err(format!("two clients counted up to {:?}", pair[0])),
-//!             None => Ok(said.summary()),
-//!         }
-//!     }
-//! }
-//! ```
+//! its clients ask, and what must be true of what they were told. `lab/examples/own_machine.rs` is one,
+//! with the seeds that run it.
 
 use raft::StateMachine;
 

@@ -1,6 +1,6 @@
 //! All that a run of the register follows from: what can be run again, shortened and kept as a file.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
@@ -40,11 +40,17 @@ pub struct Saved {
 thread_local! {
     /// The panic of the run on this thread.
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    static RUNS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on a panic's text and place are kept for [`Case::run`] to tell, and are not printed where they happen.
+/// From now on the text and place of a panic in a run are kept for [`Case::run`] to tell, and are not printed where they
+/// happen.
 pub fn keep_panics() {
-    panic::set_hook(Box::new(|info| PANIC.set(Some(info.to_string()))));
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| match RUNS.get() {
+        true => PANIC.set(Some(info.to_string())),
+        false => before(info),
+    }));
 }
 
 impl Case {
@@ -104,7 +110,9 @@ impl Case {
 
 fn run<W: Workload>(world: &mut World<W>, how: impl FnOnce(&mut World<W>) -> Outcome) -> Outcome {
     // After a panic only what is plain data in a world is looked at.
+    RUNS.set(true);
     let run = panic::catch_unwind(AssertUnwindSafe(|| how(world)));
+    RUNS.set(false);
     run.unwrap_or_else(|payload| {
         let said = payload.downcast_ref::<String>().cloned();
         let said = said.or_else(|| payload.downcast_ref::<&str>().map(|said| (*said).to_owned()));
@@ -167,5 +175,17 @@ mod tests {
         assert!(outcome.events > 0 && outcome.events < 2_000);
         let rule = outcome.violation.map(|violation| violation.rule);
         assert_eq!(rule, Some(PANICS));
+    }
+
+    #[test]
+    fn a_panic_is_kept_only_in_a_run() {
+        thread_local!(static PRINTED: Cell<bool> = const { Cell::new(false) });
+        panic::set_hook(Box::new(|_| PRINTED.set(true)));
+        keep_panics();
+        let mut case = Case::drawn(4);
+        case.plan.episodes = vec![Episode { at: 1_000_000, lasts: 1, fault: Fault::Cut { from: 99, to: 0 } }];
+        let broken = case.run().violation.map(|violation| violation.what);
+        assert!(broken.is_some_and(|what| what.contains(".rs:")) && !PRINTED.get());
+        assert!(panic::catch_unwind(|| panic!("elsewhere")).is_err() && PRINTED.get());
     }
 }

@@ -186,6 +186,13 @@ impl Tally {
         if commits.is_empty() { "unknown".to_owned() } else { Vec::from_iter(commits).join(", ") }
     }
 
+    /// Seeds between the first and the last that did not run.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<Range<u64>> {
+        let gaps = self.ranges.windows(2).map(|pair| pair[0].end..pair[1].start);
+        gaps.filter(|gap| !gap.is_empty()).collect()
+    }
+
     /// Situations that never arose, although there were seeds enough. With a seeded bug some may be out of reach.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static Mark> {
@@ -283,10 +290,10 @@ mod tests {
     #[test]
     fn the_parts_add_up_to_the_whole() {
         let mut parts = tally(7..9);
-        for range in [3..4, 4..7] {
-            parts.merge(tally(range)).unwrap();
-        }
-        assert_eq!(parts, tally(3..9));
+        parts.merge(tally(3..4)).unwrap();
+        assert_eq!(parts.gaps().first(), Some(&(4..7)));
+        parts.merge(tally(4..7)).unwrap();
+        assert_eq!((&parts, parts.gaps()), (&tally(3..9), vec![]));
         assert!(parts.done > 0 && !parts.landed.is_empty() && parts.disturbed != Disturbed::default());
     }
 

@@ -1,27 +1,27 @@
 //! Small scopes: what `cargo xtask explore --json` writes.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Section, number};
 
-/// The scopes alone, or under a name.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Explored {
-    Named { scopes: Vec<Scope> },
-    Bare(Vec<Scope>),
+pub(super) struct Explored {
+    scopes: Vec<Scope>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Scope {
-    #[serde(alias = "scope")]
     name: String,
     states: u64,
-    #[serde(alias = "steps")]
     transitions: u64,
     depth: u64,
     complete: bool,
+    /// States of single nodes whose mirror image depends on how they were reached: names mean something.
+    odd: u64,
+    /// How often what may happen.
+    bounds: Value,
     /// Situations, and in how many states they were seen.
     witnesses: Vec<(String, u64)>,
     seconds: f64,
@@ -29,7 +29,7 @@ pub(super) struct Scope {
 }
 
 pub(super) fn section(explored: &Explored) -> Section {
-    let (Explored::Named { scopes } | Explored::Bare(scopes)) = explored;
+    let Explored { scopes } = explored;
     let mut section = Section::default();
     let states: u64 = scopes.iter().map(|scope| scope.states).sum();
     let complete = scopes.iter().filter(|scope| scope.complete).count();
@@ -42,13 +42,16 @@ pub(super) fn section(explored: &Explored) -> Section {
     let (scopes_in_all, states) = (scopes.len(), number(states));
     let figure = format!("{states} states, {complete} of {scopes_in_all} scopes complete, {broken}{unseen}");
     section.row("exploration", figure);
+    section.wrong = scopes.is_empty() || scopes.iter().any(Scope::is_wrong);
     let rows = scopes.iter().map(|scope| {
         let complete = if scope.complete { "yes" } else { "no" }.to_owned();
         let numbers = [scope.states, scope.transitions, scope.depth].map(number);
         let [states, transitions, depth] = numbers;
-        vec![scope.name.clone(), states, transitions, depth, complete, format!("{:.1}", scope.seconds)]
+        let seconds = format!("{:.1}", scope.seconds);
+        vec![scope.name.clone(), states, transitions, depth, complete, seconds, scope.bounds()]
     });
-    section.table(&["scope", "states", "transitions", "depth", "complete", "seconds"], &["complete"], rows);
+    let heading = ["scope", "states", "transitions", "depth", "complete", "seconds", "bounds"];
+    section.table(&heading, &["complete", "bounds"], rows);
     let witnesses = scopes.iter().flat_map(|scope| {
         let row = |(name, seen): &(String, u64)| vec![scope.name.clone(), name.clone(), number(*seen)];
         scope.witnesses.iter().map(row)
@@ -58,8 +61,30 @@ pub(super) fn section(explored: &Explored) -> Section {
         if let Some(violation) = &scope.violation {
             section.paragraph(&format!("**{}**: {violation}", scope.name));
         }
+        if scope.odd > 0 {
+            section.paragraph(&format!("**{}**: {} mirror images that are none", scope.name, scope.odd));
+        }
     }
     section
+}
+
+impl Scope {
+    fn is_wrong(&self) -> bool {
+        let unseen = self.witnesses.iter().any(|(_, seen)| *seen == 0);
+        !self.complete || self.odd > 0 || self.violation.is_some() || unseen
+    }
+
+    fn bounds(&self) -> String {
+        match &self.bounds {
+            Value::Null => "-".to_owned(),
+            Value::String(bounds) => bounds.clone(),
+            Value::Object(bounds) => {
+                let bounds = bounds.iter().map(|(what, bound)| format!("{what} {bound}"));
+                bounds.collect::<Vec<_>>().join(", ")
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -72,18 +97,36 @@ mod tests {
     fn states_add_up_and_what_is_missing_is_said() {
         let scope = json!({
             "name": "election", "states": 2000, "transitions": 5000, "depth": 9, "complete": true, "seconds": 1.5,
-            "witnesses": [["a leader", 4], ["a tie", 0]], "violation": null,
+            "witnesses": [["a leader", 4], ["a tie", 0]], "violation": null, "odd": 0,
+            "bounds": { "wakes": 4, "crashes": 1 },
         });
-        for written in [json!([scope, scope]), json!({ "scopes": [scope, scope] })] {
-            let section = section(&serde_json::from_value(written).unwrap());
-            let figure = "4 000 states, 2 of 2 scopes complete, no rule broken, 2 witnesses NEVER SEEN";
-            assert_eq!(section.rows[0].1, figure);
-            assert!(
-                section.text.contains("| election | 2 000 | 5 000 | 9 | yes | 1.5 |"),
-                "{}",
-                section.text
-            );
-            assert!(section.text.contains("| election | a tie | 0 |"), "{}", section.text);
+        let section = of(&json!([scope, scope]));
+        let figure = "4 000 states, 2 of 2 scopes complete, no rule broken, 2 witnesses NEVER SEEN";
+        assert_eq!(section.rows[0].1, figure);
+        for line in
+            ["| election | 2 000 | 5 000 | 9 | yes | 1.5 | crashes 1, wakes 4 |", "| election | a tie | 0 |"]
+        {
+            assert!(section.text.lines().any(|known| known == line), "{line} in {}", section.text);
+        }
+    }
+
+    fn of(scopes: &Value) -> Section {
+        section(&serde_json::from_value(json!({ "scopes": scopes })).unwrap())
+    }
+
+    #[test]
+    fn what_was_not_all_seen_is_wrong() {
+        let good = json!({ "name": "election", "complete": true, "witnesses": [["a leader", 4]] });
+        assert!(!of(&json!([good])).wrong && of(&json!([])).wrong);
+        for (field, value) in [
+            ("complete", json!(false)),
+            ("odd", json!(1)),
+            ("violation", json!("two leaders")),
+            ("witnesses", json!([["a tie", 0]])),
+        ] {
+            let mut wrong = good.clone();
+            wrong[field] = value;
+            assert!(of(&json!([good, wrong])).wrong, "{field}");
         }
     }
 }

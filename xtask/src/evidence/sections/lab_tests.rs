@@ -24,6 +24,7 @@ struct Test {
 pub(super) fn section(name: &str, LabTests { tests }: &LabTests) -> Section {
     let mut section = Section::default();
     let runs: u64 = tests.iter().map(|test| test.seeds).sum();
+    section.wrong = tests.is_empty() || tests.iter().any(|test| test.failed > 0);
     let failed = match tests.iter().map(|test| test.failed).sum() {
         0 => "none failed".to_owned(),
         failed => format!("{} FAILED", number(failed)),

@@ -30,13 +30,15 @@ pub(super) struct Section {
     pub(super) rows: Vec<(String, String)>,
     /// The rest, in Markdown.
     pub(super) text: String,
+    /// Something is not as it must be.
+    pub(super) wrong: bool,
 }
 
 pub(super) fn of(kind: &Kind, result: &Value) -> Result<Section> {
     let result = result.clone();
     Ok(match kind.name {
         "sim" => sim::section(&serde_json::from_value(result)?),
-        "determinism" => sim::determinism(&serde_json::from_value(result)?),
+        "determinism" => sim::determinism(&serde_json::from_value(result)?)?,
         "pace" => pace::section(&serde_json::from_value(result)?),
         "lab-tests-4a" => lab_tests::section("lab tests 4A", &serde_json::from_value(result)?),
         "lab-tests-4b" => lab_tests::section("lab tests 4B", &serde_json::from_value(result)?),

@@ -16,7 +16,7 @@ pub(super) struct Pace {
 }
 
 pub(super) fn section(pace: &Pace) -> Section {
-    let mut section = Section::default();
+    let mut section = Section { wrong: pace.failure.is_some(), ..Section::default() };
     let (virtual_time, busy) = (pace.virtual_nanos as f64 / 1e9, pace.busy_nanos as f64 / 1e9);
     let per_second = pace.operations as f64 / virtual_time.max(1e-9);
     let ratio = virtual_time / busy.max(1e-9);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use super::{Section, number, share, time};
@@ -26,6 +27,8 @@ pub(super) struct Tally {
     landed: BTreeMap<String, u64>,
     disturbed: BTreeMap<String, u64>,
     marks: BTreeMap<String, Seen>,
+    /// Situations that so many seeds should have come to.
+    missing: Vec<String>,
     failures: BTreeMap<String, Failure>,
 }
 
@@ -59,10 +62,18 @@ pub(super) fn section(tally: &Tally) -> Section {
     let landed: u64 = tally.landed.values().sum();
     section.row("faults", format!("{} episodes of {} kinds", number(landed), tally.landed.len()));
     let seen = tally.marks.values().filter(|seen| seen.times > 0).count();
-    section.row("situations", format!("{seen} of {} seen", tally.marks.len()));
+    let missing = match tally.missing.len() {
+        0 => String::new(),
+        missing => format!(", {missing} MISSING"),
+    };
+    section.row("situations", format!("{seen} of {} seen{missing}", tally.marks.len()));
+    section.wrong = !tally.failures.is_empty() || !tally.missing.is_empty();
     figures(&mut section, tally);
     faults(&mut section, tally);
     marks(&mut section, tally);
+    if !tally.missing.is_empty() {
+        section.paragraph(&format!("Missing in so many seeds: {}.", tally.missing.join(", ")));
+    }
     for (seed, failure) in &tally.failures {
         section.paragraph(&format!("**Seed {seed}**: {}", failure.what));
     }
@@ -70,8 +81,9 @@ pub(super) fn section(tally: &Tally) -> Section {
 }
 
 /// Of a sweep in which seeds ran again in another process.
-pub(super) fn determinism(tally: &Tally) -> Section {
-    let mut section = Section::default();
+pub(super) fn determinism(tally: &Tally) -> Result<Section> {
+    ensure!(tally.twice > 0, "no seed ran twice");
+    let mut section = Section { wrong: !tally.failures.is_empty(), ..Section::default() };
     let differ = match tally.failures.len() {
         0 => "equal hashes".to_owned(),
         failures => format!("{failures} FAILED"),
@@ -83,7 +95,7 @@ pub(super) fn determinism(tally: &Tally) -> Section {
     for (seed, failure) in &tally.failures {
         section.paragraph(&format!("**Seed {seed}**: {}", failure.what));
     }
-    section
+    Ok(section)
 }
 
 fn figures(section: &mut Section, tally: &Tally) {
@@ -164,7 +176,7 @@ mod tests {
             "landed": { "crash": 3, "cut": 4 }, "disturbed": { "lost": 5 },
             "events_of_seeds": { "least": 17, "counts": { "20000": 600, "30000": 400 } },
             "marks": { "a vote": { "times": 9, "seeds": 2 }, "a tie": { "times": 0, "seeds": 0 } },
-            "failures": { "12": { "rule": "r", "what": "two leaders" } },
+            "missing": ["a tie"], "failures": { "12": { "rule": "r", "what": "two leaders" } },
         }))
         .unwrap();
         let section = section(&tally);
@@ -175,7 +187,7 @@ mod tests {
                 "1 000 seeds, 2 000 000 events, 1 FAILED",
                 "1 000 000 events/s and core, all checks on",
                 "7 episodes of 2 kinds",
-                "1 of 2 seen",
+                "1 of 2 seen, 1 MISSING",
             ]
         );
         for line in [
@@ -183,9 +195,19 @@ mod tests {
             "| events of a seed | 17 at least, median 20 000 |",
             "| frames lost | 5 |",
             "| a vote | 9 | 2 |",
+            "Missing in so many seeds: a tie.",
             "**Seed 12**: two leaders",
         ] {
             assert!(section.text.lines().any(|known| known == line), "{line} in {}", section.text);
         }
+    }
+    #[test]
+    fn a_sweep_is_wrong_by_a_failure_or_a_situation_that_is_missing() {
+        let sweep = |written| section(&serde_json::from_value(written).unwrap()).wrong;
+        assert!(!sweep(json!({ "marks": { "a tie": { "times": 0, "seeds": 0 } } })));
+        assert!(sweep(json!({ "missing": ["a tie"] })));
+        assert!(sweep(json!({ "failures": { "12": { "rule": "r", "what": "two leaders" } } })));
+        assert!(determinism(&Tally::default()).is_err());
+        assert!(!determinism(&Tally { twice: 1, ..Tally::default() }).unwrap().wrong);
     }
 }
