@@ -12,7 +12,7 @@ use super::deeds::{Deed, Stood};
 use super::links::Links;
 use super::node::{Node, StartError, State};
 use super::{Cluster, view};
-use crate::sim::invariants::{Broken, GOES_ON, STARTS, begins_as_it_ended};
+use crate::sim::invariants::{Broken, GOES_ON, STARTS};
 use crate::sim::random::Stream;
 
 const SEED: Stream = Stream::named("node.seed");
@@ -74,7 +74,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
         let Some(deeds) = &mut self.deeds else { return self.invariants.born(&view) };
         deeds.push(Deed::Begun(Stood::new(&view)));
-        begins_as_it_ended(&view)
+        self.invariants.born_alone(&view)
     }
 
     /// The process is killed; what it wrote is with the system, synced or not.
@@ -217,6 +217,7 @@ mod tests {
 
     use super::super::testing::{Nodes, leader, pass, started};
     use super::*;
+    use crate::sim::invariants::begins_as_it_ended;
 
     fn rule(cluster: &Nodes) -> Option<&'static str> {
         cluster.violation().map(|violation| violation.rule)

@@ -281,7 +281,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     fn arrives(&mut self, from: usize, to: usize, message: &Message) {
         // Entries that bad memory spoilt are no word of a leader.
         let spoilt = self.nodes[from].was_spoilt && matches!(message, Message::AppendEntries(_));
-        if spoilt || self.deeds.is_some() {
+        if spoilt {
             return;
         }
         let now = self.nodes[to].clock.read(self.queue.now());
@@ -291,8 +291,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn taken(&mut self, node: usize) {
-        if self.deeds.is_none()
-            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
             && let Err((rule, what)) = self.invariants.taken(&view)
         {
             self.broken(rule, what);
