@@ -32,11 +32,25 @@ pub(in crate::sim) struct Blemish {
     life: u64,
     file: String,
     offset: u64,
-    bytes: Vec<u8>,
-    /// In the cache, too.
-    decayed: bool,
-    /// Since then the node has read the file again.
+    length: usize,
+    /// What the byte was that decayed, in the cache, too; else the cache has what should be there.
+    decayed: Option<u8>,
+    /// The node has read the file again, and it showed.
     read: bool,
+}
+
+impl Blemish {
+    /// Whether who reads the medium now gets something else. A page that waits to be written again hides it, and
+    /// will make it good.
+    fn shows(&self, disk: &SimDisk) -> bool {
+        let Ok(at) = usize::try_from(self.offset) else { return false };
+        let part = at..at + self.length;
+        let Some(there) = disk.read_back(&self.file, part.clone()) else { return false };
+        match self.decayed {
+            Some(byte) => there != [byte],
+            None => disk.content(&self.file).is_some_and(|cached| cached.get(part) != Some(&there)),
+        }
+    }
 }
 
 /// A file that is none of the node's own, and what is in it.
@@ -63,7 +77,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     pub(in crate::sim) fn decay(&mut self, node: usize, (file, offset): (String, u64), bit: u8) {
         let byte = |disk: &SimDisk| disk.durable(&file)?.get(usize::try_from(offset).ok()?).copied();
         let Some(byte) = self.nodes[node].disk().and_then(byte) else { return };
-        self.blemished(node, (&file, offset), vec![byte], true);
+        self.blemished(node, (&file, offset), 1, Some(byte));
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
     }
 
@@ -73,14 +87,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.disk_fault(node, DiskFault::Unreadable { file, offset });
     }
 
-    fn blemished(&mut self, node: usize, (file, offset): (&str, u64), bytes: Vec<u8>, decayed: bool) {
+    fn blemished(&mut self, node: usize, (file, offset): (&str, u64), length: usize, decayed: Option<u8>) {
         let life = self.nodes[node].life;
+        self.invariants.blemished(node);
         self.blemishes.push(Blemish {
             node,
             life,
             file: file.to_owned(),
             offset,
-            bytes,
+            length,
             decayed,
             read: false,
         });
@@ -88,7 +103,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
 
     pub(super) fn is_decayed(&self, node: usize) -> bool {
         let life = self.nodes[node].life;
-        self.blemishes.iter().any(|blemish| blemish.decayed && (blemish.node, blemish.life) == (node, life))
+        self.blemishes
+            .iter()
+            .any(|blemish| blemish.decayed.is_some() && (blemish.node, blemish.life) == (node, life))
     }
 
     /// Whether a disk holds less than its node was told, or than it was told once.
@@ -124,7 +141,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             | Op::WriteSync { file, offset, data },
         ) = op
         {
-            self.blemished(node, (&file, offset), data.to_vec(), false);
+            self.blemished(node, (&file, offset), data.len(), None);
+            if let Some((victim, place)) = &stray {
+                self.blemished(node, (victim, *place), data.len(), None);
+            }
         }
         self.disk_fault(
             node,
@@ -202,14 +222,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let life = self.nodes[node].life;
         let sealed = |blemish: &Blemish| {
             let (Op::Read { length, .. } | Op::ReadBack { length, .. }) = &ran.op else { return false };
-            blemish.offset + blemish.bytes.len() as u64 <= *length
+            blemish.offset + blemish.length as u64 <= *length
         };
         let ours = |blemish: &&mut Blemish| (blemish.node, blemish.life, &blemish.file) == (node, life, file);
+        let disk = self.nodes[node].disk();
         self.blemishes
             .iter_mut()
             .filter(ours)
             .filter(|blemish| ran.done && sealed(blemish))
-            .for_each(|blemish| blemish.read = true);
+            .for_each(|blemish| blemish.read = disk.is_some_and(|disk| blemish.shows(disk)));
     }
 
     /// Blemishes of every node in what it reads again from time to time, and has not told of.
@@ -220,14 +241,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// Blemishes in what the node reads again from time to time, and has not told of.
     fn unseen_blemish(&self, which: impl Fn(&Blemish) -> bool) -> Option<String> {
         self.blemishes.iter().filter(|blemish| which(blemish)).find_map(|blemish| {
-            let Blemish { node, life, file, offset, bytes, .. } = blemish;
+            let Blemish { node, life, file, offset, length, .. } = blemish;
             let member = &self.nodes[*node];
             let pump = member.running().filter(|_| member.life == *life)?;
-            let end = offset + bytes.len() as u64;
+            let end = offset + *length as u64;
             pump.storage().scrubbed().find(|(scrubbed, upto)| scrubbed == file && end <= *upto)?;
-            let at = usize::try_from(*offset).ok()?;
-            let there = pump.storage().disk().durable(file)?.get(at..at + bytes.len());
-            let unseen = there != Some(bytes) && pump.storage().rotten().is_none();
+            let unseen = blemish.shows(pump.storage().disk()) && pump.storage().rotten().is_none();
             unseen.then(|| format!("node {node} has not seen that {file} is damaged at {offset}"))
         })
     }
@@ -284,4 +303,50 @@ fn foreign_snapshot() -> Option<Foreign> {
 /// A place in the same sector, at its beginning.
 pub(in crate::sim) fn sector_of((file, offset): (String, u64)) -> (String, u64) {
     (file, offset / SECTOR as u64 * SECTOR as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use raft::storage::disk::Disk;
+
+    use super::*;
+
+    fn written(fault: Option<DiskFault>) -> SimDisk {
+        let mut disk = SimDisk::new();
+        let write = |data: &'static [u8]| Op::WriteSync {
+            file: "f".to_owned(),
+            offset: 0,
+            data: bytes::Bytes::from_static(data),
+        };
+        disk.submit(write(b"before"));
+        disk.run_next(DiskQueue::Log).unwrap();
+        fault.into_iter().for_each(|fault| disk.fault(fault));
+        disk.submit(write(b"after "));
+        disk.run_next(DiskQueue::Log).unwrap();
+        disk
+    }
+
+    fn blemish(decayed: Option<u8>) -> Blemish {
+        let length = if decayed.is_some() { 1 } else { 6 };
+        Blemish { node: 0, life: 1, file: "f".to_owned(), offset: 0, length, decayed, read: false }
+    }
+
+    #[test]
+    fn a_lost_write_shows_where_the_medium_is_read_until_its_page_waits_to_be_written_again() {
+        assert!(!blemish(None).shows(&written(None)));
+        let mut disk = written(Some(DiskFault::LostWrite));
+        assert!(blemish(None).shows(&disk));
+        let op = Op::Write { file: "f".to_owned(), offset: 6, data: bytes::Bytes::from_static(b"!") };
+        disk.submit(op);
+        disk.run_next(DiskQueue::Log).unwrap();
+        assert!(!blemish(None).shows(&disk));
+    }
+
+    #[test]
+    fn a_byte_that_decayed_shows_though_the_cache_has_it_too() {
+        let mut disk = written(None);
+        assert!(!blemish(Some(b'a')).shows(&disk));
+        disk.fault(DiskFault::Rot { file: "f".to_owned(), offset: 0, bit: 0 });
+        assert!(blemish(Some(b'a')).shows(&disk));
+    }
 }

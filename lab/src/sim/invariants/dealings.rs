@@ -63,6 +63,10 @@ impl Dealings {
         self.transfers.disk_failed(node);
     }
 
+    pub(super) fn blemished(&mut self, node: usize) {
+        self.transfers.blemished(node);
+    }
+
     pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.contacts.born(view.node);
         self.quorums.born(view.node);

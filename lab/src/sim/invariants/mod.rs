@@ -326,6 +326,11 @@ impl Invariants {
         self.dealings.disk_failed(node);
     }
 
+    /// A node's disk does not hold what it was given, and does not say so.
+    pub(crate) fn blemished(&mut self, node: usize) {
+        self.dealings.blemished(node);
+    }
+
     /// A node has begun a new life with what its disk gave back.
     pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.seen[view.node] = Seen::born(view);

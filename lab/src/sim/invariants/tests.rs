@@ -270,6 +270,11 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         None,
         "an old leader asked"
     );
+    let goes_on = |begun: &mut transfers::Transfers, view: &View<'_>, m: Message| {
+        begun.blemished(0);
+        begun.arrives(view, 0, &m);
+    };
+    assert_eq!(after(goes_on, asked(3, snapshot(1))), None, "its leader's disk gives something else");
 }
 
 fn violation(rule: &'static str, what: &str) -> Violation {

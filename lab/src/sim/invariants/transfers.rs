@@ -18,11 +18,13 @@ struct Begun {
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Transfers {
     begun: Vec<Option<Begun>>,
+    /// Whose disks do not hold what they were given.
+    blemished: Vec<bool>,
 }
 
 impl Transfers {
     pub(super) fn new(size: usize) -> Transfers {
-        Transfers { begun: vec![None; size] }
+        Transfers { begun: vec![None; size], blemished: vec![false; size] }
     }
 
     /// What was not whole is gone with its life.
@@ -35,12 +37,16 @@ impl Transfers {
         self.begun[node].iter_mut().for_each(|begun| begun.idle_talk = true);
     }
 
+    pub(super) fn blemished(&mut self, node: usize) {
+        self.blemished[node] = true;
+    }
+
     pub(super) fn arrives(&mut self, view: &View<'_>, from: usize, message: &Message) {
         let Message::InstallSnapshot(InstallSnapshot { term, snapshot, .. }) = message else { return };
-        let begun = &mut self.begun[view.node];
         // What a damaged disk gave its leader is refused when it is looked at.
-        let is_damaged = view.damaged(from).next().is_some();
+        let is_damaged = self.blemished[from] || view.damaged(from).next().is_some();
         let is_late = *term < view.raft.term();
+        let begun = &mut self.begun[view.node];
         match begun {
             Some(begun) if begun.snapshot == *snapshot => begun.idle_talk |= is_late || is_damaged,
             // An earlier leader's is answered, and changes nothing.

@@ -342,6 +342,10 @@ impl Image {
         }
     }
 
+    pub(super) fn read_back(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
+        Some(self.files[self.file(file).ok()?].on_disk(part))
+    }
+
     pub(super) fn lose(&mut self, file: &str) {
         self.names.remove(file);
         self.durable_names.remove(file);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 
 use super::device::{Device, Queue};
 use super::fault::{Fate, Fault};
@@ -145,6 +146,13 @@ impl SimDisk {
         let length = self.durable(file)?.len();
         let length = if self.lies() { self.device.image.length(file)?.max(length) } else { length };
         self.device.image.as_told(file, 0..length)
+    }
+
+    /// What a read from the medium gives of a file ([`Op::ReadBack`]): where the cache has what is still to be
+    /// written, that.
+    #[must_use]
+    pub fn read_back(&self, file: &str, part: Range<usize>) -> Option<Vec<u8>> {
+        self.device.image.read_back(file, part)
     }
 
     /// Whether it holds anything for written that it has not: [`Fault::LostWrite`], [`Fault::MisdirectedWrite`].
