@@ -1,5 +1,5 @@
 //! Every order in which the events of a small scope can happen: messages overtake each other and are lost, clocks
-//! run as they like, nodes crash between any two operations of their disks.
+//! run as they like, nodes crash, in some scopes between any two operations of their disks.
 //!
 //! A scope says what may happen and how often. It is complete up to those bounds: each state that can be reached
 //! within them is visited, and the invariants hold in each. The nearest come first, so that what is found is reached
@@ -16,7 +16,8 @@
 //! | `symmetry` | states that are the same but for names |
 //! | `retell` | a way, told as it happens in a cluster as every other |
 //!
-//! What is lost is what never comes, so that losing it is no event. Two states are held for one when their digests
+//! What is lost is what never comes, so that losing it is no event; where a link holds few frames, a newer one may
+//! take the place of an older one. States that differ by an offset in time alone count as two. Two states are held for one when their digests
 //! of 64 bits are equal: among 10⁷ states that happens to any two with a probability of 3 × 10⁻⁶.
 
 mod ghost;

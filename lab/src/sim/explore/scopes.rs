@@ -212,7 +212,7 @@ pub const SCOPES: &[Scope] = &[
     },
     Scope {
         name: "entries",
-        bounds: bounds(2, 2, 0, 1).losses(1),
+        bounds: bounds(2, 2, 0, 1).losses(0),
         quick: bounds(1, 2, 0, 1).losses(0),
         witnesses: &[
             ("two entries committed", |at| at.committed.0 > 3),
@@ -224,16 +224,16 @@ pub const SCOPES: &[Scope] = &[
     // The leader is woken when what it has sent counts as lost, and before it looks for a majority.
     Scope {
         name: "loss",
-        bounds: bounds(2, 2, 0, 0).copies(1),
+        bounds: bounds(2, 1, 0, 0).copies(1),
         quick: bounds(2, 1, 0, 0),
         late: Duration::from_millis(60),
-        marks: &["request-given-up", "append-repeats-entries", "rejection-ignored"],
+        marks: &["request-given-up", "append-repeats-entries"],
         witnesses: &[("an entry committed", |at| at.committed.0 > 2)],
         ..PLAIN
     },
     Scope {
         name: "slow-disk",
-        bounds: bounds(1, 2, 0, 1),
+        bounds: bounds(1, 1, 0, 1),
         quick: bounds(1, 1, 0, 1).losses(0),
         disks: Disks::Log,
         marks: &["committed-before-own-disk"],
@@ -248,7 +248,7 @@ pub const SCOPES: &[Scope] = &[
     // Who leads is heard by nobody any more, but hears all.
     Scope {
         name: "one-way-cut",
-        bounds: bounds(4, 0, 0, 0),
+        bounds: bounds(3, 1, 0, 0),
         quick: bounds(3, 0, 0, 0),
         cut: &[(0, 1), (0, 2)],
         late: LATE,
@@ -264,7 +264,7 @@ pub const SCOPES: &[Scope] = &[
     // Who leads is heard by all, but hears nobody any more.
     Scope {
         name: "deaf-leader",
-        bounds: bounds(4, 0, 0, 0),
+        bounds: bounds(3, 1, 0, 0),
         quick: bounds(3, 0, 0, 0),
         cut: &[(1, 0), (2, 0)],
         late: LATE,
@@ -279,7 +279,7 @@ pub const SCOPES: &[Scope] = &[
     },
     Scope {
         name: "read",
-        bounds: bounds(3, 0, 2, 0).losses(1),
+        bounds: bounds(2, 0, 2, 0),
         quick: bounds(2, 0, 2, 0).losses(0),
         marks: &["read-confirmed-by-its-round", "read-refused-at-end-of-term", "read-waits-for-noop"],
         witnesses: &[
