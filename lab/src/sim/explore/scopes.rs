@@ -313,8 +313,8 @@ pub const SCOPES: &[Scope] = &[
     },
     Scope {
         name: "snapshot",
-        bounds: bounds(2, 1, 0, 1).losses(0),
-        quick: bounds(1, 1, 0, 1).losses(0),
+        bounds: bounds(1, 1, 0, 1).any_on_link().copies(1),
+        quick: bounds(1, 1, 0, 1).any_on_link(),
         snapshot_bytes: 1,
         marks: &["snapshot-installed", "restart-from-snapshot"],
         witnesses: &[("two nodes with snapshots", |at| at.nodes().filter(|node| node.snapshot).count() > 1)],
