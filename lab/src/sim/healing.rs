@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use raft::StateMachine;
-use raft::consensus::io::RoleName;
 use raft::state_machine::Snapshot;
 
 use crate::sim::clients::client::{Ask, Client, ClientEvent};
@@ -37,11 +36,7 @@ impl<W: Workload> World<W> {
 
     /// The healed node that leads the newest term.
     fn healed_leader(&self) -> Option<usize> {
-        let leaders = self.healed().filter_map(|node| {
-            let raft = self.cluster.running(node)?.server().raft();
-            (raft.role() == RoleName::Leader).then_some((raft.term(), node))
-        });
-        leaders.max().map(|(_, node)| node)
+        self.cluster.newest_leader(self.healed())
     }
 
     /// Looks whether all is done. Clients may have nothing more to ask: until there was a commit the cluster is given

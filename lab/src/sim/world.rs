@@ -70,8 +70,10 @@ pub struct World<W: Workload> {
     /// Episodes that began, by kind.
     pub(super) landed: BTreeMap<&'static str, u64>,
     pub(super) random: Random,
-    /// Nodes that will never start again: their disks were replaced.
+    /// Nodes that will never start again: their disks were replaced, or what they held is damaged.
     pub(super) gone: Vec<bool>,
+    /// Nodes that damage kept from starting for good.
+    pub(super) refused: u64,
     /// When all was done and quiet, on a healed cluster.
     pub(super) rested: Option<Timestamp>,
 }
@@ -91,6 +93,8 @@ pub struct Outcome {
     pub hash: u64,
     /// Episodes that began, by kind.
     pub landed: BTreeMap<&'static str, u64>,
+    /// Nodes that damage kept from starting for good.
+    pub refused: u64,
     /// Frames that suffered something.
     pub disturbed: crate::sim::cluster::links::Disturbed,
     /// Situations that arose on this thread since the newest world on it was made.
@@ -129,6 +133,7 @@ impl<W: Workload> World<W> {
             undo: BTreeMap::new(),
             landed: BTreeMap::new(),
             gone: vec![false; plan.nodes],
+            refused: 0,
             rested: None,
             workload,
             clients,
@@ -197,6 +202,7 @@ impl<W: Workload> World<W> {
             time: self.cluster.now() - Timestamp::default(),
             hash: self.cluster.trace.hash(),
             landed: self.landed.clone(),
+            refused: self.refused,
             disturbed: self.cluster.links.disturbed,
             marks: raft::marks::counts(),
         }
@@ -243,13 +249,13 @@ impl<W: Workload> World<W> {
         }
     }
 
-    /// Hands on what nodes said, and mourns those that ended.
+    /// Hands on what nodes said, and sees to those that ended.
     fn pass_on(&mut self) {
         for said in std::mem::take(&mut self.cluster.said) {
             self.answer(said);
         }
-        for (number, node) in std::mem::take(&mut self.cluster.sprung) {
-            self.spring(number, node);
+        for (number, node) in std::mem::take(&mut self.cluster.triggered) {
+            self.trigger(number, node);
         }
         for number in std::mem::take(&mut self.cluster.landed) {
             let kind = self.plan.episodes.get(number).map(|episode| episode.fault.kind());

@@ -8,6 +8,7 @@ use raft::consensus::io::{Misdeed, Ticket};
 use raft::consensus::message::Message;
 use raft::pump::{Ask, Outlet, StopCause, Told};
 use raft::server::Reply;
+use raft::storage::memory::Queue as DiskQueue;
 use raft::wire::{self, PREFIX, Prefix};
 use raft::{NodeId, StateMachine, Timestamp};
 
@@ -125,7 +126,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let State::Up(pump) = &mut self.nodes[node].state else { return };
         let mut outbox = Outbox::default();
         let acted = pump.act(|| now, &mut outbox);
+        let goes_on = acted.is_ok();
         self.carry_out(node, outbox, acted);
+        if goes_on {
+            self.nodes[node].has_looked();
+            // Of a file that failed its core hears when it is removed.
+            if self.nodes[node].disk().is_some_and(|disk| disk.pending(DiskQueue::Aside) == 0) {
+                self.invariants.has_looked(node);
+            }
+        }
         self.arm(node);
         self.plan_disk(node);
     }
@@ -144,7 +153,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.broken(rule, what);
         }
         for (peer, misdeed) in alarms {
-            if matches!(misdeed, Misdeed::CorruptEntry { .. }) && self.nodes[seat_of(peer)].was_spoilt {
+            if matches!(misdeed, Misdeed::CorruptEntry { .. })
+                && self.nodes[seat_of(peer)].may_have_sent_spoilt(now)
+            {
                 continue;
             }
             self.broken("correct nodes do nothing wrong", format!("node {node} says of {peer}: {misdeed}"));
@@ -206,6 +217,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let copies = self.links.send(now, from, to, kind);
         self.trace.sent(now, from, to, message, copies.first().map(|(delay, _)| *delay));
         for (delay, pass) in copies {
+            if self.nodes[from].spoilt {
+                self.nodes[from].is_heard_at(now + delay);
+            }
             let frame = encoded.clone();
             self.queue.plan(now + delay, Event::Frame { from, to, incarnation, pass, frame });
         }

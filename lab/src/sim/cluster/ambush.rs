@@ -1,9 +1,9 @@
 //! What meets a node when its disk comes to a certain step: between a write and its sync, a name and its directory's,
 //! a completion and the news of it.
 
+use raft::StateMachine;
 use raft::storage::disk::Op;
 use raft::storage::memory::Queue as DiskQueue;
-use raft::{StateMachine, Timestamp};
 
 use super::Cluster;
 use super::links::Links;
@@ -44,30 +44,31 @@ impl Moment {
 }
 
 impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
-    /// Whether the next operation of a queue must wait: the queue stands still until [`Cluster::hurry_disk`].
-    pub(super) fn falls_into_trap(&mut self, node: usize, queue: DiskQueue) -> bool {
-        let next = self.nodes[node].disk().and_then(|disk| disk.next(queue));
-        let caught = |trap: &mut Trap| {
-            trap.moment.queue() == queue && next.is_some_and(|op| trap.moment.is_before(op))
-        };
-        let trap = self.traps[node].take_if(caught);
-        self.sprung.extend(trap.map(|trap| (trap.number, node)));
-        self.hold_if(trap.is_some(), node, queue)
-    }
-
-    /// A queue stands still: whatever is planned for it comes never.
-    fn hold_if(&mut self, sprung: bool, node: usize, queue: DiskQueue) -> bool {
-        if sprung {
-            self.nodes[node].busy[place(queue)] = Some(Timestamp::from_nanos(u64::MAX));
+    /// Whether the next operation of a queue must wait: the queue stands still until [`Cluster::let_go`].
+    pub(super) fn is_met_before(&mut self, node: usize, queue: DiskQueue) -> bool {
+        if self.traps[node].is_none() {
+            return false;
         }
-        sprung
+        let next = self.nodes[node].disk().and_then(|disk| disk.next(queue)).cloned();
+        next.is_some_and(|op| self.is_met(node, queue, |moment| moment.is_before(&op)))
     }
 
     /// The same after an operation, of which the node is not told yet.
-    pub(super) fn is_trapped(&mut self, node: usize, queue: DiskQueue, ran: &Op) -> bool {
-        let caught = |trap: &mut Trap| trap.moment.queue() == queue && trap.moment.is_after(ran);
-        let trap = self.traps[node].take_if(caught);
-        self.sprung.extend(trap.map(|trap| (trap.number, node)));
-        self.hold_if(trap.is_some(), node, queue)
+    pub(super) fn is_met_after(&mut self, node: usize, queue: DiskQueue, ran: &Op) -> bool {
+        self.is_met(node, queue, |moment| moment.is_after(ran))
+    }
+
+    fn is_met(&mut self, node: usize, queue: DiskQueue, has_come: impl Fn(Moment) -> bool) -> bool {
+        let meets = |trap: &mut Trap| trap.moment.queue() == queue && has_come(trap.moment);
+        let Some(trap) = self.traps[node].take_if(meets) else { return false };
+        self.triggered.push((trap.number, node));
+        self.nodes[node].held[place(queue)] = true;
+        true
+    }
+
+    /// A queue that stood still goes on.
+    pub(in crate::sim) fn let_go(&mut self, node: usize, queue: DiskQueue) {
+        self.nodes[node].held[place(queue)] = false;
+        self.plan_disk(node);
     }
 }

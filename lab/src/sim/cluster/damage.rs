@@ -1,12 +1,9 @@
 //! Disks that lose what was durable, or lie about it: what is done to them, and what must be found of it.
 
-use raft::consensus::entry::Chain;
-use raft::consensus::snapshot::{Base, SnapshotMeta};
+use raft::StateMachine;
 use raft::storage::disk::Op;
 use raft::storage::durable_log::{Batch, batches};
 use raft::storage::memory::{Fault as DiskFault, Queue as DiskQueue, Ran, SECTOR, SimDisk};
-use raft::storage::snapshot::body;
-use raft::{ClusterId, LogId, LogIndex, StateMachine, Term};
 
 use super::Cluster;
 use super::links::Links;
@@ -53,21 +50,21 @@ impl Blemish {
     }
 }
 
-/// A file that is none of the node's own, and what is in it.
-pub(in crate::sim) type Foreign = (String, Vec<u8>);
-
 impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// Something is wrong with a disk from now on.
     pub(in crate::sim) fn disk_fault(&mut self, node: usize, fault: DiskFault) {
+        use DiskFault::{LostWrite, MisdirectedWrite, Rot};
+        if let Rot { .. } | LostWrite | MisdirectedWrite { .. } = fault {
+            self.invariants.blemished(node);
+        }
         if let Some(disk) = self.nodes[node].disk_mut() {
             disk.fault(fault);
         }
-        self.invariants.disk_failed(node);
     }
 
     /// A bit flips on the disk of a node that is down.
     pub(in crate::sim) fn rot(&mut self, node: usize, (file, offset): (String, u64), bit: u8) {
-        self.damaged[node].push(self.durable[node].as_ref().clone());
+        self.damaged[node].add(self.durable[node].as_ref().clone());
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
         self.refresh(node);
     }
@@ -81,15 +78,21 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.disk_fault(node, DiskFault::Rot { file, offset, bit });
     }
 
-    /// A sector of a node that is down cannot be read until [`DiskFault::Readable`].
+    /// A sector of a node that is down cannot be read until [`Cluster::make_readable`].
     pub(in crate::sim) fn make_unreadable(&mut self, node: usize, (file, offset): (String, u64)) {
-        self.damaged[node].push(self.durable[node].as_ref().clone());
+        self.damaged[node].add(self.durable[node].as_ref().clone());
+        self.damaged[node].set_unreadable(true);
         self.disk_fault(node, DiskFault::Unreadable { file, offset });
+    }
+
+    /// Whatever could not be read can be read again.
+    pub(in crate::sim) fn make_readable(&mut self, node: usize) {
+        self.damaged[node].set_unreadable(false);
+        self.disk_fault(node, DiskFault::Readable);
     }
 
     fn blemished(&mut self, node: usize, (file, offset): (&str, u64), length: usize, decayed: Option<u8>) {
         let life = self.nodes[node].life;
-        self.invariants.blemished(node);
         self.blemishes.push(Blemish {
             node,
             life,
@@ -175,40 +178,6 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         Some((batch.file.clone(), batch.offset + within(reach)))
     }
 
-    /// Puts another cluster's snapshot among those of a node that is down.
-    pub(in crate::sim) fn put_foreign(&mut self, node: usize) {
-        let (Some(foreign), Some(disk)) = (foreign_snapshot(), self.nodes[node].disk_mut()) else { return };
-        disk.put(&foreign.0, foreign.1.clone());
-        self.foreign[node] = Some(foreign);
-    }
-
-    /// Takes it away. It must be as it was.
-    pub(in crate::sim) fn take_foreign(&mut self, node: usize) {
-        let Some((file, bytes)) = self.foreign[node].take() else { return };
-        let Some(disk) = self.nodes[node].disk_mut() else { return };
-        let untouched = disk.durable(&file) == Some(&bytes[..]);
-        disk.lose(&file);
-        if !untouched {
-            self.broken("what is another's is left alone", format!("node {node} changed {file}"));
-        }
-    }
-
-    /// Nothing stands among the snapshots that the node does not know, once it has done what it began.
-    pub(super) fn check_files(&mut self, node: usize) {
-        let Some(pump) = self.nodes[node].running() else { return };
-        let (storage, disk) = (pump.storage(), pump.storage().disk());
-        if disk.pending(DiskQueue::Aside) > 0 {
-            return;
-        }
-        let unknown = disk
-            .files()
-            .into_iter()
-            .find(|file| file.starts_with("snapshots/") && !storage.knows_snapshot_file(file));
-        if let Some(file) = unknown {
-            self.broken("every file has a use", format!("node {node} knows nothing of {file}"));
-        }
-    }
-
     /// A node has read a segment again, and has come to an end with the one that it read before: what was damaged
     /// there it must have found.
     pub(super) fn was_read_again(&mut self, node: usize, ran: &Ran) {
@@ -286,18 +255,6 @@ fn newest_snapshot(disk: &SimDisk) -> Option<(String, u64)> {
     // Its name may not be durable yet.
     let length = disk.content(&file)?.len() as u64;
     Some((file, length))
-}
-
-fn foreign_snapshot() -> Option<Foreign> {
-    let id = LogId { term: Term(1), index: LogIndex(1) };
-    let meta = SnapshotMeta { base: Base { id, chain: Chain::default() }, ..SnapshotMeta::default() };
-    let mut bytes = Vec::new();
-    let state = bytes::Bytes::from_static(b"another's");
-    let whole = body::write(&ClusterId::new("another").ok()?, meta, b"", &state, |block| {
-        bytes.extend_from_slice(&block);
-        Ok(())
-    });
-    whole.ok().map(|_| (format!("snapshots/{:020}-{:020}.snap", id.index.0, id.term.0), bytes))
 }
 
 /// A place in the same sector, at its beginning.

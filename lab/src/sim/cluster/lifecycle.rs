@@ -1,9 +1,11 @@
 //! How nodes begin and end: started, killed, without power; or ended by themselves.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use raft::pump::StopCause;
-use raft::storage::OpenError;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::{Fate, SimDisk};
 use raft::{Incarnation, LogIndex, StateMachine};
@@ -39,8 +41,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(what) = lost(node, &before, &self.durable[node], settled) {
             self.broken("what is durable survives", what);
         }
-        if let Err(error) = &started {
-            self.not_started(node, error);
+        if let Err(error) = &started
+            && self.excuse(node, error).is_none()
+        {
+            self.broken(STARTS, format!("node {node}: {error}"));
         }
         started?;
         if let Some((file, _)) = &self.foreign[node] {
@@ -56,18 +60,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Err((rule, what)) = self.check_birth(node) {
             self.broken(rule, what);
         }
+        if self.running(node).is_some_and(|pump| pump.server().raft().repair().is_none()) {
+            self.damaged[node].made_good();
+        }
         self.arm(node);
         Ok(())
-    }
-
-    /// A disk that does all that it is asked, and was never damaged, is enough to start from.
-    fn not_started(&mut self, node: usize, error: &StartError) {
-        let damaged = !self.damaged[node].is_empty();
-        let foreign = matches!(error, StartError::Open(OpenError::ForeignSnapshot { .. }))
-            && self.foreign[node].is_some();
-        if !damaged && !foreign && !self.nodes[node].was_refused() {
-            self.broken(STARTS, format!("node {node}: {error}"));
-        }
     }
 
     fn check_birth(&mut self, node: usize) -> Result<(), Broken> {
@@ -84,6 +81,19 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         }
         self.trace.note(self.queue.now(), Some(node), || "is killed".to_owned());
         self.end(node, SimDisk::end_process);
+    }
+
+    /// The process is asked to end, and makes durable what it was handed, as the driver has it.
+    pub(in crate::sim) fn stop_in_order(&mut self, node: usize) {
+        self.trace.note(self.queue.now(), Some(node), || "is stopped".to_owned());
+        // Who stands still, or waits for a disk that does, is killed at last.
+        let waits = self.nodes[node].paused || self.nodes[node].held != [false; 2];
+        let State::Up(pump) = &mut self.nodes[node].state else { return };
+        if !waits && let Err(cause) = pump.flush() {
+            self.check_end(node, &cause);
+        }
+        self.refresh(node);
+        self.kill(node);
     }
 
     /// The machine goes down in order: all that was written is on the disk, and nothing is in a cache. What a cache
@@ -121,7 +131,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.promises[node].clear();
         self.traps[node] = None;
         if blemished {
-            self.damaged[node].push(before.as_ref().clone());
+            self.damaged[node].add(before.as_ref().clone());
         }
         self.refresh(node);
         if let Some(what) = lost(node, &before, &self.durable[node], settled) {
@@ -139,7 +149,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// The disk of a node that is down is replaced by an empty one. Under the same id it must be refused.
     pub(in crate::sim) fn wipe(&mut self, node: usize, machine: M) {
         let (id, incarnation) = (self.nodes[node].id, self.nodes[node].incarnation);
-        self.damaged[node].push(self.durable[node].as_ref().clone());
+        self.damaged[node].add(self.durable[node].as_ref().clone());
         self.nodes[node] = Node::new(id, Incarnation(incarnation.0 + 1_000_000));
         self.refresh(node);
         match self.start(node, machine) {
@@ -164,13 +174,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     /// A node wants to end.
     pub(in crate::sim) fn stop(&mut self, node: usize, cause: &StopCause) {
         self.trace.note(self.queue.now(), Some(node), || format!("ends: {cause}"));
-        match cause {
-            StopCause::Storage(_) if self.nodes[node].was_failed() => {}
-            StopCause::Invariant(_) if self.nodes[node].spoilt => {}
-            cause => self.broken(GOES_ON, format!("node {node} ended: {cause}")),
-        }
+        self.check_end(node, cause);
         self.end(node, SimDisk::end_process);
         self.ended.push(node);
+    }
+
+    fn check_end(&mut self, node: usize, cause: &StopCause) {
+        if !self.may_end(node, cause) {
+            self.broken(GOES_ON, format!("node {node} ended: {cause}"));
+        }
     }
 }
 
@@ -205,117 +217,4 @@ fn lost(node: usize, before: &DurableLog, after: &DurableLog, settled: bool) -> 
         "node {node}'s disk ended at {last}, and then, with another entry or none at {differs}, at {}",
         after.last()
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use raft::pump::Ask;
-    use raft::storage::memory::{Fault as DiskFault, SyncFailure};
-    use register::machine::Register;
-
-    use super::super::testing::{Nodes, leader, pass, started};
-    use super::*;
-    use crate::sim::invariants::begins_as_it_ended;
-
-    fn rule(cluster: &Nodes) -> Option<&'static str> {
-        cluster.violation().map(|violation| violation.rule)
-    }
-
-    #[test]
-    fn only_a_disk_that_failed_ends_a_node() {
-        let failed = StopCause::Storage("the disk failed".to_owned());
-        let mut cluster = started(3);
-        cluster.stop(0, &failed);
-        assert_eq!(rule(&cluster), Some("a node goes on"));
-        let mut cluster = started(3);
-        let (leader, syncs) = (leader(&cluster), cluster.node(leader(&cluster)).disk().unwrap().syncs());
-        cluster.disk_fault(leader, DiskFault::Sync(syncs, SyncFailure::CacheKeepsNew));
-        cluster.ask(leader, Ask::OpenSession).unwrap();
-        pass(&mut cluster, Duration::from_millis(10));
-        assert_eq!((&cluster.ended[..], rule(&cluster)), (&[leader][..], None));
-        // In its next life that is no reason any more.
-        cluster.start(leader, Register::new()).unwrap();
-        cluster.stop(leader, &failed);
-        assert_eq!(rule(&cluster), Some("a node goes on"));
-    }
-
-    #[test]
-    fn only_a_disk_that_failed_keeps_a_node_from_starting() {
-        let mut cluster = started(3);
-        cluster.kill(0);
-        let mut full = cluster.clone();
-        let disk = cluster.nodes[0].disk_mut().unwrap();
-        disk.overwrite("identity", Vec::new());
-        assert!(cluster.start(0, Register::new()).is_err());
-        assert_eq!(rule(&cluster), Some("a whole disk is enough to start"));
-        full.disk_fault(0, DiskFault::Reads(2));
-        assert!(full.start(0, Register::new()).is_err());
-        assert_eq!(rule(&full), None);
-    }
-
-    #[test]
-    fn what_was_durable_must_be_there_or_replaced_by_what_was_not() {
-        let mut cluster = started(3);
-        let (old, early) = (leader(&cluster), cluster.durable[leader(&cluster)].clone());
-        for other in (0..3).filter(|node| *node != old) {
-            cluster.links.cut(old, other);
-        }
-        for _ in 0..3 {
-            cluster.ask(old, Ask::OpenSession).unwrap();
-        }
-        pass(&mut cluster, Duration::from_millis(10));
-        let before = cluster.durable[old].clone();
-        assert!(before.last().index > early.last().index);
-        for settled in [true, false] {
-            assert!(lost(0, &before, &early, settled).is_some(), "nothing only cuts off");
-            assert_eq!(lost(0, &early, &before, settled), None);
-        }
-        // Another in a later term, before it has an entry of that term, and then.
-        let later = |cluster: &Nodes| {
-            let term = |node: &usize| cluster.durable[*node].hard_state().current_term;
-            (0..3).find(|node| term(node) > before.hard_state().current_term)
-        };
-        let voted = loop {
-            cluster.step();
-            if let Some(node) = later(&cluster) {
-                break node;
-            }
-        };
-        let after = cluster.durable[voted].clone();
-        assert_eq!(after.last(), early.last());
-        assert!(lost(0, &before, &after, false).is_some(), "a later term cuts nothing off");
-        while cluster.durable[voted].last() == early.last() {
-            cluster.step();
-        }
-        let after = cluster.durable[voted].clone();
-        assert_eq!(lost(0, &before, &after, false), None, "replaced");
-        assert!(lost(0, &before, &after, true).is_some(), "there was nothing to replace it");
-    }
-
-    #[test]
-    fn what_was_durable_must_be_there_when_a_node_has_started() {
-        let mut cluster = started(1);
-        let mut late = cluster.clone();
-        cluster.ask(0, Ask::OpenSession).unwrap();
-        pass(&mut cluster, Duration::from_millis(10));
-        late.kill(0);
-        late.durable[0] = cluster.durable[0].clone();
-        late.start(0, Register::new()).unwrap();
-        assert_eq!(rule(&late), Some("what is durable survives"));
-    }
-
-    #[test]
-    fn a_node_begins_with_the_log_that_its_disk_has() {
-        let mut cluster = started(1);
-        let early = cluster.durable.clone();
-        cluster.ask(0, Ask::OpenSession).unwrap();
-        pass(&mut cluster, Duration::from_millis(10));
-        assert_eq!(early[0].hard_state(), cluster.durable[0].hard_state());
-        for (durable, begins) in [(cluster.durable.clone(), true), (early, false)] {
-            let view = view(&cluster.nodes, &durable, &cluster.damaged, 0).unwrap();
-            assert_eq!(begins_as_it_ended(&view).is_ok(), begins);
-        }
-    }
 }

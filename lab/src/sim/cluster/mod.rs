@@ -3,11 +3,15 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `happening` | one event after the other |
 //! | `acting` | what a node is given, and what leaves it |
 //! | `node` | one node: its disk, and its lives |
+//! | `clock` | its clock |
 //! | `lent` | its disk, while a log is opened on it |
 //! | `damage` | disks that lose what was durable, or lie |
+//! | `foreign` | files that are not the node's own |
 //! | `ambush` | what meets a node when its disk comes to it |
+//! | `excuse` | why a node need not start, or go on |
 //! | `lifecycle` | how lives begin and end |
 //! | `pausing` | processes that are stopped for a while |
 //! | `waking` | when a node is woken, and when its disk is done |
@@ -21,9 +25,15 @@
 mod acting;
 pub(in crate::sim) mod ambush;
 pub(in crate::sim) mod choosing;
+mod clock;
 pub(in crate::sim) mod connections;
 pub(in crate::sim) mod damage;
 pub(in crate::sim) mod deeds;
+#[cfg(test)]
+mod disk_tests;
+pub(in crate::sim) mod excuse;
+mod foreign;
+mod happening;
 mod lent;
 mod lifecycle;
 pub mod links;
@@ -40,25 +50,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raft::consensus::io::Ticket;
-use raft::consensus::message::Message;
+use raft::consensus::io::{RoleName, Ticket};
 use raft::pump::Told;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
-use raft::transport::Received;
-use raft::wire::{self, Kind};
+use raft::wire::Kind;
 use raft::{Incarnation, LogIndex, StateMachine, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use self::ambush::Trap;
-use self::damage::{Blemish, Foreign, Tampering};
+use self::damage::{Blemish, Tampering};
 use self::deeds::Deed;
+use self::foreign::Foreign;
 use self::links::Links;
 use self::node::{Node, Running, Settings};
 use self::queue::Queue;
-use self::waking::place;
-use crate::carrier::id_of;
-use crate::sim::invariants::{Invariants, Promise, View, Violation};
+use crate::sim::invariants::{Damages, Invariants, Promise, View, Violation};
 use crate::sim::random::Random;
 use crate::sim::report::trace::Trace;
 
@@ -126,8 +133,7 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     pub(in crate::sim) durable: Vec<Arc<DurableLog>>,
     /// What nodes did, where somebody else judges it.
     pub(in crate::sim) deeds: Option<Vec<Deed>>,
-    /// What was, whenever a disk was damaged.
-    pub(in crate::sim) damaged: Vec<Vec<DurableLog>>,
+    pub(in crate::sim) damaged: Vec<Damages>,
     pub(in crate::sim) blemishes: Vec<Blemish>,
     /// What is done to a write of each node.
     pub(in crate::sim) tamperings: Vec<Option<Tampering>>,
@@ -135,8 +141,8 @@ pub(in crate::sim) struct Cluster<M: StateMachine, L: Links, X> {
     pub(in crate::sim) foreign: Vec<Option<Foreign>>,
     /// What waits for each node.
     pub(in crate::sim) traps: Vec<Option<Trap>>,
-    /// What waited and has met its node: episode and node.
-    pub(in crate::sim) sprung: Vec<(usize, usize)>,
+    /// Ambushes that have met their nodes: episode and node.
+    pub(in crate::sim) triggered: Vec<(usize, usize)>,
     /// Episodes that were to wait for something, and have come to it.
     pub(in crate::sim) landed: Vec<usize>,
     /// How often a node reads a part of what it wrote again; none: as it does by itself.
@@ -173,12 +179,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             random,
             durable,
             deeds: None,
-            damaged: vec![Vec::new(); size],
+            damaged: vec![Damages::default(); size],
             blemishes: Vec::new(),
             tamperings: vec![None; size],
             foreign: vec![None; size],
             traps: vec![None; size],
-            sprung: Vec::new(),
+            triggered: Vec::new(),
             landed: Vec::new(),
             scrub_every: None,
             queue: Queue::new(),
@@ -217,6 +223,15 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.nodes[node].running()
     }
 
+    /// Of some nodes, the one that leads the newest term.
+    pub(in crate::sim) fn newest_leader(&self, among: impl Iterator<Item = usize>) -> Option<usize> {
+        let leaders = among.filter_map(|node| {
+            let raft = self.running(node)?.server().raft();
+            (raft.role() == RoleName::Leader).then_some((raft.term(), node))
+        });
+        leaders.max().map(|(_, node)| node)
+    }
+
     pub(in crate::sim) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
@@ -230,128 +245,13 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let at = self.now();
         self.violation.get_or_insert(Violation { at, rule, what });
     }
-
-    /// Takes the next event; one of the driver's own is handed to it. None: there is no event left.
-    pub(in crate::sim) fn step(&mut self) -> Option<Option<X>> {
-        loop {
-            let event = self.queue.take()?;
-            if self.is_wanted(&event) {
-                return Some(self.happen(event));
-            }
-        }
-    }
-
-    /// An event happens; one of the driver's own is handed to it.
-    pub(in crate::sim) fn happen(&mut self, event: Event<L::Pass, X>) -> Option<X> {
-        self.events += 1;
-        match event {
-            Event::Outside(event) => return Some(event),
-            Event::Frame { from, to, incarnation, pass, frame } => {
-                self.deliver(from, to, incarnation, pass, frame);
-            }
-            Event::Timer { node, .. } => self.timer(node),
-            Event::Turn { node, life } => self.turn(node, life),
-            Event::Disk { node, life, queue } => self.run_disk(node, life, queue),
-        }
-        None
-    }
-
-    fn deliver(&mut self, from: usize, to: usize, incarnation: Incarnation, pass: L::Pass, frame: Encoded) {
-        if !self.links.lets_in(from, to, &pass) || self.nodes[to].running().is_none() {
-            return;
-        }
-        if self.nodes[to].paused {
-            return self.put_off[to].push(Event::Frame { from, to, incarnation, pass, frame });
-        }
-        self.trace.frame(self.queue.now(), from, to, frame.kind, &frame.payload);
-        let Encoded { kind, header_len, payload } = frame;
-        match wire::decode(kind, header_len, &payload) {
-            Ok(message) => {
-                self.trace.message(self.queue.now(), from, to, &message);
-                self.arrives(from, to, &message);
-                self.give(to, |pump, now, outbox| {
-                    pump.receive(now, Received { from: id_of(from), incarnation, message }, outbox)
-                });
-                self.taken(to);
-            }
-            Err(error) => self.broken("a frame is read as it was written", error.to_string()),
-        }
-    }
-
-    fn arrives(&mut self, from: usize, to: usize, message: &Message) {
-        // Entries that bad memory spoilt are no word of a leader.
-        let spoilt = self.nodes[from].was_spoilt && matches!(message, Message::AppendEntries(_));
-        if spoilt {
-            return;
-        }
-        let now = self.nodes[to].clock.read(self.queue.now());
-        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, to) {
-            self.invariants.arrives(&view, now, from, message);
-        }
-    }
-
-    fn taken(&mut self, node: usize) {
-        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
-            && let Err((rule, what)) = self.invariants.taken(&view)
-        {
-            self.broken(rule, what);
-        }
-    }
-
-    fn timer(&mut self, node: usize) {
-        self.trace.timer(self.queue.now(), node);
-        self.pass(node);
-    }
-
-    /// Time has passed on a node.
-    pub(in crate::sim) fn pass(&mut self, node: usize) {
-        self.give(node, |pump, now, _| pump.pass(now));
-    }
-
-    fn turn(&mut self, node: usize, life: u64) {
-        if self.nodes[node].life == life && self.nodes[node].turn.take().is_some() {
-            self.act(node);
-        }
-    }
-
-    fn run_disk(&mut self, node: usize, life: u64, queue: DiskQueue) {
-        let member = &self.nodes[node];
-        if member.life != life || member.running().is_none() {
-            return;
-        }
-        if self.falls_into_trap(node, queue) {
-            return;
-        }
-        self.tamper(node, queue);
-        let member = &mut self.nodes[node];
-        member.busy[place(queue)] = None;
-        let Some(disk) = member.disk_mut() else { return };
-        let Some(ran) = disk.run_next(queue) else { return };
-        Arc::make_mut(&mut self.durable[node]).ran(&ran, disk);
-        if !ran.done {
-            self.invariants.disk_failed(node);
-        }
-        self.trace.disk(self.queue.now(), node, &ran);
-        self.was_read_again(node, &ran);
-        if self.is_trapped(node, queue, &ran.op) {
-            return;
-        }
-        // It goes on, whether or not its node has looked.
-        self.plan_disk(node);
-        if !self.nodes[node].paused {
-            self.pass(node);
-        }
-        if queue == DiskQueue::Aside {
-            self.check_files(node);
-        }
-    }
 }
 
 /// A node as the invariants see it.
 pub(in crate::sim) fn view<'a, M: StateMachine>(
     nodes: &'a [Node<M>],
     durable: &'a [Arc<DurableLog>],
-    damaged: &'a [Vec<DurableLog>],
+    damaged: &'a [Damages],
     node: usize,
 ) -> Option<View<'a>> {
     let server = nodes[node].running()?.server();

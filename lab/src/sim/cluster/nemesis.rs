@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use raft::consensus::io::RoleName;
-use raft::storage::memory::Fault as DiskFault;
+use raft::storage::memory::{Fault as DiskFault, Queue as DiskQueue};
 
 use super::Pace;
 use crate::sim::clients::workload::Workload;
@@ -26,6 +25,7 @@ pub(in crate::sim) enum Undo {
     Stall {
         node: usize,
         life: u64,
+        queue: DiskQueue,
         number: usize,
         /// Then the power fails.
         power: bool,
@@ -33,11 +33,17 @@ pub(in crate::sim) enum Undo {
     All(Vec<Undo>),
 }
 
+impl Undo {
+    fn parts(&self) -> &[Undo] {
+        if let Undo::All(parts) = self { parts } else { std::slice::from_ref(self) }
+    }
+}
+
 mod disks;
+#[cfg(test)]
+mod tests;
 
 const HEAL: Stream = Stream::named("nemesis.heal");
-/// What a disk holds that is full: what is there.
-const NOTHING_MORE: u64 = 0;
 
 impl<W: Workload> World<W> {
     pub(in crate::sim) fn begin_episode(&mut self, number: usize) {
@@ -52,10 +58,7 @@ impl<W: Workload> World<W> {
             .note(now, None, || format!("{:?} for {} ns: {undo:?}", episode.fault, episode.lasts));
         if let Some(landed) = undo {
             // Those that wait for something land when it comes.
-            if !matches!(
-                episode.fault,
-                Fault::Ambush { .. } | Fault::LostWrite { .. } | Fault::StrayWrite { .. }
-            ) {
+            if !episode.fault.waits() {
                 *self.landed.entry(episode.fault.kind()).or_default() += 1;
             }
             if let Some(undo) = landed {
@@ -72,10 +75,26 @@ impl<W: Workload> World<W> {
         fault: &Fault,
         lasts: Duration,
     ) -> Option<Option<Undo>> {
-        let all = 0..self.plan.nodes;
+        match fault {
+            Fault::Kill(_)
+            | Fault::Stop(_)
+            | Fault::Power(_)
+            | Fault::Blackout
+            | Fault::Pause(_)
+            | Fault::Drift(..)
+            | Fault::Spoil(_) => self.inflict_on_process(number, fault, lasts),
+            Fault::Mute(_) | Fault::Deafen(_) | Fault::Cut { .. } | Fault::Split(_) | Fault::Weather(_) => {
+                self.inflict_on_links(fault).map(Some)
+            }
+            fault if fault.damages() => self.damage(number, fault, lasts),
+            fault => self.inflict_on_disk(number, fault),
+        }
+    }
+
+    fn inflict_on_process(&mut self, number: usize, fault: &Fault, lasts: Duration) -> Option<Option<Undo>> {
         match fault {
             Fault::Blackout => {
-                for node in all {
+                for node in 0..self.plan.nodes {
                     if self.cluster.running(node).is_some() {
                         self.cluster.lose_power(node, number as u64);
                         self.node_died(node, lasts);
@@ -85,6 +104,11 @@ impl<W: Workload> World<W> {
             Fault::Kill(target) => {
                 let node = self.up(*target)?;
                 self.cluster.kill(node);
+                self.node_died(node, lasts);
+            }
+            Fault::Stop(target) => {
+                let node = self.up(*target)?;
+                self.cluster.stop_in_order(node);
                 self.node_died(node, lasts);
             }
             Fault::Power(target) => {
@@ -98,36 +122,6 @@ impl<W: Workload> World<W> {
                 self.cluster.pause(node);
                 return Some(Some(Undo::Resume(node, life)));
             }
-            Fault::Mute(target) => {
-                let node = self.up(*target)?;
-                return Some(Some(self.cut(all.map(|other| (node, other)).collect())));
-            }
-            Fault::Deafen(target) => {
-                let node = self.up(*target)?;
-                return Some(Some(self.cut(all.map(|other| (other, node)).collect())));
-            }
-            Fault::Cut { from, to } => return Some(Some(self.cut(vec![(*from, *to)]))),
-            Fault::Split(side) => {
-                let on = |node: usize| side >> node & 1 == 1;
-                let pairs = all.clone().flat_map(|from| all.clone().map(move |to| (from, to)));
-                return Some(Some(self.cut(pairs.filter(|(from, to)| on(*from) != on(*to)).collect())));
-            }
-            Fault::Weather(weather) => {
-                self.cluster.links.set_weather(*weather);
-                return Some(Some(Undo::Weather));
-            }
-            Fault::SlowDisk(target, factor) => {
-                let node = self.node_of(*target)?;
-                let Pace { log, aside, .. } = self.plan.pace;
-                let slow = |(low, high): (u64, u64)| (low * factor, high.max(low) * factor);
-                self.cluster.pace[node] = Pace { log: slow(log), aside: slow(aside), ..self.plan.pace };
-                return Some(Some(Undo::Disk(node)));
-            }
-            Fault::FullDisk(target) => {
-                let node = self.up(*target)?;
-                self.cluster.disk_fault(node, DiskFault::Capacity(NOTHING_MORE));
-                return Some(Some(Undo::Room(node)));
-            }
             Fault::Drift(target, ppm) => {
                 let node = self.up(*target)?;
                 self.cluster.drift(node, *ppm);
@@ -137,27 +131,45 @@ impl<W: Workload> World<W> {
                 self.cluster.set_bad_memory(node);
                 return Some(Some(Undo::Memory(node, self.cluster.node(node).life)));
             }
-            Fault::Wipe(node) => {
-                if !self.may_wipe(*node) {
-                    return None;
-                }
-                self.cluster.kill(*node);
-                self.gone[*node] = true;
-                self.hang_up(*node);
-                self.cluster.wipe(*node, self.workload.machine());
-            }
-            fault => return self.inflict_on_disk(number, fault, lasts),
+            _ => return None,
         }
         Some(None)
     }
 
+    fn inflict_on_links(&mut self, fault: &Fault) -> Option<Undo> {
+        let all = 0..self.plan.nodes;
+        match fault {
+            Fault::Mute(target) => {
+                let node = self.up(*target)?;
+                Some(self.cut(all.map(|other| (node, other)).collect()))
+            }
+            Fault::Deafen(target) => {
+                let node = self.up(*target)?;
+                Some(self.cut(all.map(|other| (other, node)).collect()))
+            }
+            Fault::Cut { from, to } => Some(self.cut(vec![(*from, *to)])),
+            Fault::Split(side) => {
+                let on = |node: usize| side >> node & 1 == 1;
+                let pairs = all.clone().flat_map(|from| all.clone().map(move |to| (from, to)));
+                Some(self.cut(pairs.filter(|(from, to)| on(*from) != on(*to)).collect()))
+            }
+            Fault::Weather(weather) => {
+                self.cluster.links.set_weather(*weather);
+                Some(Undo::Weather)
+            }
+            _ => None,
+        }
+    }
+
     pub(in crate::sim) fn end_episode(&mut self, number: usize) {
         let Some(undo) = self.undo.remove(&number) else { return };
-        // Where two overlap the second goes on. Links count for themselves who cut them.
-        if !matches!(undo, Undo::Mend(_)) && self.undo.values().any(|other| *other == undo) {
-            return;
+        for part in undo.parts() {
+            // Where two overlap the second goes on. Links count for themselves who cut them.
+            let goes_on = || self.undo.values().flat_map(Undo::parts).any(|other| other == part);
+            if matches!(part, Undo::Mend(_)) || !goes_on() {
+                self.take_back(part.clone());
+            }
         }
-        self.take_back(undo);
     }
 
     fn take_back(&mut self, undo: Undo) {
@@ -180,9 +192,13 @@ impl<W: Workload> World<W> {
                 }
             }
             Undo::Room(node) => self.cluster.disk_fault(node, DiskFault::Capacity(u64::MAX)),
-            Undo::Unreadable(node) => self.make_readable(node),
+            Undo::Unreadable(node) => self.cluster.make_readable(node),
             Undo::Foreign(node) => self.cluster.take_foreign(node),
-            Undo::Stall { node, life, number, power } => self.end_stall(node, life, number, power),
+            Undo::Stall { node, life, queue, number, power } => {
+                if self.cluster.node(node).life == life {
+                    self.end_stall(node, queue, number, power);
+                }
+            }
             Undo::All(undo) => undo.into_iter().for_each(|undo| self.take_back(undo)),
         }
     }
@@ -197,13 +213,7 @@ impl<W: Workload> World<W> {
     fn node_of(&self, target: Target) -> Option<usize> {
         match target {
             Target::Node(node) => (node < self.plan.nodes).then_some(node),
-            Target::Leader => {
-                let leaders = (0..self.plan.nodes).filter_map(|node| {
-                    let raft = self.cluster.running(node)?.server().raft();
-                    (raft.role() == RoleName::Leader).then_some((raft.term(), node))
-                });
-                leaders.max().map(|(_, node)| node)
-            }
+            Target::Leader => self.cluster.newest_leader(0..self.plan.nodes),
         }
     }
 
@@ -248,7 +258,7 @@ impl<W: Workload> World<W> {
             || self.plan.episodes.iter().any(|episode| damages(&episode.fault))
             || self.plan.at_rest.as_ref().is_some_and(damages);
         let broken = self.gone.iter().filter(|gone| **gone).count();
-        let spare = if damaged { 0 } else { (self.plan.nodes - 1) / 2 - broken };
+        let spare = if damaged { 0 } else { ((self.plan.nodes - 1) / 2).saturating_sub(broken) };
         let leave = self.random.below(HEAL, 0, 0, spare as u64 + 1);
         let first = self.random.below(HEAL, 1, 0, self.plan.nodes as u64);
         let order =
@@ -265,72 +275,12 @@ impl<W: Workload> World<W> {
             self.cluster.hurry_disk(node);
             self.start(node);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::sim::clients::load::Load;
-    use crate::sim::clients::register_workload::RegisterWorkload;
-    use crate::sim::cluster::links::Weather;
-    use crate::sim::plan::fault::Episode;
-    use crate::sim::plan::swarm::{Limits, Plan};
-
-    use super::*;
-
-    /// Three nodes and what goes wrong with them, from this second to that one each.
-    fn world(faults: &[(u64, u64, Fault)]) -> World<RegisterWorkload> {
-        let episode = |(from, to, fault): &(u64, u64, Fault)| Episode {
-            at: from * 1_000_000_000,
-            lasts: (to - from) * 1_000_000_000,
-            fault: fault.clone(),
-        };
-        let plan = Plan {
-            at_rest: None,
-            is_even: false,
-            late_requests_ppm: 0,
-            scrub_every: None,
-            seed: 1,
-            nodes: 3,
-            clients: 1,
-            events: 20_000,
-            limits: Limits::usual(),
-            weather: Weather::FAIR,
-            pace: Pace::STEADY,
-            drift_ppm: 0,
-            episodes: faults.iter().map(episode).collect(),
-        };
-        World::new(plan, RegisterWorkload { load: Load::default() })
+        self.assert_majority();
     }
 
-    /// What of nodes is true after each second of a few.
-    fn watch<T>(world: &mut World<RegisterWorkload>, what: impl Fn(&World<RegisterWorkload>) -> T) -> Vec<T> {
-        let after = |second: u64| {
-            while world.cluster.now().as_nanos() < second * 1_000_000_000 + 500_000_000 {
-                assert!(world.step());
-            }
-            what(world)
-        };
-        (1..5).map(after).collect()
-    }
-
-    #[test]
-    fn what_overlaps_ends_with_the_last() {
-        let both = |fault: Fault| world(&[(1, 3, fault.clone()), (2, 4, fault)]);
-        let target = Target::Node(1);
-        let paused = watch(&mut both(Fault::Pause(target)), |world| world.cluster.node(1).paused);
-        assert_eq!(paused, [true, true, true, false]);
-        let slow =
-            watch(&mut both(Fault::SlowDisk(target, 9)), |world| world.cluster.pace[1] != Pace::STEADY);
-        assert_eq!(slow, [true, true, true, false]);
-        let cut = watch(&mut both(Fault::Cut { from: 0, to: 1 }), |world| world.cluster.links.is_cut(0, 1));
-        assert_eq!(cut, [true, true, true, false]);
-    }
-
-    #[test]
-    fn no_more_disks_are_wiped_than_the_others_can_do_without() {
-        let mut world = world(&[(1, 2, Fault::Wipe(0)), (2, 3, Fault::Wipe(1)), (3, 4, Fault::Wipe(2))]);
-        let outcome = world.run();
-        assert_eq!((outcome.violation, outcome.landed.get("wipe")), (None, Some(&1)));
+    /// What goes wrong for good leaves enough nodes to go on.
+    fn assert_majority(&self) {
+        let healed = self.quorum.iter().filter(|healed| **healed).count();
+        assert!(healed > self.plan.nodes / 2, "{healed} of {} nodes are left", self.plan.nodes);
     }
 }

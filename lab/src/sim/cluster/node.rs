@@ -11,8 +11,8 @@ use raft::storage::memory::{Failures, Queue, SimDisk};
 use raft::storage::{Identity, OpenError, Storage};
 use raft::{BootId, ClusterId, Config, Incarnation, Membership, NodeId, StateMachine, Timestamp};
 
+use super::clock::Clock;
 use super::lent::Lent;
-use crate::sim::nanos;
 
 /// What all nodes of a cluster are made with.
 #[derive(Clone, Debug)]
@@ -29,6 +29,9 @@ pub(in crate::sim) struct Settings {
     pub(in crate::sim) membership: Membership,
 }
 
+/// A node has acted on what it was given after so long.
+const TO_ACT: Duration = Duration::from_secs(1);
+
 /// A node that runs.
 pub(in crate::sim) type Running<M> = Pump<M, SimDisk, AtOnce>;
 
@@ -40,7 +43,7 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     /// Counts its starts: what was planned for an earlier life means nothing to this one.
     pub(in crate::sim) life: u64,
     pub(in crate::sim) state: State<M>,
-    /// What its disk had failed to do before this life, or before it tried to begin one.
+    /// What its disk had failed to do before it last looked, or tried to begin a life.
     failures: Failures,
     /// See `pausing`.
     pub(in crate::sim) paused: bool,
@@ -48,8 +51,8 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     pub(in crate::sim) spoils: bool,
     /// It has met one, in this life.
     pub(in crate::sim) spoilt: bool,
-    /// The same, in any life: what it sent may still be on its way.
-    pub(in crate::sim) was_spoilt: bool,
+    /// What it sent in a life that met one is on its way until then.
+    pub(in crate::sim) spoilt_until: Option<Timestamp>,
     pub(in crate::sim) clock: Clock,
     /// When it is to be woken.
     pub(in crate::sim) armed: Option<Timestamp>,
@@ -57,6 +60,8 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     pub(in crate::sim) turn: Option<Timestamp>,
     /// When the next operation of the log's queue, and of the other, has run.
     pub(in crate::sim) busy: [Option<Timestamp>; 2],
+    /// Whether they stand still, whatever they have to do.
+    pub(in crate::sim) held: [bool; 2],
 }
 
 #[derive(Clone, Hash)]
@@ -65,48 +70,6 @@ pub(in crate::sim) enum State<M: StateMachine> {
     Down(Box<SimDisk>),
     /// While its state changes.
     Between,
-}
-
-/// A process's monotonic clock: it begins at 0 with the process, and may run fast or slow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(in crate::sim) struct Clock {
-    /// What it said when its rate was set, and when that was.
-    then: (Timestamp, Timestamp),
-    /// Fast by so many millionths.
-    drift_ppm: i32,
-}
-
-impl Clock {
-    fn started(now: Timestamp, drift_ppm: i32) -> Clock {
-        Clock { then: (Timestamp::default(), now), drift_ppm }
-    }
-
-    /// What it says.
-    pub(in crate::sim) fn read(&self, now: Timestamp) -> Timestamp {
-        let (said, at) = self.then;
-        let passed = u128::from(nanos(now - at));
-        let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
-        said + Duration::from_nanos(u64::try_from(passed * rate / 1_000_000).unwrap_or(u64::MAX))
-    }
-
-    /// When it says this, or will at last.
-    pub(in crate::sim) fn when(&self, reading: Timestamp) -> Timestamp {
-        let (said, at) = self.then;
-        let rate = u128::from(u32::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1));
-        let passes = u128::from(nanos(reading - said)) * 1_000_000;
-        at + Duration::from_nanos(u64::try_from(passes.div_ceil(rate)).unwrap_or(u64::MAX))
-    }
-
-    /// It says this now.
-    pub(in crate::sim) fn jump(&mut self, now: Timestamp, reading: Timestamp) {
-        self.then = (reading, now);
-    }
-
-    /// From now on it runs at another rate.
-    pub(in crate::sim) fn drift(&mut self, now: Timestamp, drift_ppm: i32) {
-        self.then = (self.read(now), now);
-        self.drift_ppm = drift_ppm;
-    }
 }
 
 /// Why a node did not start.
@@ -131,11 +94,12 @@ impl<M: StateMachine> Node<M> {
             paused: false,
             spoils: false,
             spoilt: false,
-            was_spoilt: false,
+            spoilt_until: None,
             clock: Clock::default(),
             armed: None,
             turn: None,
             busy: [None; 2],
+            held: [false; 2],
         }
     }
 
@@ -178,7 +142,12 @@ impl<M: StateMachine> Node<M> {
         self.disk().map(SimDisk::failures).unwrap_or_default()
     }
 
-    /// Whether its disk has failed it in this life, by more than that it is full.
+    /// It has looked at all that its disk did, and goes on.
+    pub(in crate::sim) fn has_looked(&mut self) {
+        self.failures = self.disk_failures();
+    }
+
+    /// Whether its disk has failed it since it last looked, by more than that it is full.
     pub(in crate::sim) fn was_failed(&self) -> bool {
         self.disk_failures().other > self.failures.other
     }
@@ -224,7 +193,7 @@ impl<M: StateMachine> Node<M> {
         self.life += 1;
         self.clock = Clock::started(now, drift_ppm);
         (self.paused, self.spoils, self.spoilt) = (false, false, false);
-        (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
+        (self.armed, self.turn, self.busy, self.held) = (None, None, [None; 2], [false; 2]);
         Ok(())
     }
 
@@ -238,7 +207,7 @@ impl<M: StateMachine> Node<M> {
         end(&mut disk);
         self.state = State::Down(Box::new(disk));
         (self.paused, self.spoils, self.spoilt) = (false, false, false);
-        (self.armed, self.turn, self.busy) = (None, None, [None; 2]);
+        (self.armed, self.turn, self.busy, self.held) = (None, None, [None; 2], [false; 2]);
     }
 
     /// Bad memory meets an entry, if there is one for it. A leader's would go to others, who refuse it: its part is
@@ -249,8 +218,20 @@ impl<M: StateMachine> Node<M> {
         let next = server.last_applied().next();
         let waits = server.raft().role() != RoleName::Leader && next <= server.raft().durable_index();
         if waits && pump.spoil(next) {
-            (self.spoils, self.spoilt, self.was_spoilt) = (false, true, true);
+            (self.spoils, self.spoilt) = (false, true);
         }
+    }
+
+    /// Something that it sent, in this life or an earlier one, arrives then.
+    pub(in crate::sim) fn is_heard_at(&mut self, at: Timestamp) {
+        if self.spoilt || self.spoilt_until.is_some() {
+            self.spoilt_until = self.spoilt_until.max(Some(at));
+        }
+    }
+
+    /// Whether entries that it sent may be spoilt.
+    pub(in crate::sim) fn may_have_sent_spoilt(&self, now: Timestamp) -> bool {
+        self.spoilt || self.spoilt_until.is_some_and(|until| now <= until + TO_ACT)
     }
 
     pub(in crate::sim) fn durable(&self, cluster: &ClusterId) -> Option<DurableLog> {
@@ -278,23 +259,4 @@ fn open<M: StateMachine>(
     let raft = raft_of(&identity, config.clone(), seed, Timestamp::default(), recovered)?;
     let server = serve(&mut storage, raft, machine)?.with_reply_bounds(*replies);
     Ok(Parts { storage, identity, boot: BootId(life), server, workshop: AtOnce::default(), seed })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_says_at_last_what_is_waited_for_and_not_before() {
-        for drift in [-200_000, -3, 0, 7, 150_000] {
-            let mut clock = Clock::started(Timestamp::from_nanos(17), drift);
-            clock.drift(Timestamp::from_nanos(1_000_003), -drift);
-            for reading in [2_000_000, 2_000_001, 7_777_777_777] {
-                let reading = Timestamp::from_nanos(reading);
-                let at = clock.when(reading);
-                assert!(clock.read(at) >= reading);
-                assert!(clock.read(Timestamp::from_nanos(at.as_nanos() - 2)) < reading);
-            }
-        }
-    }
 }

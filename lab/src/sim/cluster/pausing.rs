@@ -33,6 +33,9 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.pass(node);
         }
         for event in std::mem::take(&mut self.put_off[node]) {
+            if let Event::Frame { from, .. } = event {
+                self.nodes[from].is_heard_at(self.queue.now());
+            }
             self.queue.plan(self.queue.now(), event);
         }
         self.arm_anew(node);

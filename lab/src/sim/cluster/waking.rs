@@ -74,7 +74,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.queue.plan(at, Event::Turn { node, life: member.life });
     }
 
-    /// Whatever a disk had taken so long to do, it goes on with now.
+    /// Whatever a disk had taken so long to do, it goes on with now, but for a queue that is held.
     pub(in crate::sim) fn hurry_disk(&mut self, node: usize) {
         self.nodes[node].busy = [None; 2];
         self.plan_disk(node);
@@ -85,7 +85,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         for queue in [DiskQueue::Log, DiskQueue::Aside] {
             let member = &mut self.nodes[node];
             let waits = member.disk().is_some_and(|disk| disk.pending(queue) > 0);
-            if !waits || member.busy[place(queue)].is_some() {
+            if !waits || member.busy[place(queue)].is_some() || member.held[place(queue)] {
                 continue;
             }
             let (life, number) = (member.life, self.operations[node]);

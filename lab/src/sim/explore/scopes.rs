@@ -212,7 +212,7 @@ pub const SCOPES: &[Scope] = &[
     },
     Scope {
         name: "entries",
-        bounds: bounds(2, 2, 0, 1).losses(0),
+        bounds: bounds(2, 2, 0, 1).losses(1),
         quick: bounds(1, 2, 0, 1).losses(0),
         witnesses: &[
             ("two entries committed", |at| at.committed.0 > 3),

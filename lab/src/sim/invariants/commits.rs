@@ -25,8 +25,8 @@ impl Commits {
     }
 
     pub(super) fn check(&mut self, before: &Seen, view: &View<'_>) -> Result<(), Broken> {
-        let leads = view.leads();
-        if leads.is_some() && leads != before.leads {
+        // Also of what is first known to be committed when a later leader leads already.
+        if view.leads().is_some() {
             self.complete(view)?;
         }
         if view.raft.commit_index() == before.commit {
@@ -48,7 +48,7 @@ impl Commits {
     fn complete(&self, view: &View<'_>) -> Result<(), Broken> {
         let (node, log, term) = (view.node, view.raft.log(), view.raft.term());
         match self.due(term) {
-            Some((end, chain)) if log.chain_at(end) != Some(chain) => {
+            Some((end, chain)) if end >= log.base().id.index && log.chain_at(end) != Some(chain) => {
                 let last = log.last();
                 let text = format!(
                     "node {node} leads term {term}, its log ends at {last}, and {end} was committed otherwise"

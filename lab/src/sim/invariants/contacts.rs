@@ -1,5 +1,5 @@
-//! What a node makes of what it hears: a later term is its own at once (Figure 2, "Rules for Servers"), and while it
-//! hears a leader it helps nobody to replace it (dissertation §9.6).
+//! What a node makes of what it hears: a later term is its own at once (Figure 2, "Rules for Servers"); but while it
+//! hears a leader it helps nobody to replace it, by no pre-vote and by no vote (dissertation §9.6).
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,19 @@ use super::{Broken, View};
 
 /// What is looked for once the message that arrives has been taken in.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Arrived {
-    term: Term,
-    /// Only leaders say it.
-    of_leader: bool,
-    now: Timestamp,
+enum Arrived {
+    /// A term.
+    Term {
+        term: Term,
+        /// Only leaders say it.
+        of_leader: bool,
+        now: Timestamp,
+    },
+    /// A candidate's request while a leader was heard, in this term of the node.
+    Disturbance { candidate: usize, own: Term },
 }
+
+const NOT_DISTURBED: &str = "a leader that is heard is not disturbed";
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Contacts {
@@ -53,7 +60,14 @@ impl Contacts {
                 return;
             }
             // Whoever hears a leader ignores it, whatever its term.
-            Message::RequestVote(_) | Message::Introduction(_) | Message::IntroductionReply(_) => return,
+            Message::RequestVote(ask) => {
+                if !ask.leadership_transfer && self.hears_a_leader(view, now) {
+                    let own = view.raft.term();
+                    self.arrived[view.node] = Some(Arrived::Disturbance { candidate: from, own });
+                }
+                return;
+            }
+            Message::Introduction(_) | Message::IntroductionReply(_) => return,
             Message::AppendEntries(m) => (m.term, true),
             Message::Heartbeat(m) => (m.term, true),
             Message::InstallSnapshot(m) => (m.term, true),
@@ -63,7 +77,7 @@ impl Contacts {
             Message::HeartbeatReply(m) => (m.term, false),
             Message::InstallSnapshotReply(m) => (m.term, false),
         };
-        self.arrived[view.node] = Some(Arrived { term, of_leader, now });
+        self.arrived[view.node] = Some(Arrived::Term { term, of_leader, now });
     }
 
     fn hears_a_leader(&self, view: &View<'_>, now: Timestamp) -> bool {
@@ -74,16 +88,23 @@ impl Contacts {
 
     /// What arrived has been taken in.
     pub(super) fn taken(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        let Some(Arrived { term, of_leader, now }) = self.arrived[view.node].take() else { return Ok(()) };
-        let (node, own) = (view.node, view.raft.term());
-        if own < term {
-            let text = format!("node {node} has heard of term {term} and stays in {own}");
-            return Err(("a later term is taken over", text));
+        let (node, term) = (view.node, view.raft.term());
+        match self.arrived[node].take() {
+            Some(Arrived::Term { term: heard, .. }) if term < heard => {
+                let text = format!("node {node} has heard of term {heard} and stays in {term}");
+                Err(("a later term is taken over", text))
+            }
+            Some(Arrived::Term { term: heard, of_leader: true, now }) if term == heard => {
+                self.heard[node] = Some(now);
+                Ok(())
+            }
+            Some(Arrived::Disturbance { candidate, own }) if term != own => {
+                let text =
+                    format!("node {node} hears a leader and goes from {own} to {term} for {candidate}");
+                Err((NOT_DISTURBED, text))
+            }
+            _ => Ok(()),
         }
-        if of_leader && own == term {
-            self.heard[node] = Some(now);
-        }
-        Ok(())
     }
 
     pub(super) fn leaves(&self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
@@ -93,6 +114,6 @@ impl Contacts {
             return Ok(());
         }
         let text = format!("node {node} hears a leader and would vote for {to} in term {}", reply.asked);
-        Err(("a leader that is heard is not disturbed", text))
+        Err((NOT_DISTURBED, text))
     }
 }

@@ -63,6 +63,10 @@ impl Dealings {
         self.transfers.disk_failed(node);
     }
 
+    pub(super) fn has_looked(&mut self, node: usize) {
+        self.transfers.has_looked(node);
+    }
+
     pub(super) fn blemished(&mut self, node: usize) {
         self.transfers.blemished(node);
     }

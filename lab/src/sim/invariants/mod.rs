@@ -16,6 +16,8 @@
 //! | `transfers` | a snapshot on its way goes on | |
 //! | `replies` | a client is told only what is committed, once, and reads at least what was committed when it asked | §6.3, §6.4 |
 //! | `confirmations` | a read waits for a majority | §6.4 |
+//! | `damages` | what a disk was damaged in | |
+//! | `view` | a node as they see it | |
 //! | `dealings` | the rules about one node alone, as one: `progress` and `claims` in part, `snapshots`, `contacts`, `quorums`, `memory`, `transfers` | |
 
 mod beliefs;
@@ -23,7 +25,10 @@ mod claims;
 mod commits;
 mod confirmations;
 mod contacts;
+mod damages;
 mod dealings;
+#[cfg(test)]
+mod disk_tests;
 mod elections;
 mod logs;
 mod memory;
@@ -34,25 +39,23 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod view;
 
 use std::fmt;
-use std::sync::Arc;
 
-use raft::consensus::Raft;
 use raft::consensus::entry::Chain;
-use raft::consensus::io::RoleName;
 use raft::consensus::message::Message;
 use raft::pump::Ask;
 use raft::server::Reply;
-use raft::session::Sessions;
-use raft::storage::durable_log::DurableLog;
 use raft::{LogId, LogIndex, Term, Timestamp};
 
 pub(crate) use beliefs::Belief;
 pub(crate) use claims::begins_as_it_ended;
 use claims::truthful;
+pub(crate) use damages::Damages;
 pub(crate) use dealings::Dealings;
 pub use replies::Promise;
+pub(crate) use view::View;
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,57 +94,6 @@ const MANY: [&str; 3] = [PANICS, GOES_ON, STARTS];
 
 /// A rule that was broken, and how.
 pub(crate) type Broken = (&'static str, String);
-
-/// A node after a step.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) node: usize,
-    pub(crate) raft: &'a Raft,
-    /// None where a step is looked at that is only remembered.
-    pub(crate) sessions: Option<&'a Sessions>,
-    pub(crate) applied: LogIndex,
-    /// What is durable, of every node.
-    pub(crate) durable: &'a [Arc<DurableLog>],
-    /// What was durable on each disk whenever it was damaged or replaced: it was acknowledged rightly.
-    pub(crate) damaged: &'a [Vec<DurableLog>],
-}
-
-impl View<'_> {
-    fn own(&self) -> &DurableLog {
-        &self.durable[self.node]
-    }
-
-    /// The term that it leads.
-    fn leads(&self) -> Option<Term> {
-        (self.raft.role() == RoleName::Leader).then(|| self.raft.term())
-    }
-
-    /// What was durable on a disk whenever it was damaged or replaced.
-    fn damaged(&self, node: usize) -> impl Iterator<Item = &DurableLog> {
-        self.damaged.get(node).into_iter().flatten()
-    }
-
-    /// Whether this entry is, or was before damage, durable on a node.
-    fn has_held(&self, node: usize, index: LogIndex, entry: (Term, Chain)) -> bool {
-        let mut logs = std::iter::once(&*self.durable[node]).chain(self.damaged(node));
-        logs.any(|log| log.holds(index) == Some(entry))
-    }
-
-    /// Whether the node's disk has a snapshot up to there, or had one before damage.
-    fn held_base(&self, base: LogIndex) -> bool {
-        let mut ever = self.damaged(self.node).chain([self.own()]);
-        ever.any(|log| log.base().id.index >= base)
-    }
-
-    /// On how many nodes.
-    fn holders(&self, index: LogIndex, entry: (Term, Chain)) -> usize {
-        (0..self.durable.len()).filter(|node| self.has_held(*node, index, entry)).count()
-    }
-
-    fn majority(&self) -> usize {
-        self.durable.len() / 2 + 1
-    }
-}
 
 /// What was seen of a node in its last step; nothing at the beginning of a life, but the term that it began with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -324,6 +276,11 @@ impl Invariants {
     /// A node's disk did not do what it was asked.
     pub(crate) fn disk_failed(&mut self, node: usize) {
         self.dealings.disk_failed(node);
+    }
+
+    /// A node has heard of all that its disk did, and wants nothing of it but of its log.
+    pub(crate) fn has_looked(&mut self, node: usize) {
+        self.dealings.has_looked(node);
     }
 
     /// A node's disk does not hold what it was given, and does not say so.

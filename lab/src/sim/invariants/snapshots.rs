@@ -2,7 +2,7 @@
 
 use raft::LogIndex;
 
-use super::{Broken, View};
+use super::{Broken, Damages, View};
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Snapshots {
@@ -18,7 +18,7 @@ impl Snapshots {
     pub(super) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.bases[view.node] = LogIndex(0);
         if let Some(repair) = view.raft.repair()
-            && view.damaged(view.node).next().is_none()
+            && !view.damaged.get(view.node).is_some_and(Damages::excuse)
         {
             let text = format!("node {} begins with {repair:?}, and its disk lost nothing", view.node);
             return Err(("only what was lost is repaired", text));

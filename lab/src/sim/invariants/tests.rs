@@ -1,16 +1,20 @@
 //! Each rule fires where it is broken by hand, and not without.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use raft::consensus::Raft;
 use raft::consensus::entry::{Entry, EntryKind};
 use raft::consensus::io::{Input, Output};
 use raft::consensus::message::{
     AppendEntriesReply, AppendOutcome, Heartbeat, HeartbeatReply, InstallSnapshot, InstallSnapshotReply,
-    PreVote, PreVoteReply, RequestVoteReply, SnapshotOutcome,
+    PreVote, PreVoteReply, RequestVote, RequestVoteReply, SnapshotOutcome,
 };
 use raft::consensus::snapshot::SnapshotId;
 use raft::pump::{first_write, raft_of};
-use raft::session::{ReplyBounds, SessionTag, Verdict};
+use raft::session::{ReplyBounds, SessionTag, Sessions, Verdict};
 use raft::storage::Storage;
+use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::SimDisk;
 use raft::{ClusterId, Config, HardState, Incarnation, LogId, Membership, SessionId};
 
@@ -18,24 +22,24 @@ use super::*;
 use crate::carrier::id_of;
 
 /// Three nodes and their disks, which agree until a test says otherwise.
-struct Bench {
-    rafts: Vec<Raft>,
-    durable: Vec<Arc<DurableLog>>,
-    damaged: Vec<Vec<DurableLog>>,
+pub(super) struct Bench {
+    pub(super) rafts: Vec<Raft>,
+    pub(super) durable: Vec<Arc<DurableLog>>,
+    pub(super) damaged: Vec<Damages>,
     sessions: Sessions,
     now: Timestamp,
 }
 
 impl Bench {
     /// In this term, with a command of each of these terms behind the first entry.
-    fn new(term: u64, logs: [&[u64]; 3]) -> Bench {
+    pub(super) fn new(term: u64, logs: [&[u64]; 3]) -> Bench {
         let (rafts, durable) =
             logs.iter().enumerate().map(|(node, terms)| node_with(node, term, terms)).unzip();
         let now = Timestamp::from_millis(1);
-        Bench { rafts, durable, damaged: vec![Vec::new(); 3], sessions: Sessions::default(), now }
+        Bench { rafts, durable, damaged: vec![Damages::default(); 3], sessions: Sessions::default(), now }
     }
 
-    fn view(&self, node: usize) -> View<'_> {
+    pub(super) fn view(&self, node: usize) -> View<'_> {
         let Bench { rafts, durable, damaged, sessions, .. } = self;
         let (raft, applied) = (&rafts[node], LogIndex(1));
         View { node, raft, sessions: Some(sessions), applied, durable, damaged }
@@ -95,7 +99,7 @@ fn node_with(node: usize, term: u64, terms: &[u64]) -> (Raft, Arc<DurableLog>) {
     (raft, Arc::new(DurableLog::of(&storage.into_disk(), &identity)))
 }
 
-fn rule(result: Result<(), Broken>) -> Option<&'static str> {
+pub(super) fn rule(result: Result<(), Broken>) -> Option<&'static str> {
     result.err().map(|(rule, _)| rule)
 }
 
@@ -139,6 +143,29 @@ fn who_hears_a_leader_grants_no_pre_vote() {
     };
     assert_eq!(granted_after(149), Some("a leader that is heard is not disturbed"));
     assert_eq!(granted_after(150), None);
+}
+
+#[test]
+fn who_hears_a_leader_takes_no_candidates_term() {
+    let last_log = LogId { term: Term(3), index: LogIndex(9) };
+    let asked_after = |millis: u64, leadership_transfer| {
+        let mut bench = Bench::new(3, [&[]; 3]);
+        let mut contacts = contacts::Contacts::new(3);
+        let heartbeat = Heartbeat { term: Term(3), round: 0, leader_commit: LogIndex(0) };
+        contacts.arrives(&bench.view(0), bench.now, 1, &Message::Heartbeat(heartbeat));
+        contacts.taken(&bench.view(0)).unwrap();
+        let later = bench.now + std::time::Duration::from_millis(millis);
+        let ask = Message::RequestVote(RequestVote { term: Term(4), last_log, leadership_transfer });
+        contacts.arrives(&bench.view(0), later, 2, &ask);
+        assert_eq!(rule(contacts.clone().taken(&bench.view(0))), None, "it was refused");
+        // The node itself has heard nobody.
+        bench.hears(0, 2, ask);
+        assert_eq!(bench.rafts[0].term(), Term(4));
+        rule(contacts.taken(&bench.view(0)))
+    };
+    assert_eq!(asked_after(149, false), Some("a leader that is heard is not disturbed"));
+    assert_eq!(asked_after(149, true), None);
+    assert_eq!(asked_after(150, false), None);
 }
 
 #[test]
@@ -275,6 +302,67 @@ fn a_transfer_goes_on_unless_its_file_is_gone() {
         begun.arrives(view, 0, &m);
     };
     assert_eq!(after(goes_on, asked(3, snapshot(1))), None, "its leader's disk gives something else");
+    let damaged = |begun: &mut transfers::Transfers, view: &View<'_>, _| begun.blemished(view.node);
+    assert_eq!(after(damaged, again.clone()), None, "what it has is damaged");
+}
+
+#[test]
+fn what_excuses_a_transfer_is_over_when_it_goes_on() {
+    let bench = Bench::new(3, [&[]; 3]);
+    let view = bench.view(1);
+    let last = LogId { term: Term(2), index: LogIndex(9) };
+    let snapshot = SnapshotId { last, length: 500, hash: [1; 32] };
+    let piece = |term, offset| {
+        let data = Bytes::from_static(&[0; 100]);
+        Message::InstallSnapshot(InstallSnapshot { term: Term(term), snapshot, offset, data })
+    };
+    let said = |there| {
+        let outcome = SnapshotOutcome::Next(there);
+        Message::InstallSnapshotReply(InstallSnapshotReply { term: Term(3), snapshot, outcome })
+    };
+    let mut begun = transfers::Transfers::new(3);
+    begun.arrives(&view, 0, &piece(3, 0));
+    begun.leaves(&view, &said(100)).unwrap();
+    let goes_on = |begun: &mut transfers::Transfers, upto| {
+        begun.arrives(&view, 0, &piece(3, upto - 100));
+        begun.leaves(&view, &said(upto)).unwrap();
+        rule(begun.clone().leaves(&view, &said(0)))
+    };
+    let broken = Some("a transfer goes on");
+    assert_eq!(goes_on(&mut begun.clone(), 200), broken);
+    // What an earlier leader asked is answered with what it said, which it may have sent further than this one.
+    let mut late = begun.clone();
+    late.arrives(&view, 2, &piece(2, 300));
+    late.leaves(&view, &said(300)).unwrap();
+    assert_eq!((goes_on(&mut late, 200), goes_on(&mut late, 400)), (None, None));
+    assert_eq!(goes_on(&mut late, 500), broken);
+    // Whatever comes before the node has heard of the failure may be of what failed.
+    let mut failed = begun.clone();
+    failed.disk_failed(1);
+    assert_eq!(goes_on(&mut failed, 200), None);
+    failed.has_looked(1);
+    assert_eq!((goes_on(&mut failed, 200), goes_on(&mut failed, 300)), (None, broken));
+    let mut damaged = begun.clone();
+    damaged.blemished(1);
+    damaged.has_looked(1);
+    assert_eq!(goes_on(&mut damaged, 200), None);
+}
+
+#[test]
+fn a_leader_lacks_nothing_that_is_known_later_to_be_committed_before_its_term() {
+    let mut bench = Bench::new(2, [&[1], &[1, 2], &[1, 2]]);
+    let mut commits = commits::Commits::default();
+    let term = bench.lead();
+    let (before, view) = (Seen::of(&bench.view(0)), bench.view(0));
+    assert_eq!(rule(commits.check(&before, &view)), None, "it leads, and nothing is known");
+    // An older leader is told only now that a majority has its entry.
+    let told = Heartbeat { term: Term(2), round: 0, leader_commit: LogIndex(3) };
+    bench.hears(1, 2, Message::Heartbeat(told));
+    assert_eq!(bench.rafts[1].commit_index(), LogIndex(3));
+    commits.check(&Seen::default(), &bench.view(1)).unwrap();
+    assert_eq!(bench.rafts[0].term(), term);
+    let before = Seen::of(&bench.view(0));
+    assert_eq!(rule(commits.check(&before, &bench.view(0))), Some("leader completeness"));
 }
 
 fn violation(rule: &'static str, what: &str) -> Violation {
@@ -304,7 +392,7 @@ fn each_rule_has_its_place_in_one_of_the_two() {
     for file in std::fs::read_dir(&here).unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
         let rule = file.trim_end_matches(".rs");
-        let is_place = ["mod", "tests", "dealings"].contains(&rule);
+        let is_place = ["mod", "tests", "disk_tests", "dealings", "damages", "view"].contains(&rule);
         let is_used = |text: &str| text.contains(&format!(" {rule}::"));
         assert!(is_place || is_used(&dealings) || is_used(history), "exploration does not ask {rule}");
     }

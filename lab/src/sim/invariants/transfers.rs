@@ -11,8 +11,19 @@ struct Begun {
     snapshot: SnapshotId,
     /// Every byte before this one, as it said.
     there: u64,
-    /// The disk failed, or a leader of an earlier term was answered, which says nothing of the file.
-    idle_talk: bool,
+    /// Up to where anybody has sent it.
+    arrived: u64,
+    /// The disk failed, or a leader of an earlier term is answered, with what it asked: no answer means anything
+    /// before one that goes beyond this.
+    unknown: Option<u64>,
+    /// It is damaged, or may be.
+    damaged: bool,
+}
+
+impl Begun {
+    fn new(snapshot: SnapshotId) -> Begun {
+        Begun { snapshot, there: 0, arrived: 0, unknown: None, damaged: false }
+    }
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -34,25 +45,41 @@ impl Transfers {
 
     /// Its file may be gone, and it may not have heard so yet.
     pub(super) fn disk_failed(&mut self, node: usize) {
-        self.begun[node].iter_mut().for_each(|begun| begun.idle_talk = true);
+        self.begun[node].iter_mut().for_each(|begun| begun.unknown = Some(u64::MAX));
     }
 
+    /// It has heard so.
+    pub(super) fn has_looked(&mut self, node: usize) {
+        let failed = |begun: &&mut Begun| begun.unknown == Some(u64::MAX);
+        self.begun[node].iter_mut().filter(failed).for_each(|begun| begun.unknown = Some(begun.arrived));
+    }
+
+    /// What it has, and what it sends, may not be what was written.
     pub(super) fn blemished(&mut self, node: usize) {
         self.blemished[node] = true;
+        self.begun[node].iter_mut().for_each(|begun| begun.damaged = true);
     }
 
     pub(super) fn arrives(&mut self, view: &View<'_>, from: usize, message: &Message) {
-        let Message::InstallSnapshot(InstallSnapshot { term, snapshot, .. }) = message else { return };
+        let Message::InstallSnapshot(InstallSnapshot { term, snapshot, offset, data }) = message else {
+            return;
+        };
         // What a damaged disk gave its leader is refused when it is looked at.
         let is_damaged = self.blemished[from] || view.damaged(from).next().is_some();
         let is_late = *term < view.raft.term();
         let begun = &mut self.begun[view.node];
         match begun {
-            Some(begun) if begun.snapshot == *snapshot => begun.idle_talk |= is_late || is_damaged,
+            Some(begun) if begun.snapshot == *snapshot => {}
             // An earlier leader's is answered, and changes nothing.
-            Some(_) if is_late => {}
+            Some(_) if is_late => return,
             // It takes the place of the other.
-            _ => *begun = Some(Begun { snapshot: *snapshot, there: 0, idle_talk: is_late }),
+            _ => *begun = Some(Begun::new(*snapshot)),
+        }
+        let Some(begun) = begun else { return };
+        begun.damaged |= is_damaged;
+        begun.arrived = begun.arrived.max(offset + data.len() as u64);
+        if is_late {
+            begun.unknown = begun.unknown.max(Some(begun.arrived));
         }
     }
 
@@ -60,8 +87,14 @@ impl Transfers {
         let Message::InstallSnapshotReply(InstallSnapshotReply { snapshot, outcome, .. }) = message else {
             return Ok(());
         };
-        let same = |begun: &&mut Begun| begun.snapshot == *snapshot && !begun.idle_talk;
+        let same = |begun: &&mut Begun| begun.snapshot == *snapshot;
         let Some(begun) = self.begun[view.node].as_mut().filter(same) else { return Ok(()) };
+        if let SnapshotOutcome::Next(there) = outcome {
+            begun.unknown.take_if(|unknown| there > unknown);
+        }
+        if begun.unknown.is_some() || begun.damaged {
+            return Ok(());
+        }
         match outcome {
             SnapshotOutcome::Next(0) if begun.there > 0 => {
                 let (node, there) = (view.node, begun.there);

@@ -1,35 +1,35 @@
 //! What goes wrong with disks. What was durable may be lost on one node of a run, the victim, and on no other: of
 //! every entry that was acknowledged the copies on all others are good.
 
-use super::fault::{Aim, Blow, Episode, Fault, Moment, Target, Written};
-use super::swarm::{DETAIL, Draw, GAP, LASTS, ON, usize_of};
+use super::draws::{DETAIL, Draw, GAP, LASTS, ON, usize_of};
+use super::fault::{Action, Aim, Episode, Fault, Moment, Target, Written};
 
 /// Kinds of damage, by which their draws are told apart.
 const DAMAGE: u64 = 50;
-const ROBBERY: u64 = 61;
+const WITHOUT_COPY: u64 = 61;
 const AT_REST: u64 = 62;
 const SCRUB: u64 = 63;
 
 /// Met when its disk comes to something.
 pub(super) fn ambush(target: Target, detail: u64) -> Fault {
     let of = |shift: u32, count: usize| usize_of(detail >> shift & 0xff) % count;
-    let blows = [Blow::Kill, Blow::Power, Blow::Stall, Blow::StallThenPower];
-    let blow = blows[of(8, blows.len())];
-    let coup = of(16, 2) == 0;
-    let (moment, blow, coup) = match of(0, 8) {
-        0 => (Moment::SnapshotNamed, blow, coup),
+    let actions = [Action::Kill, Action::Power, Action::Stall, Action::StallThenPower];
+    let action = actions[of(8, actions.len())];
+    let depose_leader = of(16, 2) == 0;
+    let (moment, action, depose_leader) = match of(0, 8) {
+        0 => (Moment::SnapshotNamed, action, depose_leader),
         // What is not built from yet may be lost on any node. Another leader has another snapshot to send.
         1..=3 => match of(24, 8) {
-            0..=2 => (Moment::ReceivedNamed, Blow::Flip, false),
-            3..=6 => (Moment::ReceivedNamed, Blow::Stall, true),
-            _ => (Moment::ReceivedNamed, blow, coup),
+            0..=2 => (Moment::ReceivedNamed, Action::Flip, false),
+            3..=6 => (Moment::ReceivedNamed, Action::Stall, true),
+            _ => (Moment::ReceivedNamed, action, depose_leader),
         },
-        4 => (Moment::SegmentNamed, blow, coup),
-        5 => (Moment::Synced, blow, coup),
+        4 => (Moment::SegmentNamed, action, depose_leader),
+        5 => (Moment::Synced, action, depose_leader),
         // While nothing of it is durable, what stood before must not go.
-        _ => (Moment::SegmentBegins, Blow::StallThenPower, coup),
+        _ => (Moment::SegmentBegins, Action::StallThenPower, depose_leader),
     };
-    Fault::Ambush { target, moment, blow, coup }
+    Fault::Ambush { target, moment, action, depose_leader }
 }
 
 impl Draw {
@@ -54,7 +54,7 @@ impl Draw {
         let times = kinds.flat_map(|kind| (0..3).map(move |time| (kind, 1 + kind * 8 + time)));
         let mut episodes: Vec<Episode> =
             times.map(|(kind, number)| self.episode(number, self.damage_of(node, kind, number))).collect();
-        episodes.extend(self.robbery(node));
+        episodes.extend(self.quorum_without_copy(node));
         episodes
     }
 
@@ -87,25 +87,26 @@ impl Draw {
 
     /// What a majority had committed without some others, one of it loses; and now these others and the victim are a
     /// majority, which holds no whole copy. They must not go on without one of those who do.
-    fn robbery(&self, victim: usize) -> Vec<Episode> {
-        if !self.random.chance(ON, ROBBERY, 0, 500_000) {
+    fn quorum_without_copy(&self, victim: usize) -> Vec<Episode> {
+        if !self.random.chance(ON, WITHOUT_COPY, 0, 500_000) {
             return Vec::new();
         }
         let behind = (1..=usize_of(self.nodes / 2)).map(|step| (victim + step) % usize_of(self.nodes));
         let behind = behind.fold(0, |side, node| side | 1 << node);
-        let mut at = self.random.between(GAP, ROBBERY, 0, (500_000_000, 4_000_000_000));
+        let mut at = self.random.between(GAP, WITHOUT_COPY, 0, (500_000_000, 4_000_000_000));
         let mut episodes = Vec::new();
         for number in 0..3 {
-            let apart = self.log_uniform(LASTS, ROBBERY, 3 * number, (200_000_000, 2_000_000_000));
+            let apart = self.log_uniform(LASTS, WITHOUT_COPY, 3 * number, (200_000_000, 2_000_000_000));
             let together =
-                self.random.between(LASTS, ROBBERY, 3 * number + 1, (1_000_000_000, 4_000_000_000));
-            let place_ppm = u32::try_from(self.random.below(DETAIL, ROBBERY, number, 1_000_000)).unwrap_or(0);
+                self.random.between(LASTS, WITHOUT_COPY, 3 * number + 1, (1_000_000_000, 4_000_000_000));
+            let place_ppm =
+                u32::try_from(self.random.below(DETAIL, WITHOUT_COPY, number, 1_000_000)).unwrap_or(0);
             episodes.push(Episode { at, lasts: apart, fault: Fault::Split(behind) });
             at += apart;
             episodes.push(Episode { at, lasts: together, fault: Fault::Split(behind | 1 << victim) });
             let fault = Fault::Rot { node: victim, place_ppm, aim: Aim::Recent };
             episodes.push(Episode { at: at + 1, lasts: 1_000_000, fault });
-            at += together + self.random.between(GAP, ROBBERY, number + 1, (100_000_000, 2_000_000_000));
+            at += together + self.random.between(GAP, WITHOUT_COPY, number + 1, (100_000_000, 2_000_000_000));
         }
         episodes
     }

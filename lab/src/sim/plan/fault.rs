@@ -37,6 +37,8 @@ pub enum Target {
 pub enum Fault {
     /// The process is killed, and started again when the episode ends.
     Kill(Target),
+    /// The process is asked to end, and does so in order.
+    Stop(Target),
     /// The machine loses power: what was not synced meets its fate.
     Power(Target),
     /// The process stands still.
@@ -76,9 +78,9 @@ pub enum Fault {
         /// When.
         moment: Moment,
         /// How.
-        blow: Blow,
+        action: Action,
         /// Whether whoever leads stands still meanwhile, so that another will.
-        coup: bool,
+        depose_leader: bool,
     },
     /// The process is killed, a bit of what its disk holds flips meanwhile, and it is started again.
     Rot {
@@ -178,7 +180,7 @@ pub enum Moment {
 
 /// How a node is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Blow {
+pub enum Action {
     /// The process is killed.
     Kill,
     /// The machine loses power.
@@ -205,11 +207,18 @@ impl Fault {
         )
     }
 
+    /// Whether it waits, once it has begun, for the disk to come to something.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self, Fault::Ambush { .. } | Fault::LostWrite { .. } | Fault::StrayWrite { .. })
+    }
+
     /// Its kind, as tables name it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Fault::Kill(_) => "kill",
+            Fault::Stop(_) => "stop",
             Fault::Power(_) => "power",
             Fault::Pause(_) => "pause",
             Fault::Mute(_) => "mute",

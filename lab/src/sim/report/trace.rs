@@ -65,6 +65,8 @@ impl fmt::Display for Line {
     }
 }
 
+/// The newest lines, so many at least, are kept of a run that does not end.
+const LINES: usize = 250_000;
 /// Bytes of an end of what is written.
 const END: usize = 128;
 
@@ -180,6 +182,9 @@ impl Trace {
         what: String,
     ) {
         if let Some(lines) = &mut self.lines {
+            if lines.len() >= 2 * LINES {
+                lines.drain(..LINES);
+            }
             lines.push(Line { about, at, from, to, what });
         }
     }
@@ -230,5 +235,19 @@ mod tests {
         ];
         let different: std::collections::BTreeSet<u64> = all.into_iter().collect();
         assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
+    fn of_many_lines_the_newest_are_kept() {
+        let mut trace = Trace::default();
+        trace.keep_lines();
+        for number in 0..=3 * LINES as u64 {
+            trace.note(Timestamp::from_nanos(number), None, String::new);
+        }
+        let at = |line: Option<&Line>| line.map(|line| line.at.as_nanos());
+        let kept = trace.lines();
+        assert!((LINES..2 * LINES + 1).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(at(kept.last()), Some(3 * LINES as u64));
+        assert_eq!(at(kept.first()), Some((3 * LINES + 1 - kept.len()) as u64));
     }
 }

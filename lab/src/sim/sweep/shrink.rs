@@ -166,6 +166,7 @@ fn with_nodes(plan: &mut Plan, nodes: usize) {
 fn is_within(fault: &Fault, nodes: usize) -> bool {
     match fault {
         Fault::Kill(target)
+        | Fault::Stop(target)
         | Fault::Power(target)
         | Fault::Pause(target)
         | Fault::Mute(target)

@@ -51,6 +51,9 @@ pub struct Tally {
     pub quiet: u64,
     /// Episodes that began, by kind.
     pub landed: BTreeMap<String, u64>,
+    /// Nodes that damage kept from starting for good.
+    #[serde(default)]
+    pub refused: u64,
     /// Frames that suffered something.
     pub disturbed: Disturbed,
     /// Which situations arose.
@@ -112,6 +115,7 @@ impl Tally {
         for (kind, count) in &outcome.landed {
             *self.landed.entry((*kind).to_owned()).or_default() += count;
         }
+        self.refused += outcome.refused;
         self.disturbed += outcome.disturbed;
         self.marks.add(&outcome.marks);
         if let Some(violation) = &outcome.violation {
@@ -168,6 +172,7 @@ impl Tally {
         for (kind, count) in other.landed {
             *self.landed.entry(kind).or_default() += count;
         }
+        self.refused += other.refused;
         self.disturbed += other.disturbed;
         self.marks.merge(other.marks);
         self.failures.extend(other.failures);
@@ -230,6 +235,7 @@ impl fmt::Display for Tally {
         for (kind, count) in &self.landed {
             row(f, &format!("  {kind}"), &count.to_string())?;
         }
+        row(f, "refused for good", &self.refused.to_string())?;
         let Disturbed { lost, cut, doubled, replayed, late } = self.disturbed;
         row(
             f,

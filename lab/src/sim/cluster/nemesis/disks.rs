@@ -2,31 +2,48 @@
 
 use std::time::Duration;
 
-use raft::pump::StopCause;
-use raft::storage::memory::{Fault as DiskFault, SyncFailure};
-use raft::storage::{OpenError, StorageError};
+use raft::storage::memory::{Fault as DiskFault, Queue as DiskQueue, SyncFailure};
 
 use super::Undo;
 use crate::sim::clients::workload::Workload;
+use crate::sim::cluster::Pace;
 use crate::sim::cluster::ambush::Trap;
 use crate::sim::cluster::damage::{Tampering, old_segment, sector_of};
+use crate::sim::cluster::excuse::Excuse;
 use crate::sim::cluster::node::StartError;
-use crate::sim::invariants::STARTS;
-use crate::sim::plan::fault::{Aim, Blow, Fault, Moment, Target, Written};
+use crate::sim::plan::fault::{Action, Aim, Fault, Moment, Target, Written};
 use crate::sim::world::{Own, World};
 
+/// What a disk holds that is full: what is there.
+const NOTHING_MORE: u64 = 0;
 /// A node whose disk was damaged while it was down tries to start again so soon.
 const SOON: Duration = Duration::from_millis(5);
 
 impl<W: Workload> World<W> {
     /// As `inflict`, of faults of disks.
-    pub(super) fn inflict_on_disk(
-        &mut self,
-        number: usize,
-        fault: &Fault,
-        lasts: Duration,
-    ) -> Option<Option<Undo>> {
+    pub(super) fn inflict_on_disk(&mut self, number: usize, fault: &Fault) -> Option<Option<Undo>> {
         match fault {
+            Fault::SlowDisk(target, factor) => {
+                let node = self.node_of(*target)?;
+                let Pace { log, aside, .. } = self.plan.pace;
+                let slow = |(low, high): (u64, u64)| (low * factor, high.max(low) * factor);
+                self.cluster.pace[node] = Pace { log: slow(log), aside: slow(aside), ..self.plan.pace };
+                return Some(Some(Undo::Disk(node)));
+            }
+            Fault::FullDisk(target) => {
+                let node = self.up(*target)?;
+                self.cluster.disk_fault(node, DiskFault::Capacity(NOTHING_MORE));
+                return Some(Some(Undo::Room(node)));
+            }
+            Fault::Wipe(node) => {
+                if !self.may_wipe(*node) {
+                    return None;
+                }
+                self.cluster.kill(*node);
+                self.gone[*node] = true;
+                self.hang_up(*node);
+                self.cluster.wipe(*node, self.workload.machine());
+            }
             Fault::FailedSync { target, cache_keeps } => {
                 let node = self.up(*target)?;
                 let disk = self.cluster.node(node).disk()?;
@@ -35,42 +52,6 @@ impl<W: Workload> World<W> {
                 let how = if keeps { SyncFailure::CacheKeepsNew } else { SyncFailure::CacheGoesBack };
                 let next = disk.syncs();
                 self.cluster.disk_fault(node, DiskFault::Sync(next, how));
-            }
-            Fault::Rot { node, place_ppm, aim } => {
-                let node = self.up(Target::Node(*node))?;
-                let place = self.cluster.place(node, *aim, *place_ppm)?;
-                if self.cluster.would_lose_silently(node) {
-                    return None;
-                }
-                self.cluster.reboot(node);
-                self.cluster.rot(node, place, bit(*place_ppm));
-                self.node_died(node, lasts);
-            }
-            Fault::Decay { node, place_ppm, aim } => {
-                let node = self.up(Target::Node(*node))?;
-                // What is being written is still in the cache, from which it would go to the disk again.
-                let aim = if *aim == Aim::Snapshot { Aim::Snapshot } else { Aim::Oldest };
-                let place = self.cluster.place(node, aim, *place_ppm)?;
-                self.cluster.decay(node, place, bit(*place_ppm));
-            }
-            Fault::Unreadable { node, place_ppm, aim } => {
-                let node = self.up(Target::Node(*node))?;
-                let place = self.cluster.place(node, *aim, *place_ppm)?;
-                if self.cluster.would_lose_silently(node) {
-                    return None;
-                }
-                self.cluster.reboot(node);
-                self.cluster.make_unreadable(node, sector_of(place));
-                self.node_died(node, SOON);
-                return Some(Some(Undo::Unreadable(node)));
-            }
-            Fault::LostWrite { node, of } => {
-                self.tamper_with(number, *node, *of, None)?;
-            }
-            Fault::StrayWrite { node, of, place_ppm } => {
-                let (file, length) = old_segment(self.cluster.node(*node).disk()?)?;
-                let offset = length * u64::from(*place_ppm) / 1_000_000;
-                self.tamper_with(number, *node, *of, Some((file, offset)))?;
             }
             Fault::Foreign(target) => {
                 let node = self.up(*target)?;
@@ -88,6 +69,56 @@ impl<W: Workload> World<W> {
         Some(None)
     }
 
+    /// As `inflict`, of what damages a disk.
+    pub(super) fn damage(&mut self, number: usize, fault: &Fault, lasts: Duration) -> Option<Option<Undo>> {
+        match fault {
+            Fault::Rot { node, place_ppm, aim } => {
+                let (node, place) = self.down_to_be_damaged(*node, *aim, *place_ppm)?;
+                self.cluster.rot(node, place, bit(*place_ppm));
+                self.node_died(node, lasts);
+            }
+            Fault::Decay { node, place_ppm, aim } => {
+                let node = self.up(Target::Node(*node))?;
+                // What is being written is still in the cache, from which it would go to the disk again.
+                let aim = if *aim == Aim::Snapshot { Aim::Snapshot } else { Aim::Oldest };
+                let place = self.cluster.place(node, aim, *place_ppm)?;
+                self.cluster.decay(node, place, bit(*place_ppm));
+            }
+            Fault::Unreadable { node, place_ppm, aim } => {
+                let (node, place) = self.down_to_be_damaged(*node, *aim, *place_ppm)?;
+                self.cluster.make_unreadable(node, sector_of(place));
+                self.node_died(node, SOON);
+                return Some(Some(Undo::Unreadable(node)));
+            }
+            Fault::LostWrite { node, of } => {
+                self.tamper_with(number, *node, *of, None)?;
+            }
+            Fault::StrayWrite { node, of, place_ppm } => {
+                let (file, length) = old_segment(self.cluster.node(*node).disk()?)?;
+                let offset = length * u64::from(*place_ppm) / 1_000_000;
+                self.tamper_with(number, *node, *of, Some((file, offset)))?;
+            }
+            _ => return None,
+        }
+        Some(None)
+    }
+
+    /// A node whose machine goes down in order, and the place that will be damaged meanwhile.
+    fn down_to_be_damaged(
+        &mut self,
+        node: usize,
+        aim: Aim,
+        place_ppm: u32,
+    ) -> Option<(usize, (String, u64))> {
+        let node = self.up(Target::Node(node))?;
+        let place = self.cluster.place(node, aim, place_ppm)?;
+        if self.cluster.would_lose_silently(node) {
+            return None;
+        }
+        self.cluster.reboot(node);
+        Some((node, place))
+    }
+
     fn tamper_with(
         &mut self,
         number: usize,
@@ -101,34 +132,34 @@ impl<W: Workload> World<W> {
     }
 
     /// Whom an ambush has met.
-    pub(in crate::sim) fn spring(&mut self, number: usize, node: usize) {
+    pub(in crate::sim) fn trigger(&mut self, number: usize, node: usize) {
         let Some(episode) = self.plan.episodes.get(number).cloned() else { return };
-        let Fault::Ambush { moment, blow, coup, .. } = episode.fault else { return };
+        let Fault::Ambush { moment, action, depose_leader, .. } = episode.fault else { return };
         self.cluster.landed.push(number);
-        let lasts = episode.lasts();
+        let (lasts, queue) = (episode.lasts(), moment.queue());
         let mut undo = Vec::new();
-        match blow {
-            Blow::Kill => {
+        match action {
+            Action::Kill => {
                 self.cluster.kill(node);
                 self.node_died(node, lasts);
             }
-            Blow::Power => {
+            Action::Power => {
                 self.cluster.lose_power(node, number as u64);
                 self.node_died(node, lasts);
             }
-            Blow::Flip => {
+            Action::Flip => {
                 let place_ppm = u32::try_from(episode.lasts % 1_000_000).unwrap_or(0);
                 if let Some((file, offset)) = self.cluster.place(node, Aim::Snapshot, place_ppm) {
                     self.cluster.disk_fault(node, DiskFault::Rot { file, offset, bit: bit(place_ppm) });
                 }
-                self.cluster.hurry_disk(node);
+                self.cluster.let_go(node, queue);
             }
-            Blow::Stall | Blow::StallThenPower => {
+            Action::Stall | Action::StallThenPower => {
                 let life = self.cluster.node(node).life;
-                undo.push(Undo::Stall { node, life, number, power: blow == Blow::StallThenPower });
+                undo.push(Undo::Stall { node, life, queue, number, power: action == Action::StallThenPower });
             }
         }
-        if let Some(leader) = self.up(Target::Leader).filter(|leader| coup && *leader != node) {
+        if let Some(leader) = self.up(Target::Leader).filter(|leader| depose_leader && *leader != node) {
             let life = self.cluster.node(leader).life;
             self.cluster.pause(leader);
             undo.push(Undo::Resume(leader, life));
@@ -139,38 +170,24 @@ impl<W: Workload> World<W> {
         self.cluster.plan(lasts.max(least), Own::End(number));
     }
 
-    pub(super) fn end_stall(&mut self, node: usize, life: u64, number: usize, power: bool) {
-        if self.cluster.node(node).life != life || self.cluster.running(node).is_none() {
+    pub(super) fn end_stall(&mut self, node: usize, queue: DiskQueue, number: usize, power: bool) {
+        if self.cluster.running(node).is_none() {
             return;
         }
         if power {
             self.cluster.lose_power(node, number as u64);
             self.node_died(node, Duration::from_millis(10));
         } else {
-            self.cluster.hurry_disk(node);
+            self.cluster.let_go(node, queue);
         }
     }
 
-    /// What is to be read again can be, and the node, which may wait for that, starts.
-    pub(super) fn make_readable(&mut self, node: usize) {
-        self.cluster.disk_fault(node, DiskFault::Readable);
-    }
-
-    /// A node could not start. Whether that is right follows from what was done to its disk; where it is for good,
-    /// the others must do without it.
+    /// A node could not start. Where that is for good, the others must do without it.
     pub(in crate::sim) fn refused(&mut self, node: usize, error: &StartError) {
-        let no_room = StorageError::NoRoom.into();
-        match error {
-            // It may go better the next time.
-            StartError::Open(OpenError::NoRoom { .. } | OpenError::Storage { .. }) => {}
-            StartError::Stopped(cause) if *cause == no_room => {}
-            StartError::Open(OpenError::ForeignSnapshot { .. }) if self.cluster.foreign[node].is_some() => {}
-            // Of what a disk does not take, and does not give back, nothing follows for the next time.
-            StartError::Stopped(StopCause::Storage(_)) if self.cluster.damaged[node].is_empty() => {}
-            _ if self.cluster.damaged[node].is_empty() => {
-                self.cluster.broken(STARTS, format!("node {node}: {error}"));
-            }
-            _ => (self.gone[node], self.quorum[node]) = (true, false),
+        if self.cluster.excuse(node, error) == Some(Excuse::ForGood) {
+            (self.gone[node], self.quorum[node]) = (true, false);
+            self.refused += 1;
+            self.assert_majority();
         }
     }
 }
