@@ -1,3 +1,5 @@
+//! What may happen next, and that all ways of judging it agree.
+
 use super::super::scopes::SCOPES;
 use super::*;
 
