@@ -20,8 +20,9 @@ struct Args {
     /// Smaller bounds, as in each test run
     #[arg(long)]
     quick: bool,
-    /// Other bounds: wakes, proposals, reads, crashes, frames on a link (255: any)
-    #[arg(long, num_args = 5, conflicts_with = "quick")]
+    /// Other bounds: wakes, proposals, reads, crashes, frames that arrive twice,
+    /// frames lost to newer ones, frames on a link (255: any)
+    #[arg(long, num_args = 7, conflicts_with = "quick")]
     bounds: Vec<u8>,
     /// States of each, at most; each takes about 60 bytes
     #[arg(long, default_value_t = 40_000_000)]
@@ -38,6 +39,9 @@ struct Args {
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
+    bounds: Bounds,
+    /// What does not happen in it: rules about that have nothing to say.
+    lacks: Vec<&'static str>,
     #[serde(flatten)]
     explored: Explored,
     seconds: f64,
@@ -72,15 +76,19 @@ fn main() -> ExitCode {
 
 fn run(scopes: &[&Scope], args: &Args) -> Vec<Row> {
     let bounds_of = |scope: &Scope| match *args.bounds {
-        [wakes, proposals, reads, crashes, on_link] => Bounds { wakes, proposals, reads, crashes, on_link },
+        [wakes, proposals, reads, crashes, copies, losses, on_link] => {
+            Bounds { wakes, proposals, reads, crashes, copies, losses, on_link }
+        }
         _ if args.quick => scope.quick,
         _ => scope.bounds,
     };
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(scope) = scopes.get(next.fetch_add(1, Relaxed)) {
-            let (explored, took) = timed(|| explore(scope, bounds_of(scope), args.states));
-            let row = Row { name: scope.name, explored, seconds: took.as_secs_f64() };
+            let bounds = bounds_of(scope);
+            let (explored, took) = timed(|| explore(scope, bounds, args.states));
+            let lacks = scope.lacks(bounds);
+            let row = Row { name: scope.name, bounds, lacks, explored, seconds: took.as_secs_f64() };
             print(&row);
             if let Ok(mut rows) = rows.lock() {
                 rows.push(row);
@@ -107,11 +115,18 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 fn print(row: &Row) {
-    let Row { name, explored, seconds } = row;
-    let Explored { states, transitions, depth, complete, witnesses, violation, .. } = explored;
+    let Row { name, bounds, lacks, explored, seconds } = row;
+    let Explored { states, transitions, depth, complete, limited, odd, witnesses, violation, .. } = explored;
     let complete = if *complete { "yes" } else { "NO" };
     let mut text =
         format!("{name:<12} {states:>10} {transitions:>11} {depth:>6} {complete:>9} {seconds:>8.1}");
+    text += &format!("\n    {bounds}\n    lacks {}", lacks.join(", "));
+    if *limited {
+        text += "\n  INCOMPLETE: as many states as --states allows";
+    }
+    if *odd > 0 {
+        text += &format!("\n  NOT SOUND: {odd} states of nodes are not what they are in a mirror");
+    }
     for (witness, seen) in witnesses {
         let missing = if *seen == 0 { "NEVER SEEN: " } else { "" };
         text += &format!("\n    {seen:>10} {missing}{witness}");

@@ -17,7 +17,7 @@ struct InFlight {
 }
 
 /// Tracks writes from the moment they are needed until they are durable.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Durability {
     completed: PersistId,
     newest: PersistId,
@@ -28,6 +28,25 @@ pub(super) struct Durability {
     hard_state_changed: bool,
     /// The write that carries the newest term and vote.
     hard_state_in: PersistId,
+}
+
+/// Where nothing waits for the disk it does not matter how many writes there were.
+impl std::hash::Hash for Durability {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        let Durability {
+            completed,
+            newest,
+            submitted,
+            durable,
+            in_flight,
+            hard_state_changed,
+            hard_state_in,
+        } = self;
+        (submitted, durable, hard_state_changed).hash(hasher);
+        if completed != newest {
+            (completed, newest, in_flight, hard_state_in).hash(hasher);
+        }
+    }
 }
 
 impl Durability {

@@ -99,8 +99,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let mut outbox = Outbox::default();
         let given = input(pump, now, &mut outbox);
         self.carry_out(node, outbox, given);
-        if self.deeds.is_none()
-            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
             && let Err((rule, what)) = self.invariants.passed(&view, now)
         {
             self.broken(rule, what);
@@ -191,8 +190,12 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     fn check(&mut self, node: usize, messages: &[(NodeId, Message)]) -> Result<(), Broken> {
         let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
         if let Some(deeds) = &mut self.deeds {
-            let messages = messages.iter().map(|(to, message)| (seat_of(*to), message.clone())).collect();
-            return Deed::acted(&view, messages).map(|deed| deeds.push(deed));
+            let messages: Vec<_> =
+                messages.iter().map(|(to, message)| (seat_of(*to), message.clone())).collect();
+            let stood = Stood::new(&view);
+            let beliefs = self.invariants.stepped_alone(&view, &messages)?;
+            deeds.push(Deed::Acted { stood, messages, beliefs });
+            return Ok(());
         }
         self.invariants.stepped(&view)?;
         for (to, message) in messages {

@@ -2,6 +2,7 @@
 //! node only when it is woken.
 
 use std::hash::Hasher;
+use std::time::Duration;
 
 use raft::StateMachine;
 use raft::storage::memory::Queue as DiskQueue;
@@ -25,12 +26,12 @@ impl<M: StateMachine, L: Links<Pass = ()>, X> Cluster<M, L, X> {
         self.deliver(from, to, self.nodes[from].incarnation, (), frame);
     }
 
-    /// The node's clock goes on to whatever it waits for.
-    pub(in crate::sim) fn wake(&mut self, node: usize) {
+    /// The node's clock goes on to whatever it waits for, or by so much beyond it.
+    pub(in crate::sim) fn wake(&mut self, node: usize, late: Duration) {
         let now = self.queue.now();
         let member = &mut self.nodes[node];
         let Some(pump) = member.running() else { return };
-        let due = pump.deadline().max(member.clock.read(now));
+        let due = pump.deadline().max(member.clock.read(now)) + late;
         member.clock.jump(now, due);
         self.pass(node);
     }

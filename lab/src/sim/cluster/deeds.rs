@@ -9,15 +9,15 @@ use raft::consensus::message::Message;
 use raft::server::Reply;
 use raft::storage::durable_log::DurableLog;
 
-use crate::sim::invariants::{Broken, Seen, View, truthful};
+use crate::sim::invariants::{Belief, Seen, View};
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(in crate::sim) enum Deed {
     /// It began a life.
     Begun(Stood),
-    /// It took a step, and is about to send this, by seat.
-    Acted { stood: Stood, messages: Vec<(usize, Message)> },
+    /// It took a step, came to believe something of others, and is about to send this, by seat.
+    Acted { stood: Stood, messages: Vec<(usize, Message)>, beliefs: Vec<Belief> },
     /// It answered a client.
     Told { stood: Stood, ticket: Ticket, reply: Reply },
 }
@@ -29,16 +29,6 @@ pub(in crate::sim) struct Stood {
     applied: LogIndex,
     /// What was durable.
     pub(in crate::sim) durable: Arc<DurableLog>,
-}
-
-impl Deed {
-    /// Fails where a message says what the node's own disk does not hold: for that nobody else need be asked.
-    pub(in crate::sim) fn acted(view: &View<'_>, messages: Vec<(usize, Message)>) -> Result<Deed, Broken> {
-        for (to, message) in &messages {
-            truthful(view, *to, message)?;
-        }
-        Ok(Deed::Acted { stood: Stood::new(view), messages })
-    }
 }
 
 impl Stood {

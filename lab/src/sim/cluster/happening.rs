@@ -72,7 +72,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         // Entries that bad memory spoilt are no word of a leader.
         let spoilt =
             self.nodes[from].may_have_sent_spoilt(self.now()) && matches!(message, Message::AppendEntries(_));
-        if spoilt || self.deeds.is_some() {
+        if spoilt {
             return;
         }
         let now = self.nodes[to].clock.read(self.queue.now());
@@ -82,8 +82,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     fn taken(&mut self, node: usize) {
-        if self.deeds.is_none()
-            && let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
+        if let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node)
             && let Err((rule, what)) = self.invariants.taken(&view)
         {
             self.broken(rule, what);

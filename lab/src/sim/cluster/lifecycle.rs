@@ -14,7 +14,7 @@ use super::deeds::{Deed, Stood};
 use super::links::Links;
 use super::node::{Node, StartError, State};
 use super::{Cluster, view};
-use crate::sim::invariants::{Broken, GOES_ON, STARTS, begins_as_it_ended};
+use crate::sim::invariants::{Broken, GOES_ON, STARTS};
 use crate::sim::random::Stream;
 
 const SEED: Stream = Stream::named("node.seed");
@@ -71,7 +71,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let Some(view) = view(&self.nodes, &self.durable, &self.damaged, node) else { return Ok(()) };
         let Some(deeds) = &mut self.deeds else { return self.invariants.born(&view) };
         deeds.push(Deed::Begun(Stood::new(&view)));
-        begins_as_it_ended(&view)
+        self.invariants.born_alone(&view)
     }
 
     /// The process is killed; what it wrote is with the system, synced or not.

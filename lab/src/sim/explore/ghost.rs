@@ -31,6 +31,16 @@ impl Ghost {
         self.history.committed()
     }
 
+    /// Whether anybody ever led.
+    pub(super) fn has_led(&self) -> bool {
+        self.history.has_led()
+    }
+
+    /// Whether a read waits at a node.
+    pub(super) fn is_asked(&self, node: usize) -> bool {
+        self.promises.keys().any(|(asked, _)| *asked == node)
+    }
+
     /// A node, which was seen to be so, did this; what is durable of all others is as it is.
     fn take(
         &mut self,
@@ -49,8 +59,9 @@ impl Ghost {
                     seen = Seen::born(&view);
                     self.history.born(&view)?;
                 }
-                Deed::Acted { messages, .. } => {
-                    self.history.stepped(&seen, &view)?;
+                Deed::Acted { messages, beliefs, .. } => {
+                    let beliefs = beliefs.iter().map(|(behind, index)| ((node + behind) % size, *index));
+                    self.history.stepped(&seen, &view, &beliefs.collect::<Vec<_>>())?;
                     seen = Seen::of(&view);
                     for (behind, message) in messages {
                         self.history.leaves(node, (node + behind) % size, message)?;
@@ -84,6 +95,8 @@ pub(super) struct Ghosts {
     /// What becomes of one by an outcome at a node, where nothing else has a say in it.
     known: HashMap<(u32, u32, usize), u32, BuildHasherDefault<Digest>>,
     turned: HashMap<(u32, Turn), u32, BuildHasherDefault<Digest>>,
+    /// False: everything is judged each time.
+    pub(super) remembers: bool,
 }
 
 impl Ghosts {
@@ -95,6 +108,7 @@ impl Ghosts {
             number_of: HashMap::default(),
             known: HashMap::default(),
             turned: HashMap::default(),
+            remembers: true,
         };
         ghosts.number(first);
         ghosts
@@ -127,14 +141,16 @@ impl Ghosts {
             next.promises.retain(|(of, _), _| *of != node);
         }
         if let Some(ticket) = outcome.ticket.filter(|_| asks) {
-            let promise = next.history.asked(&Ask::Read { query: bytes::Bytes::new() });
+            let promise = next.history.asked(seen.term(), &Ask::Read { query: bytes::Bytes::new() });
             next.promises.insert((node, ticket), promise);
         }
         next.take(node, seen, &outcome.deeds, &mut durable())?;
-        // Whether it may be committed depends on the disks of all.
-        let alone = next.committed() == self.get(ghost).committed();
+        next.history.awaited(next.promises.values_mut());
+        // Whether it may be committed depends on the disks of all, and so does what a leader believes of them.
+        let believes = |deed: &Deed| matches!(deed, Deed::Acted { beliefs, .. } if !beliefs.is_empty());
+        let alone = next.committed() == self.get(ghost).committed() && !outcome.deeds.iter().any(believes);
         let next = self.number(next);
-        if alone {
+        if alone && self.remembers {
             self.known.insert(key, next);
         }
         Ok(next)

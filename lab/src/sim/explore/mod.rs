@@ -1,5 +1,5 @@
 //! Every order in which the events of a small scope can happen: messages overtake each other and are lost, clocks
-//! run as they like, nodes crash between any two operations of their disks.
+//! run as they like, nodes crash, in some scopes between any two operations of their disks.
 //!
 //! A scope says what may happen and how often. It is complete up to those bounds: each state that can be reached
 //! within them is visited, and the invariants hold in each. The nearest come first, so that what is found is reached
@@ -16,7 +16,8 @@
 //! | `symmetry` | states that are the same but for names |
 //! | `retell` | a way, told as it happens in a cluster as every other |
 //!
-//! What is lost is what never comes, so that losing it is no event. Two states are held for one when their digests
+//! What is lost is what never comes, so that losing it is no event; where a link holds few frames, a newer one may
+//! take the place of an older one. States that differ by an offset in time alone count as two. Two states are held for one when their digests
 //! of 64 bits are equal: among 10⁷ states that happens to any two with a probability of 3 × 10⁻⁶.
 
 mod ghost;
@@ -32,8 +33,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::Serialize;
 
+use crate::sim::invariants::Broken;
 pub use scopes::{Bounds, Disks, SCOPES, Scope};
-use state::{Choice, Next, Parts, State};
+use state::{Choice, Kept, Next, Parts, State};
 
 /// What came of a scope.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -54,6 +56,8 @@ pub struct Explored {
     pub violation: Option<String>,
     /// All within the scope's bounds was visited.
     pub complete: bool,
+    /// It was not, since there were as many states as were allowed.
+    pub limited: bool,
 }
 
 impl Explored {
@@ -117,7 +121,7 @@ impl<'a> Exploration<'a> {
     fn run(mut self, most: u64) -> Explored {
         let mut frontier = Vec::new();
         match self.parts.start() {
-            Next::State(start) => self.visit(start, Origin { before: 0, choice: 0 }, &mut frontier),
+            Next::State(start, _) => self.visit(start, Origin { before: 0, choice: 0 }, &mut frontier),
             Next::Nothing => {}
             Next::Broken(broken) => self.found.violation = Some(format!("{}: {}", broken.0, broken.1)),
         }
@@ -126,6 +130,9 @@ impl<'a> Exploration<'a> {
             self.found.depth += 1;
         }
         self.found.complete = frontier.is_empty() && self.found.violation.is_none();
+        self.found.limited = !frontier.is_empty() && self.found.violation.is_none();
+        let marks = self.parts.scope.marks.iter().zip(&self.parts.reached);
+        self.found.witnesses.extend(marks.map(|(mark, count)| (meaning(mark), *count)));
         (self.found.nodes, self.found.odd) = (self.parts.steps.locals.len() as u64, self.parts.steps.odd);
         self.found
     }
@@ -136,27 +143,35 @@ impl<'a> Exploration<'a> {
         for (number, state) in frontier {
             self.parts.choices(state, &mut choices);
             for choice in &choices {
-                self.found.transitions += 1;
-                match self.parts.take(state, *choice) {
-                    Next::State(next) => {
-                        self.visit(next, Origin { before: *number, choice: choice.packed() }, &mut reached);
-                    }
-                    Next::Nothing => {}
-                    Next::Broken((rule, what)) => {
-                        let mut way = self.way_to(*number);
-                        way.push(*choice);
-                        let told = retell::retell(self.parts.scope, &way, &self.parts.steps.contents);
-                        self.found.violation = Some(told.unwrap_or_else(|| {
-                            format!(
-                                "{rule}: {what}\nIt does not come about in a cluster as every other: {way:?}"
-                            )
-                        }));
-                        return reached;
+                let origin = Origin { before: *number, choice: choice.packed() };
+                let mut kept = Some(Kept::default());
+                while let Some(keeps) = kept.take() {
+                    self.found.transitions += 1;
+                    match self.parts.take(state, *choice, keeps) {
+                        Next::State(next, last) => {
+                            self.visit(next, origin, &mut reached);
+                            kept = keeps.next(last, state);
+                        }
+                        Next::Nothing => {}
+                        Next::Broken(broken) => {
+                            self.found.violation = Some(self.tell(*number, *choice, &broken));
+                            return reached;
+                        }
                     }
                 }
             }
         }
         reached
+    }
+
+    /// What is broken by something that happens in a state, and how it comes about.
+    fn tell(&self, number: u32, choice: Choice, (rule, what): &Broken) -> String {
+        let mut way = self.way_to(number);
+        way.push(choice);
+        let told = retell::retell(self.parts.scope, &way, &self.parts.steps.contents);
+        told.unwrap_or_else(|| {
+            format!("{rule}: {what}\nIt does not come about in a cluster as every other: {way:?}")
+        })
     }
 
     fn visit(&mut self, state: State, origin: Origin, reached: &mut Vec<(u32, State)>) {
@@ -186,12 +201,17 @@ impl<'a> Exploration<'a> {
     }
 }
 
+/// Of a mark.
+fn meaning(mark: &'static str) -> &'static str {
+    steps::place(mark).map_or(mark, |place| raft::marks::ALL[place].meaning)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn bounds(wakes: u8, proposals: u8, reads: u8, crashes: u8) -> Bounds {
-        Bounds { wakes, proposals, reads, crashes, on_link: 1 }
+        Bounds { wakes, proposals, reads, crashes, copies: 0, losses: 1, on_link: 1 }
     }
 
     fn scope(name: &str) -> &'static Scope {
@@ -221,7 +241,7 @@ mod tests {
         for (name, turns) in [("read", 6), ("one-way-cut", 2), ("figure-8", 1)] {
             let scope = scope(name);
             let mut parts = Parts::new(scope, bounds(1, 1, 1, 0), true);
-            let Next::State(start) = parts.start() else { panic!() };
+            let Next::State(start, _) = parts.start() else { panic!() };
             let (mut all, mut digests, mut choices) =
                 (HashSet::from([start.clone()]), HashSet::new(), Vec::new());
             let mut waiting = vec![start];
@@ -229,10 +249,14 @@ mod tests {
                 digests.insert(parts.digest(&state));
                 parts.choices(&state, &mut choices);
                 for choice in &choices {
-                    if let Next::State(next) = parts.take(&state, *choice)
-                        && all.insert(next.clone())
-                    {
-                        waiting.push(next);
+                    let mut kept = Some(Kept::default());
+                    while let Some(keeps) = kept.take() {
+                        if let Next::State(next, last) = parts.take(&state, *choice, keeps) {
+                            kept = keeps.next(last, &state);
+                            if all.insert(next.clone()) {
+                                waiting.push(next);
+                            }
+                        }
                     }
                 }
             }

@@ -41,12 +41,17 @@ pub(super) fn begin(scope: &Scope) -> Nodes {
 
 pub(super) fn follow(scope: &Scope, cluster: &mut Nodes, choice: Choice, contents: &[Encoded]) {
     let node = match choice {
-        Choice::Arrive { from, to, content } => {
-            cluster.arrive(from, to, &contents[content as usize]);
+        Choice::Arrive { from, to, content, again } => {
+            let content = &contents[content as usize];
+            if again {
+                cluster.arrive_from_outside(from, to, content.clone());
+            } else {
+                cluster.arrive(from, to, content);
+            }
             to
         }
         Choice::Do(node, input) => {
-            give(cluster, node, input);
+            give(cluster, scope, node, input);
             node
         }
     };
@@ -56,20 +61,20 @@ pub(super) fn follow(scope: &Scope, cluster: &mut Nodes, choice: Choice, content
 #[cfg(test)]
 mod tests {
     use super::super::scopes::SCOPES;
-    use super::super::state::{Next, Parts, State};
+    use super::super::state::{Kept, Next, Parts, State};
     use super::*;
 
     /// Any way through a scope.
     fn walk(scope: &Scope, seed: u64) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut parts = Parts::new(scope, scope.bounds, true);
-        let Next::State(mut state) = parts.start() else { panic!() };
+        let Next::State(mut state, _) = parts.start() else { panic!() };
         let (mut cluster, mut choices) = (begin(scope), Vec::new());
         for _ in 0..60 {
             parts.choices(&state, &mut choices);
             let Some(choice) = rng.choice(&choices) else { break };
-            match parts.take(&state, *choice) {
-                Next::State(next) => state = next,
+            match parts.take(&state, *choice, Kept::default()) {
+                Next::State(next, _) => state = next,
                 Next::Nothing => continue,
                 Next::Broken(broken) => panic!("{broken:?}"),
             }

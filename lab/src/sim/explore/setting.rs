@@ -82,3 +82,18 @@ pub(super) fn nodes(scope: &Scope) -> Nodes {
     };
     Cluster::new(settings, Pace::STEADY, AnyOrder, Random::new(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scopes::SCOPES;
+    use super::*;
+
+    /// A node's generator is no part of its digest.
+    #[test]
+    fn nothing_is_drawn() {
+        for scope in SCOPES {
+            let Config { election_min, election_max, .. } = nodes(scope).settings.config;
+            assert_eq!(election_max, election_min + Duration::from_nanos(1));
+        }
+    }
+}

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use raft::LogIndex;
 use raft::consensus::io::RoleName;
+use raft::storage::durable_log::DurableLog;
 
-use super::ghost::Ghosts;
-use super::scopes::{Bounds, Scope};
+use super::ghost::{Ghost, Ghosts};
+use super::scopes::{ANY, Bounds, Scope};
 use super::steps::{Facts, Input, Steps};
 use super::symmetry::Turn;
 use crate::sim::invariants::Broken;
@@ -40,15 +41,47 @@ impl Frame {
 /// Something that happens next, at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
-    Arrive { from: usize, to: usize, content: u32 },
+    /// Again: and will once more.
+    Arrive {
+        from: usize,
+        to: usize,
+        content: u32,
+        again: bool,
+    },
     Do(usize, Input),
+}
+
+/// Which of the frames that come to a full link has its last place, for each receiver by how far behind the sender
+/// it stands in the ring: 0 is the oldest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kept([u8; NODES - 1]);
+
+impl Kept {
+    /// On how many links a newer one has it.
+    fn losses(self) -> u8 {
+        self.0.iter().map(|kept| u8::from(*kept > 0)).sum()
+    }
+
+    /// The next up to `last` that may happen in a state.
+    pub(super) fn next(mut self, last: Kept, state: &State) -> Option<Kept> {
+        while let Some(place) = (0..self.0.len()).find(|place| self.0[*place] < last.0[*place]) {
+            self.0[place] += 1;
+            self.0[..place].fill(0);
+            if self.losses() <= state.left.losses {
+                return Some(self);
+            }
+        }
+        None
+    }
 }
 
 impl Choice {
     /// In a word: a frame is never from the node that it goes to.
     pub(super) fn packed(self) -> u32 {
         match self {
-            Choice::Arrive { from, to, content } => Frame::new(from, to, content).0,
+            Choice::Arrive { from, to, content, again } => {
+                Frame::new(from, to, content).0 | u32::from(again) << 31
+            }
             Choice::Do(node, input) => {
                 let number = OWN.iter().position(|own| *own == input).unwrap_or_default();
                 Frame::new(node, node, small(number)).0
@@ -56,10 +89,24 @@ impl Choice {
         }
     }
 
+    /// What a node is given by it, in a ring of so many.
+    pub(super) fn input(self, size: usize) -> (usize, Input) {
+        match self {
+            Choice::Arrive { from, to, content, .. } => {
+                (to, Input::Frame { from: (from + size - to) % size, content })
+            }
+            Choice::Do(node, input) => (node, input),
+        }
+    }
+
     pub(super) fn unpacked(word: u32) -> Choice {
-        let (from, to) = Frame(word).ends();
-        let content = Frame(word).content();
-        if from == to { Choice::Do(to, OWN[content as usize]) } else { Choice::Arrive { from, to, content } }
+        let (frame, again) = (Frame(word & !(1 << 31)), word >> 31 > 0);
+        let ((from, to), content) = (frame.ends(), frame.content());
+        if from == to {
+            Choice::Do(to, OWN[content as usize])
+        } else {
+            Choice::Arrive { from, to, content, again }
+        }
     }
 }
 
@@ -90,7 +137,8 @@ pub(super) struct State {
 
 /// What came of a choice.
 pub(super) enum Next {
-    State(State),
+    /// And the last that may be kept of what comes to full links.
+    State(State, Kept),
     /// Nothing: the state is as it was, but for what is on its way. What may happen without it may happen with it.
     Nothing,
     Broken(Broken),
@@ -103,6 +151,8 @@ pub(super) struct Parts<'a> {
     pub(super) steps: Steps,
     pub(super) ghosts: Ghosts,
     turns: Vec<Turn>,
+    /// How often each mark of the scope was reached.
+    pub(super) reached: Vec<u64>,
 }
 
 impl<'a> Parts<'a> {
@@ -113,7 +163,8 @@ impl<'a> Parts<'a> {
             wakes.iter().enumerate().all(|(node, wakes)| scope.wakes_of[turn.of(node)] == *wakes)
         });
         turns.truncate(if symmetry { turns.len() } else { 1 });
-        Parts { scope, bounds, steps: Steps::new(scope), ghosts: Ghosts::new(scope.nodes), turns }
+        let (steps, ghosts) = (Steps::new(scope), Ghosts::new(scope.nodes));
+        Parts { scope, bounds, steps, ghosts, turns, reached: vec![0; scope.marks.len()] }
     }
 
     /// All nodes were started.
@@ -126,25 +177,29 @@ impl<'a> Parts<'a> {
             frames: Box::default(),
         };
         for node in 0..self.scope.nodes {
-            match self.take(&state, Choice::Do(node, Input::Start)) {
-                Next::State(next) => state = next,
+            match self.take(&state, Choice::Do(node, Input::Start), Kept::default()) {
+                Next::State(next, _) => state = next,
                 other => return other,
             }
         }
-        Next::State(state)
+        Next::State(state, Kept::default())
     }
 
     /// All that may happen next.
     pub(super) fn choices(&self, state: &State, choices: &mut Vec<Choice>) {
         choices.clear();
-        let Bounds { wakes, proposals, reads, crashes, .. } = state.left;
+        let Bounds { wakes, proposals, reads, crashes, copies, .. } = state.left;
         let mut last = None;
         for frame in &state.frames {
             let (from, to) = frame.ends();
             // Of equal ones one; and what comes to a node that is down may as well never come.
             let matters = !state.left.has_room() || self.facts(state, to).role.is_some();
             if last.replace(*frame) != Some(*frame) && matters {
-                choices.push(Choice::Arrive { from, to, content: frame.content() });
+                let content = frame.content();
+                choices.push(Choice::Arrive { from, to, content, again: false });
+                if copies > 0 && self.facts(state, to).role.is_some() {
+                    choices.push(Choice::Arrive { from, to, content, again: true });
+                }
             }
         }
         for node in 0..self.scope.nodes {
@@ -165,59 +220,80 @@ impl<'a> Parts<'a> {
         }
     }
 
-    pub(super) fn take(&mut self, state: &State, choice: Choice) -> Next {
+    /// What it comes to, if this is kept of what comes to full links.
+    pub(super) fn take(&mut self, state: &State, choice: Choice, kept: Kept) -> Next {
         let size = self.scope.nodes;
-        let (node, input) = match choice {
-            Choice::Arrive { from, to, content } => {
-                (to, Input::Frame { from: (from + size - to) % size, content })
-            }
-            Choice::Do(node, input) => (node, input),
-        };
+        let (node, input) = choice.input(size);
         let number = self.steps.step(state.locals[node], input);
         let outcome = &self.steps.outcomes[number as usize];
         if let Some(violation) = &outcome.violation {
             return Next::Broken((violation.rule, violation.what.clone()));
         }
+        if outcome.marks > 0 {
+            let reached = |bit: usize| u64::from(outcome.marks >> bit & 1);
+            self.reached.iter_mut().enumerate().for_each(|(bit, count)| *count += reached(bit));
+        }
         let same = outcome.to == state.locals[node] && outcome.sent.is_empty() && outcome.deeds.is_empty();
         if same && state.left.has_room() && matches!(choice, Choice::Arrive { .. }) {
             return Next::Nothing;
         }
-        let locals = |node: usize| self.steps.local(state.locals[node]);
-        let durable = || (0..size).map(|node| Arc::clone(&locals(node).durable)).collect();
-        let judged =
-            self.ghosts.judge(state.ghost, (node, locals(node).seen, input), (number, outcome), durable);
-        let ghost = match judged {
+        let is_cut = self.scope.cut_at_once || self.ghosts.get(state.ghost).has_led();
+        let held = |steps: &Steps, node: usize| Arc::clone(&steps.local(state.locals[node]).durable);
+        let ghost = match self.judge(state, (node, input), number, held) {
             Ok(ghost) => ghost,
             Err(broken) => return Next::Broken(broken),
         };
+        let outcome = &self.steps.outcomes[number as usize];
         let mut next = State { ghost, left: state.left.after(input), frames: Box::default(), ..*state };
         next.locals[node] = outcome.to;
         next.woken[node] += u8::from(input == Input::Wake && self.scope.counts_wakes(node));
         let mut frames = Vec::with_capacity(state.frames.len() + outcome.sent.len());
         frames.extend_from_slice(&state.frames);
-        if let Choice::Arrive { from, to, content } = choice
-            && let Ok(place) = frames.binary_search(&Frame::new(from, to, content))
-        {
-            frames.remove(place);
+        if let Choice::Arrive { from, to, content, again } = choice {
+            next.left.copies -= u8::from(again);
+            if !again && let Ok(place) = frames.binary_search(&Frame::new(from, to, content)) {
+                frames.remove(place);
+            }
         }
-        for (behind, content) in &outcome.sent {
+        let mut last = Kept::default();
+        if state.left.losses != ANY {
+            next.left.losses -= kept.losses();
+        }
+        for behind in 1..size {
             let link = (node, (node + behind) % size);
-            let full = || {
-                frames.iter().filter(|frame| frame.ends() == link).count() >= usize::from(state.left.on_link)
-            };
-            if !self.scope.cut.contains(&link) && (state.left.has_room() || !full()) {
-                frames.push(Frame::new(link.0, link.1, *content));
+            if is_cut && self.scope.cut.contains(&link) {
+                continue;
+            }
+            let sent = outcome.sent.iter().filter(|(to, _)| *to == behind);
+            frames.extend(sent.map(|(_, content)| Frame::new(link.0, link.1, *content)));
+            if !state.left.has_room() {
+                last.0[behind - 1] = only_one(&mut frames, link, state.left.on_link, kept.0[behind - 1]);
             }
         }
         frames.sort_unstable();
         next.frames = frames.into();
-        Next::State(next)
+        Next::State(next, last)
+    }
+
+    /// What was seen once a node was given this and came to that outcome; `held` is what a node's disk holds.
+    fn judge(
+        &mut self,
+        state: &State,
+        (node, input): (usize, Input),
+        number: u32,
+        held: impl Fn(&Steps, usize) -> Arc<DurableLog>,
+    ) -> Result<u32, Broken> {
+        let Parts { steps, ghosts, scope, .. } = self;
+        let (seen, outcome) = (steps.local(state.locals[node]).seen, &steps.outcomes[number as usize]);
+        let durable = || (0..scope.nodes).map(|node| held(steps, node)).collect();
+        ghosts.judge(state.ghost, (node, seen, input), (number, outcome), durable)
     }
 
     /// The same for states that differ only in the order of the ring.
     pub(super) fn digest(&mut self, state: &State) -> u64 {
-        let Bounds { wakes, proposals, reads, crashes, on_link: _ } = state.left;
-        let left = spread(LEFT, u64::from(u32::from_le_bytes([wakes, proposals, reads, crashes])));
+        let Bounds { wakes, proposals, reads, crashes, copies, losses, on_link: _ } = state.left;
+        let left = [wakes, proposals, reads, crashes, copies, losses, 0, 0];
+        let left = spread(LEFT, u64::from_le_bytes(left));
         let mut least = u64::MAX;
         for turn in &self.turns {
             let mut digest = left;
@@ -242,8 +318,24 @@ impl<'a> Parts<'a> {
 
     pub(super) fn glance<'b>(&'b self, state: &'b State) -> Glance<'b> {
         let ghost = self.ghosts.get(state.ghost);
-        Glance { parts: self, state, committed: ghost.committed(), reads: ghost.reads }
+        Glance { parts: self, state, ghost, committed: ghost.committed(), reads: ghost.reads }
     }
+}
+
+/// Leaves on a link what it holds: of those beyond, one more has the last place. How many beyond there are.
+fn only_one(frames: &mut Vec<Frame>, link: (usize, usize), holds: u8, kept: u8) -> u8 {
+    let is_there = |frame: &Frame| frame.ends() == link;
+    let beyond = frames.iter().filter(|frame| is_there(frame)).count().saturating_sub(usize::from(holds));
+    if beyond > 0 {
+        let (first, mut place) = (usize::from(holds) - 1, 0);
+        let last = first + usize::from(kept);
+        frames.retain(|frame| {
+            let stays = !is_there(frame) || place < first || place == last;
+            place += usize::from(is_there(frame));
+            stays
+        });
+    }
+    u8::try_from(beyond).unwrap_or(u8::MAX)
 }
 
 /// Seats and the like: no more than a few.
@@ -268,6 +360,7 @@ fn spread(what: u64, word: u64) -> u64 {
 pub(super) struct Glance<'a> {
     parts: &'a Parts<'a>,
     state: &'a State,
+    ghost: &'a Ghost,
     pub(super) committed: LogIndex,
     pub(super) reads: u32,
 }
@@ -280,4 +373,17 @@ impl Glance<'_> {
     pub(super) fn node(&self, node: usize) -> &Facts {
         self.parts.facts(self.state, node)
     }
+
+    /// Those at which a read waits.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Facts> {
+        (0..self.parts.scope.nodes).filter(|node| self.ghost.is_asked(*node)).map(|node| self.node(node))
+    }
+
+    /// Whether a process may still be killed.
+    pub(super) fn may_crash(&self) -> bool {
+        self.state.left.crashes > 0
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raft::LogIndex;
 use raft::consensus::io::{RoleName, Ticket};
+use raft::marks::{self, Counts};
 use raft::pump::Ask;
 use raft::storage::durable_log::DurableLog;
 use raft::storage::memory::Queue as DiskQueue;
@@ -20,11 +21,12 @@ use raft::storage::memory::Queue as DiskQueue;
 use super::AsItIs;
 use super::scopes::Scope;
 use super::setting::{Applied, Nodes, nodes};
+use crate::sim::cluster::Cluster;
 use crate::sim::cluster::Encoded;
 use crate::sim::cluster::choosing::Digest;
 use crate::sim::cluster::deeds::Deed;
 use crate::sim::cluster::node::Node;
-use crate::sim::invariants::{Seen, Violation};
+use crate::sim::invariants::{Dealings, Seen, Violation};
 
 /// What a node may be given. Frames come from one so far behind it in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,8 @@ pub(super) enum Input {
 /// A node in one of its states, as the first of its cluster.
 pub(super) struct Local {
     node: Node<Applied>,
+    /// What the rules remember of it.
+    dealings: Dealings,
     pub(super) durable: Arc<DurableLog>,
     pub(super) seen: Seen,
     pub(super) facts: Facts,
@@ -56,10 +60,18 @@ pub(super) struct Facts {
     pub(super) role: Option<RoleName>,
     pub(super) term: u64,
     pub(super) commit: LogIndex,
+    /// It committed something in the term in which it is.
+    pub(super) commits: bool,
     pub(super) snapshot: bool,
     pub(super) life: u64,
     /// Its disk has something to do, in the log's queue and in the other.
     pub(super) disk: [bool; 2],
+}
+
+impl Facts {
+    pub(super) fn leads(&self) -> bool {
+        self.role == Some(RoleName::Leader)
+    }
 }
 
 /// What a node did with something.
@@ -70,6 +82,8 @@ pub(super) struct Outcome {
     pub(super) deeds: Vec<Deed>,
     /// Under what a client waits.
     pub(super) ticket: Option<Ticket>,
+    /// Which of the scope's marks it reached, by bit.
+    pub(super) marks: u8,
     /// What shows without a look at others.
     pub(super) violation: Option<Violation>,
 }
@@ -78,7 +92,9 @@ pub(super) struct Outcome {
 pub(super) struct Steps {
     /// The node that is worked out is the first.
     cluster: Nodes,
-    at_once: &'static [DiskQueue],
+    scope: Scope,
+    /// Places of its marks.
+    marks: Vec<usize>,
     pub(super) locals: Vec<Local>,
     local_of: HashMap<u64, u32, BuildHasherDefault<AsItIs>>,
     pub(super) contents: Vec<Encoded>,
@@ -87,6 +103,8 @@ pub(super) struct Steps {
     known: HashMap<(u32, Input), u32, BuildHasherDefault<Digest>>,
     /// States whose mirror image depends on how they were reached: names do mean something.
     pub(super) odd: u64,
+    /// Deeds that show nothing are kept, too.
+    pub(super) keeps_all: bool,
 }
 
 const UNKNOWN: u32 = u32::MAX;
@@ -96,7 +114,8 @@ impl Steps {
     pub(super) fn new(scope: &Scope) -> Steps {
         let mut steps = Steps {
             cluster: nodes(scope),
-            at_once: scope.disks.at_once(),
+            scope: *scope,
+            marks: scope.marks.iter().filter_map(|name| place(name)).collect(),
             locals: Vec::new(),
             local_of: HashMap::default(),
             contents: Vec::new(),
@@ -104,6 +123,7 @@ impl Steps {
             outcomes: Vec::new(),
             known: HashMap::default(),
             odd: 0,
+            keeps_all: false,
         };
         steps.cluster.deeds = Some(Vec::new());
         let fresh = steps.intern(Seen::default());
@@ -137,19 +157,22 @@ impl Steps {
     }
 
     fn work_out(&mut self, local: u32, input: Input) -> u32 {
-        let Local { node, durable, seen, .. } = &self.locals[local as usize];
+        let Local { node, dealings, durable, seen, .. } = &self.locals[local as usize];
         let mut seen = *seen;
         let cluster = &mut self.cluster;
         (cluster.nodes[0], cluster.durable[0]) = (node.clone(), Arc::clone(durable));
+        cluster.invariants.dealings = dealings.clone();
+        marks::forget();
         let ticket = match input {
             Input::Frame { from, content } => {
                 let frame = self.contents[content as usize].clone();
                 cluster.arrive_from_outside(from, 0, frame);
                 None
             }
-            own => give(cluster, 0, own),
+            own => give(cluster, &self.scope, 0, own),
         };
-        cluster.settle(0, self.at_once);
+        cluster.settle(0, self.scope.disks.at_once());
+        let marks = bits(&self.marks, &marks::counts());
         cluster.promises[0].clear();
         cluster.said.clear();
         cluster.ended.clear();
@@ -157,10 +180,11 @@ impl Steps {
         let deeds = cluster.deeds.replace(Vec::new()).unwrap_or_default();
         let frames = cluster.take_frames();
         let sent = frames.into_iter().map(|(to, frame)| (to, self.content(frame))).collect();
-        let deeds = { deeds }.into_iter().filter(|deed| shows_something(deed, &mut seen)).collect();
+        let deeds =
+            { deeds }.into_iter().filter(|deed| shows_something(deed, &mut seen) || self.keeps_all).collect();
         let to = self.intern(seen);
         let outcome = u32::try_from(self.outcomes.len()).unwrap_or(UNKNOWN);
-        self.outcomes.push(Outcome { to, sent, deeds, ticket, violation });
+        self.outcomes.push(Outcome { to, sent, deeds, ticket, marks, violation });
         self.known.insert((local, input), outcome);
         outcome
     }
@@ -176,26 +200,34 @@ impl Steps {
 
     /// The number of the state that the first node of the cluster is in.
     fn intern(&mut self, seen: Seen) -> u32 {
-        let (node, durable) = (&self.cluster.nodes[0], &self.cluster.durable[0]);
+        let Cluster { nodes, durable, invariants, .. } = &mut self.cluster;
+        let (node, durable) = (&nodes[0], &durable[0]);
+        if node.running().is_none() {
+            // It begins with nothing.
+            invariants.dealings = Dealings::new(nodes.len());
+        } else if node.disk().is_some_and(|disk| disk.pending(DiskQueue::Log) == 0) {
+            // Only the disk keeps answers back.
+            invariants.dealings.answered(0);
+        }
         let mut digest = Digest::default();
-        (node, durable, seen).hash(&mut digest);
+        (node, durable, seen, &invariants.dealings).hash(&mut digest);
         let next = u32::try_from(self.locals.len()).unwrap_or(UNKNOWN);
         let number = *self.local_of.entry(digest.0).or_insert(next);
         if number == next {
-            let (node, durable) = (node.clone(), Arc::clone(durable));
+            let (node, durable, dealings) = (node.clone(), Arc::clone(durable), invariants.dealings.clone());
             let facts = facts(&self.cluster);
-            self.locals.push(Local { node, durable, seen, facts, mirror: UNKNOWN });
+            self.locals.push(Local { node, dealings, durable, seen, facts, mirror: UNKNOWN });
         }
         number
     }
 }
 
 /// Gives a node what does not come from another; under which ticket a client then waits.
-pub(super) fn give(cluster: &mut Nodes, node: usize, input: Input) -> Option<Ticket> {
+pub(super) fn give(cluster: &mut Nodes, scope: &Scope, node: usize, input: Input) -> Option<Ticket> {
     match input {
         // Whether it should have started is in the violation.
         Input::Start => drop(cluster.start(node, Applied::default())),
-        Input::Wake => cluster.wake(node),
+        Input::Wake => cluster.wake(node, scope.late),
         Input::Propose => {
             let command = Bytes::from_static(b"command");
             return cluster.ask(node, Ask::Propose { tag: None, command }).map(|(_, ticket)| ticket);
@@ -212,13 +244,23 @@ pub(super) fn give(cluster: &mut Nodes, node: usize, input: Input) -> Option<Tic
     None
 }
 
+/// Where a mark stands among all.
+pub(super) fn place(mark: &str) -> Option<usize> {
+    marks::ALL.iter().position(|other| other.name == mark)
+}
+
+/// Which of these were reached.
+fn bits(places: &[usize], counts: &Counts) -> u8 {
+    places.iter().enumerate().fold(0, |bits, (bit, place)| bits | u8::from(counts[*place] > 0) << bit)
+}
+
 /// Whether a deed says more than the one before it.
 fn shows_something(deed: &Deed, seen: &mut Seen) -> bool {
     match deed {
         Deed::Begun(stood) => *seen = stood.born(),
-        Deed::Acted { stood, messages } => {
+        Deed::Acted { stood, messages, beliefs } => {
             let now = stood.seen();
-            return std::mem::replace(seen, now) != now || !messages.is_empty();
+            return std::mem::replace(seen, now) != now || !messages.is_empty() || !beliefs.is_empty();
         }
         Deed::Told { .. } => {}
     }
@@ -231,6 +273,7 @@ fn facts(cluster: &Nodes) -> Facts {
         role: raft.map(raft::consensus::Raft::role),
         term: raft.map_or(0, |raft| raft.term().0),
         commit: raft.map(raft::consensus::Raft::commit_index).unwrap_or_default(),
+        commits: raft.is_some_and(|raft| raft.log().term_at(raft.commit_index()) == Some(raft.term())),
         snapshot: raft.is_some_and(|raft| raft.snapshot().is_some()),
         life: cluster.node(0).life,
         disk: [DiskQueue::Log, DiskQueue::Aside].map(|queue| cluster.disk_waits(0, queue)),
@@ -248,7 +291,7 @@ fn mirrored(input: Input, size: usize) -> Input {
 #[cfg(test)]
 mod tests {
     use super::super::scopes::SCOPES;
-    use super::super::state::{Next, Parts};
+    use super::super::state::{Kept, Next, Parts};
     use super::*;
 
     /// All that a node says of itself but its generator, which decides nothing here.
@@ -263,13 +306,13 @@ mod tests {
     fn states_of_a_node_with_one_digest_say_the_same_of_themselves() {
         for scope in SCOPES {
             let mut parts = Parts::new(scope, scope.bounds, true);
-            let Next::State(start) = parts.start() else { panic!() };
+            let Next::State(start, _) = parts.start() else { panic!() };
             let (mut waiting, mut choices) = (vec![start], Vec::new());
             for _ in 0..3000 {
                 let Some(state) = waiting.pop() else { break };
                 parts.choices(&state, &mut choices);
                 for choice in &choices {
-                    if let Next::State(next) = parts.take(&state, *choice) {
+                    if let Next::State(next, _) = parts.take(&state, *choice, Kept::default()) {
                         waiting.push(next);
                     }
                 }

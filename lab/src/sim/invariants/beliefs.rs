@@ -6,7 +6,10 @@ use raft::{LogIndex, Term};
 use super::{Broken, View};
 use crate::carrier::seat_of;
 
-#[derive(Clone, Debug)]
+/// A peer, and how far a leader counts its log as its own.
+pub(crate) type Belief = (usize, LogIndex);
+
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Beliefs {
     size: usize,
     /// By leader and peer: how far it was found to be true, in which term.
@@ -18,20 +21,28 @@ impl Beliefs {
         Beliefs { size, checked: vec![(Term(0), LogIndex(0)); size * size] }
     }
 
-    pub(super) fn check(&mut self, view: &View<'_>) -> Result<(), Broken> {
+    /// What is new in what a node believes.
+    pub(super) fn news(&mut self, view: &View<'_>) -> Vec<Belief> {
+        let of = view.node * self.size;
+        let checked = &mut self.checked[of..of + self.size];
         if view.raft.role() != RoleName::Leader {
-            return Ok(());
+            checked.fill((Term(0), LogIndex(0)));
+            return Vec::new();
         }
-        let term = view.raft.term();
+        let (term, mut news) = (view.raft.term(), Vec::new());
         for (id, progress) in view.raft.progress() {
             let (peer, matched) = (seat_of(id), progress.match_index);
-            let checked = &mut self.checked[view.node * self.size + peer];
-            if std::mem::replace(checked, (term, matched)) != (term, matched) {
-                holds(view, peer, matched)?;
+            if std::mem::replace(&mut checked[peer], (term, matched)) != (term, matched) {
+                news.push((peer, matched));
             }
         }
-        Ok(())
+        news
     }
+}
+
+/// A leader begins to believe this.
+pub(super) fn check(view: &View<'_>, news: &[Belief]) -> Result<(), Broken> {
+    news.iter().try_for_each(|(peer, index)| holds(view, *peer, *index))
 }
 
 fn holds(view: &View<'_>, peer: usize, index: LogIndex) -> Result<(), Broken> {

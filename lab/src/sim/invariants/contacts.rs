@@ -10,7 +10,7 @@ use raft::{Term, Timestamp};
 use super::{Broken, View};
 
 /// What is looked for once the message that arrives has been taken in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 enum Arrived {
     /// A term.
     Term {
@@ -25,7 +25,7 @@ enum Arrived {
 
 const NOT_DISTURBED: &str = "a leader that is heard is not disturbed";
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Contacts {
     arrived: Vec<Option<Arrived>>,
     /// When a node last obeyed a leader, by its own clock.
@@ -37,6 +37,11 @@ pub(super) struct Contacts {
 impl Contacts {
     pub(super) fn new(size: usize) -> Contacts {
         Contacts { arrived: vec![None; size], heard: vec![None; size], asked: BTreeSet::new() }
+    }
+
+    /// It owes nobody an answer.
+    pub(super) fn answered(&mut self, node: usize) {
+        self.asked.retain(|(asked, ..)| *asked != node);
     }
 
     /// Its clock begins again, too.

@@ -1,26 +1,23 @@
-//! What nodes owe one another in every exchange. These rules remember messages and times, of which every order of
-//! events has others: sweeps ask for them, exploration does not.
+//! What can be said of a node by its own life and what comes to it, whatever becomes of the others.
 
+use raft::Timestamp;
 use raft::consensus::message::Message;
-use raft::server::Reply;
-use raft::{Term, Timestamp};
 
-use super::confirmations::Confirmations;
-use super::{Broken, Promise, View, beliefs, contacts, memory, quorums, snapshots, transfers};
+use super::beliefs::Belief;
+use super::{Broken, View, beliefs, contacts, memory, quorums, snapshots, transfers};
 
-#[derive(Clone, Debug)]
-pub(super) struct Dealings {
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Dealings {
     beliefs: beliefs::Beliefs,
     contacts: contacts::Contacts,
     quorums: quorums::Quorums,
     memory: memory::Memory,
     transfers: transfers::Transfers,
     snapshots: snapshots::Snapshots,
-    confirmations: Confirmations,
 }
 
 impl Dealings {
-    pub(super) fn new(size: usize) -> Dealings {
+    pub(crate) fn new(size: usize) -> Dealings {
         Dealings {
             beliefs: beliefs::Beliefs::new(size),
             contacts: contacts::Contacts::new(size),
@@ -28,14 +25,14 @@ impl Dealings {
             memory: memory::Memory::new(size),
             transfers: transfers::Transfers::new(size),
             snapshots: snapshots::Snapshots::new(size),
-            confirmations: Confirmations::default(),
         }
     }
 
-    pub(super) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.beliefs.check(view)?;
+    /// What it then believes of others is for who knows them.
+    pub(super) fn stepped(&mut self, view: &View<'_>) -> Result<Vec<Belief>, Broken> {
         self.memory.check(view)?;
-        self.snapshots.check(view)
+        self.snapshots.check(view)?;
+        Ok(self.beliefs.news(view))
     }
 
     pub(super) fn arrives(&mut self, view: &View<'_>, now: Timestamp, from: usize, message: &Message) {
@@ -54,9 +51,12 @@ impl Dealings {
 
     pub(super) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
         self.contacts.leaves(view, to, message)?;
-        self.transfers.leaves(view, message)?;
-        self.confirmations.leaves(view, to, message);
-        Ok(())
+        self.transfers.leaves(view, message)
+    }
+
+    /// A node owes nobody an answer.
+    pub(crate) fn answered(&mut self, node: usize) {
+        self.contacts.answered(node);
     }
 
     pub(super) fn disk_failed(&mut self, node: usize) {
@@ -76,16 +76,5 @@ impl Dealings {
         self.quorums.born(view.node);
         self.transfers.born(view.node);
         self.snapshots.born(view)
-    }
-
-    pub(super) fn asked(&mut self, view: &View<'_>) -> (u64, Term) {
-        self.confirmations.asked(view)
-    }
-
-    pub(super) fn told(&self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
-        match reply {
-            Reply::Read(_) => self.confirmations.read(view, promise.asked),
-            _ => Ok(()),
-        }
     }
 }

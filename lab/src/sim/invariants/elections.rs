@@ -50,6 +50,10 @@ impl Elections {
         Err(("one vote a term", format!("node {node} voted for {first} and {candidate} in term {term}")))
     }
 
+    pub(super) fn has_led(&self) -> bool {
+        !self.leaders.is_empty()
+    }
+
     pub(super) fn renamed(self, name: impl Fn(usize) -> usize) -> Elections {
         let leaders = self.leaders.into_iter().map(|(term, node)| (term, name(node)));
         let votes = self.votes.into_iter().map(|((node, term), to)| ((name(node), term), name(to)));

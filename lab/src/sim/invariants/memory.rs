@@ -5,7 +5,7 @@ use raft::session::ReplyBounds;
 
 use super::{Broken, View};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Memory {
     /// Up to where each node had applied when it was looked at.
     looked: Vec<LogIndex>,

@@ -18,7 +18,7 @@
 //! | `confirmations` | a read waits for a majority | §6.4 |
 //! | `damages` | what a disk was damaged in | |
 //! | `view` | a node as they see it | |
-//! | `dealings` | the rules that only sweeps ask for, as one | |
+//! | `dealings` | the rules about one node alone, as one: `progress` and `claims` in part, `snapshots`, `contacts`, `quorums`, `memory`, `transfers` | |
 
 mod beliefs;
 mod claims;
@@ -49,10 +49,11 @@ use raft::pump::Ask;
 use raft::server::Reply;
 use raft::{LogId, LogIndex, Term, Timestamp};
 
-use dealings::Dealings;
-
-pub(crate) use claims::{begins_as_it_ended, truthful};
+pub(crate) use beliefs::Belief;
+pub(crate) use claims::begins_as_it_ended;
+use claims::truthful;
 pub(crate) use damages::Damages;
+pub(crate) use dealings::Dealings;
 pub use replies::Promise;
 pub(crate) use view::View;
 
@@ -114,6 +115,10 @@ impl Seen {
         Seen { term, commit, applied, last, chain, leads: view.leads() }
     }
 
+    pub(crate) fn term(&self) -> Term {
+        self.term
+    }
+
     pub(crate) fn born(view: &View<'_>) -> Seen {
         Seen { term: view.raft.term(), ..Seen::default() }
     }
@@ -127,6 +132,7 @@ pub(crate) struct History {
     commits: commits::Commits,
     claims: claims::Claims,
     replies: replies::Replies,
+    confirmations: confirmations::Confirmations,
 }
 
 impl History {
@@ -137,11 +143,18 @@ impl History {
             commits: commits::Commits::default(),
             claims: claims::Claims::new(size),
             replies: replies::Replies::default(),
+            confirmations: confirmations::Confirmations::default(),
         }
     }
 
-    /// A node has taken a step, and nothing of it has left yet.
-    pub(crate) fn stepped(&mut self, before: &Seen, view: &View<'_>) -> Result<(), Broken> {
+    /// A node has taken a step, in which it came to believe this, and nothing of it has left yet.
+    pub(crate) fn stepped(
+        &mut self,
+        before: &Seen,
+        view: &View<'_>,
+        beliefs: &[Belief],
+    ) -> Result<(), Broken> {
+        beliefs::check(view, beliefs)?;
         let now = Seen::of(view);
         progress::check(view.node, before, &now)?;
         self.elections.check(view)?;
@@ -153,6 +166,7 @@ impl History {
     pub(crate) fn leaves(&mut self, node: usize, to: usize, message: &Message) -> Result<(), Broken> {
         self.elections.leaves(node, to, message)?;
         self.claims.leaves(node, message);
+        self.confirmations.leaves(node, to, message);
         Ok(())
     }
 
@@ -161,13 +175,26 @@ impl History {
         self.claims.born(view.node, view.raft.term())
     }
 
-    /// What a client that asks now may rely on.
-    pub(crate) fn asked(&self, ask: &Ask) -> Promise {
-        Promise::new(ask, self.commits.end())
+    /// What a client may rely on that asks a node of this term now.
+    pub(crate) fn asked(&mut self, term: Term, ask: &Ask) -> Promise {
+        Promise::new(ask, self.commits.end()).of(self.confirmations.asked(term))
+    }
+
+    /// What no client waits for is forgotten.
+    pub(crate) fn awaited<'a>(&mut self, open: impl Iterator<Item = &'a mut Promise>) {
+        self.confirmations.counts_from(open.map(|promise| &mut promise.asked));
+    }
+
+    /// Whether anybody ever led.
+    pub(crate) fn has_led(&self) -> bool {
+        self.elections.has_led()
     }
 
     /// A client is told this.
     pub(crate) fn told(&mut self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
+        if matches!(reply, Reply::Read(_)) {
+            self.confirmations.read(view, promise.asked)?;
+        }
         self.replies.told(view, promise, reply, self.commits.end())
     }
 
@@ -178,18 +205,20 @@ impl History {
 
     /// The same, had the nodes other names.
     pub(crate) fn renamed(&self, name: impl Fn(usize) -> usize) -> History {
-        let History { elections, logs, commits, claims, replies } = self.clone();
+        let History { elections, logs, commits, claims, replies, confirmations } = self.clone();
         let (elections, claims) = (elections.renamed(&name), claims.renamed(&name));
-        History { elections, logs, commits, claims, replies }
+        let confirmations = confirmations.renamed(&name);
+        History { elections, logs, commits, claims, replies, confirmations }
     }
 }
 
-/// All of them.
+/// All of them. Who explores keeps a [`Dealings`] for each node and a [`History`] for all: there is no other place
+/// for a rule.
 #[derive(Clone, Debug)]
 pub(crate) struct Invariants {
     seen: Vec<Seen>,
     history: History,
-    dealings: Dealings,
+    pub(crate) dealings: Dealings,
 }
 
 impl Invariants {
@@ -201,8 +230,26 @@ impl Invariants {
     /// See [`History::stepped`].
     pub(crate) fn stepped(&mut self, view: &View<'_>) -> Result<(), Broken> {
         let before = std::mem::replace(&mut self.seen[view.node], Seen::of(view));
-        self.dealings.stepped(view)?;
-        self.history.stepped(&before, view)
+        let beliefs = self.dealings.stepped(view)?;
+        self.history.stepped(&before, view, &beliefs)
+    }
+
+    /// The same, and what it is about to send, as far as nobody else has a say in it; and what it came to believe.
+    pub(crate) fn stepped_alone(
+        &mut self,
+        view: &View<'_>,
+        messages: &[(usize, Message)],
+    ) -> Result<Vec<Belief>, Broken> {
+        let beliefs = self.dealings.stepped(view)?;
+        for (to, message) in messages {
+            self.leaves_alone(view, *to, message)?;
+        }
+        Ok(beliefs)
+    }
+
+    fn leaves_alone(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
+        self.dealings.leaves(view, to, message)?;
+        truthful(view, to, message)
     }
 
     /// A message is about to be given to a node, whose clock says `now`.
@@ -222,8 +269,7 @@ impl Invariants {
 
     /// A node is about to send this.
     pub(crate) fn leaves(&mut self, view: &View<'_>, to: usize, message: &Message) -> Result<(), Broken> {
-        self.dealings.leaves(view, to, message)?;
-        truthful(view, to, message)?;
+        self.leaves_alone(view, to, message)?;
         self.history.leaves(view.node, to, message)
     }
 
@@ -245,19 +291,23 @@ impl Invariants {
     /// A node has begun a new life with what its disk gave back.
     pub(crate) fn born(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.seen[view.node] = Seen::born(view);
-        self.dealings.born(view)?;
-        begins_as_it_ended(view)?;
+        self.born_alone(view)?;
         self.history.born(view)
+    }
+
+    /// The same, as far as nobody else has a say in it.
+    pub(crate) fn born_alone(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.dealings.born(view)?;
+        begins_as_it_ended(view)
     }
 
     /// What a client that asks this node now may rely on.
     pub(crate) fn asked(&mut self, view: &View<'_>, ask: &Ask) -> Promise {
-        self.history.asked(ask).of(self.dealings.asked(view))
+        self.history.asked(view.raft.term(), ask)
     }
 
     /// See [`History::told`].
     pub(crate) fn told(&mut self, view: &View<'_>, promise: Promise, reply: &Reply) -> Result<(), Broken> {
-        self.dealings.told(view, promise, reply)?;
         self.history.told(view, promise, reply)
     }
 

@@ -9,7 +9,7 @@ use super::{Broken, View};
 use crate::carrier::seat_of;
 
 /// Of a node that leads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Leads {
     term: Term,
     /// When each node last answered in this term, by the leader's clock; itself and those that did not yet, when it
@@ -19,7 +19,7 @@ struct Leads {
     until: Timestamp,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Quorums {
     leads: Vec<Option<Leads>>,
 }

@@ -4,7 +4,7 @@ use raft::LogIndex;
 
 use super::{Broken, Damages, View};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Snapshots {
     /// Behind which each node's log began.
     bases: Vec<LogIndex>,

@@ -206,7 +206,7 @@ fn what_a_leader_counts_on_a_peer_is_there() {
         let outcome = AppendOutcome::Matched(LogIndex(index));
         let reply = AppendEntriesReply { term, id: 1, outcome };
         bench.hears(0, 1, Message::AppendEntriesReply(reply));
-        rule(beliefs::Beliefs::new(3).check(&bench.view(0)))
+        rule(beliefs::check(&bench.view(0), &beliefs::Beliefs::new(3).news(&bench.view(0))))
     };
     assert_eq!(believes(2, [&[2], &[2], &[]]), None);
     assert_eq!(believes(2, [&[2], &[], &[]]), Some("what a leader counts is there"));
@@ -236,9 +236,9 @@ fn a_read_is_confirmed_after_it_was_asked() {
     let answer = |term| Message::HeartbeatReply(HeartbeatReply { term, round: 1, lacks: None });
     let told = |before: Option<Term>, after: Option<Term>| {
         let mut dealings = confirmations::Confirmations::default();
-        before.into_iter().for_each(|term| dealings.leaves(&bench.view(1), 0, &answer(term)));
-        let promise = dealings.asked(&bench.view(0));
-        after.into_iter().for_each(|term| dealings.leaves(&bench.view(1), 0, &answer(term)));
+        before.into_iter().for_each(|term| dealings.leaves(1, 0, &answer(term)));
+        let promise = dealings.asked(bench.view(0).raft.term());
+        after.into_iter().for_each(|term| dealings.leaves(1, 0, &answer(term)));
         rule(dealings.read(&bench.view(0), promise))
     };
     assert_eq!(told(None, Some(term)), None);
@@ -377,4 +377,23 @@ fn a_panic_is_not_like_another() {
     assert!(!violation(GOES_ON, "node 1 ended: a").is_like(&violation(GOES_ON, "node 1 ended: b")));
     assert!(violation("other", "a").is_like(&violation("other", "b")));
     assert!(!violation("other", "a").is_like(&violation("another", "a")));
+}
+
+/// Exploration keeps a [`Dealings`] for each node and a [`History`] for all: a rule that is in neither would be asked
+/// in sweeps alone.
+#[test]
+fn each_rule_has_its_place_in_one_of_the_two() {
+    let Invariants { seen: _, history: _, dealings: _ } = Invariants::new(3);
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sim/invariants");
+    let text = |file: &str| std::fs::read_to_string(here.join(file)).unwrap();
+    let (both, dealings) = (text("mod.rs"), text("dealings.rs"));
+    let (_, history) = both.split_once("pub(crate) struct History").unwrap();
+    let (history, _) = history.split_once("pub(crate) struct Invariants").unwrap();
+    for file in std::fs::read_dir(&here).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let rule = file.trim_end_matches(".rs");
+        let is_place = ["mod", "tests", "disk_tests", "dealings", "damages", "view"].contains(&rule);
+        let is_used = |text: &str| text.contains(&format!(" {rule}::"));
+        assert!(is_place || is_used(&dealings) || is_used(history), "exploration does not ask {rule}");
+    }
 }

@@ -6,7 +6,7 @@ use raft::consensus::snapshot::SnapshotId;
 use super::{Broken, View};
 
 /// What a node has of the snapshot that it was sent last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Begun {
     snapshot: SnapshotId,
     /// Every byte before this one, as it said.
@@ -26,7 +26,7 @@ impl Begun {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Transfers {
     begun: Vec<Option<Begun>>,
     /// Whose disks do not hold what they were given.

@@ -15,12 +15,20 @@ pub enum Queue {
     Aside,
 }
 
-#[derive(Clone, Default, Hash)]
+#[derive(Clone, Default)]
 pub(super) struct Device {
     pub(super) image: Image,
     log: VecDeque<Submitted>,
     aside: VecDeque<Submitted>,
     next_op: u64,
+}
+
+/// What the next operation is called decides nothing.
+impl std::hash::Hash for Device {
+    fn hash<H: std::hash::Hasher>(&self, hasher: &mut H) {
+        let Device { image, log, aside, next_op: _ } = self;
+        (image, log, aside).hash(hasher);
+    }
 }
 
 /// An operation, and who submitted it.

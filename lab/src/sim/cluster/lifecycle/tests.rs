@@ -8,6 +8,7 @@ use register::machine::Register;
 
 use super::super::testing::{Nodes, leader, pass, started};
 use super::*;
+use crate::sim::invariants::begins_as_it_ended;
 
 fn rule(cluster: &Nodes) -> Option<&'static str> {
     cluster.violation().map(|violation| violation.rule)
