@@ -94,6 +94,7 @@ pub(super) const ROWS: &[Row] = &[
     Row { name: "unreadable-end-cut", source: "STORAGE.md", known: After(32) },
     Row { name: "up-to-date-index-first", source: "PROTOCOL.md", known: After(95) },
     Row { name: "vote-before-durable", source: "PROTOCOL.md", known: After(1) },
+    Row { name: "vote-disturbs-leader", source: "PROTOCOL.md", known: After(15) },
     Row { name: "vote-for-any-log", source: "paper", known: After(1) },
     Row { name: "vote-forgotten-at-restart", source: "paper", known: After(1) },
     Row { name: "vote-not-persisted", source: "paper", known: After(3) },
