@@ -21,7 +21,7 @@ pub(super) struct Record {
     /// What its sources were; empty if that is not known.
     #[serde(default)]
     pub(super) sources: Trees,
-    /// By a run of minutes, which another may replace.
+    /// By a run of minutes: no numbers are asked of it, and it replaces none that took longer.
     #[serde(default)]
     pub(super) quick: bool,
     pub(super) result: Value,
@@ -57,7 +57,7 @@ impl Record {
         };
         let sources = Git::of(workspace).trees(&first.commit, kind.sources);
         let quick = format!("cargo xtask {}", kind.quick.join(" "));
-        let quick = origins.iter().all(|origin| origin.command == quick);
+        let quick = kind.has_quick() && origins.iter().all(|origin| origin.command == quick);
         Ok(Record { origins, sources, quick, result: written })
     }
 
