@@ -10,7 +10,7 @@
 //! | [`sections`] | what each says |
 //! | [`page`] | `EVIDENCE.md` |
 
-mod git;
+pub(crate) mod git;
 pub(crate) mod kinds;
 mod limits;
 pub(crate) mod origin;
