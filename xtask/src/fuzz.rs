@@ -16,9 +16,10 @@ use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
 
 /// Every target, and where it lives.
-pub(crate) const TARGETS: [(&str, &str); 9] = [
+pub(crate) const TARGETS: [(&str, &str); 10] = [
     ("jsonl", "history-checker/fuzz"),
     ("edn", "history-checker/fuzz"),
+    ("verdicts", "history-checker/fuzz"),
     ("wire", "raft/fuzz"),
     ("frames", "raft/fuzz"),
     ("records", "raft/fuzz"),

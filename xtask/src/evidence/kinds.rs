@@ -88,6 +88,7 @@ const FUZZED: &[&str] = &[
     "history-checker/Cargo.toml",
     "history-checker/src",
     "history-checker/fuzz",
+    "history-checker/tests/suite/referee.rs",
     "xtask/src/fuzz.rs",
 ];
 

@@ -156,7 +156,7 @@ mod tests {
             ("explore", "/scopes/1/name", json!("another"), "10 of 11 known scopes"),
             ("mutants", "/missed", json!(vec![1; 31]), "89.7 of 90 % of these caught"),
             ("mutants", "/missed", json!(vec![1; 29]), "299 of 300 mutants caught or missed"),
-            ("fuzz", "/targets/wire/seconds", json!(0), "8 of 9 targets with time"),
+            ("fuzz", "/targets/wire/seconds", json!(0), "9 of 10 targets with time"),
         ];
         for (kind, pointer, value, expected) in cases {
             assert_eq!(short(kind, pointer, value), [expected], "{kind}{pointer}");
