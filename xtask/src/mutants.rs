@@ -176,7 +176,7 @@ mod tests {
             ("quick", Stage::Quick, Some(outcomes(&missed))),
             ("whole", Stage::Whole, Some(outcomes(&[("a", "CaughtMutant"), ("b", "MissedMutant")]))),
             ("whole-2", Stage::Whole, None),
-            ("whole-3", Stage::Whole, Some(r#"{ "outcomes": [] }"#.to_owned())),
+            ("whole-3", Stage::Whole, Some(outcomes(&[("c", "CaughtMutant")])[..99].to_owned())),
             ("whole-4", Stage::Whole, Some(outcomes(&[]).replace("Success", "Failure"))),
             ("whole-5", Stage::Whole, Some(outcomes(&[("b", "CaughtMutant")]))),
         ] {
