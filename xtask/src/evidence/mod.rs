@@ -357,6 +357,9 @@ mod tests {
         for (kind, command, quick) in [
             ("sim", QUICK, true),
             ("sim", "cargo xtask sim --seeds 301", false),
+            ("sim", "cargo xtask sim --jobs=1 --seeds 300", true),
+            ("explore", "cargo xtask explore --quick --jobs 1", true),
+            ("explore", "cargo xtask explore --jobs 1", false),
             ("pace", "cargo xtask sim pace", false),
         ] {
             let kind = kinds::named(kind).unwrap();
