@@ -62,6 +62,11 @@ impl Stage {
     fn tries(self, workspace: &Workspace) -> impl Iterator<Item = PathBuf> {
         (1..).map(move |number| self.dir(workspace, number)).take_while(|dir| dir.exists())
     }
+
+    /// Where nothing is yet.
+    fn next_try(self, workspace: &Workspace) -> PathBuf {
+        self.dir(workspace, self.tries(workspace).count() + 1)
+    }
 }
 
 /// What the last run left, in the order in which it was tried.
@@ -107,7 +112,7 @@ fn run<'a>(
     tests: impl Iterator<Item = &'a str>,
     jobs: u32,
 ) -> Result<PathBuf> {
-    let dir = begun.stage.dir(workspace, begun.stage.tries(workspace).count() + 1);
+    let dir = begun.stage.next_try(workspace);
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     begun.write(&dir)?;
     let config = dir.join("mutants.toml");
@@ -198,8 +203,7 @@ mod tests {
         let root = std::env::temp_dir().join(format!("xtask-tries-{}", std::process::id()));
         let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
         for stage in [Stage::Whole, Stage::Quick, Stage::Whole, Stage::Whole] {
-            let dir = stage.dir(&workspace, stage.tries(&workspace).count() + 1);
-            fs::create_dir_all(dir).unwrap();
+            fs::create_dir_all(stage.next_try(&workspace)).unwrap();
         }
         let names = left(&workspace).into_iter().map(|dir| dir.file_name().unwrap().to_owned());
         assert_eq!(names.collect::<Vec<_>>(), ["quick", "whole", "whole-2", "whole-3"]);
