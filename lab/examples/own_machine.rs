@@ -1,17 +1,14 @@
 //! A state machine of your own under the simulator's faults: `cargo run --release -p lab --example own_machine`.
 
 use std::io;
-use std::ops::Range;
 use std::process::ExitCode;
 
 use bytes::Bytes;
 use lab::sim::clients::plain_client::PlainClient;
 use lab::sim::clients::transcript::{Operation, Told, Transcript};
 use lab::sim::clients::workload::{Summary, Workload};
-use lab::sim::plan::swarm::Plan;
 use lab::sim::random::Random;
-use lab::sim::sweep::{sweep, tally::Tally};
-use lab::sim::world::World;
+use lab::sim::sweep::own::try_seeds;
 use raft::{LogIndex, StateMachine};
 
 /// Each command takes the next number; a query tells the last.
@@ -80,18 +77,13 @@ impl Workload for Taking {
     }
 }
 
-/// Each seed is a cluster, its faults and its clients.
-fn run(seeds: Range<u64>) -> Tally {
-    sweep(seeds, 2, |_| false, |seed| World::new(Plan::drawn(seed), Taking).run(), |_| {}).0
-}
-
 fn main() -> ExitCode {
-    let tally = run(0..100);
+    let (tally, first) = try_seeds(0..100, 2, &Taking);
     for (seed, failure) in &tally.failures {
         println!("seed {seed}: {}", failure.what);
     }
-    let Tally { seeds, events, done, .. } = tally;
-    println!("{seeds} seeds, {events} events, {done} operations: {} failed", tally.failures.len());
+    println!("{}", first.unwrap_or_default());
+    println!("{} operations in {} events, {} seeds failed", tally.done, tally.events, tally.failures.len());
     if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -103,7 +95,7 @@ mod tests {
 
     #[test]
     fn seeds_run_and_nothing_is_wrong() {
-        let tally = run(0..5);
+        let (tally, _) = try_seeds(0..5, 2, &Taking);
         assert!(tally.failures.is_empty() && tally.done > 500, "{tally}");
     }
 

@@ -1,6 +1,6 @@
 //! Deliberate bugs that prove that the tests bite. They exist only in a build with
 //! `--cfg seeded_bugs`; the environment variable `SEEDED_BUG` then names the one that is on.
-//! `docs/testing.md` lists them with the test that finds each.
+//! `EVIDENCE.md` lists them with what finds each.
 
 /// Whether the seeded bug `$name` is on. In an ordinary build: the constant `false`.
 #[macro_export]

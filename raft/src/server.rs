@@ -83,7 +83,7 @@ impl<M: StateMachine> Server<M> {
         self
     }
 
-    /// For simulators: a bit of this entry flips in memory. False: there is no such entry, or it has no content.
+    /// For simulators: a bit of this entry's content flips in memory. False: it has none, or it is a membership.
     #[cfg(feature = "simulation")]
     pub fn spoil(&mut self, index: LogIndex) -> bool {
         self.raft.spoil(index)

@@ -16,9 +16,10 @@ use crate::evidence::origin::Origin;
 use crate::workspace::Workspace;
 
 /// Every target, and where it lives.
-const TARGETS: [(&str, &str); 9] = [
+pub(crate) const TARGETS: [(&str, &str); 10] = [
     ("jsonl", "history-checker/fuzz"),
     ("edn", "history-checker/fuzz"),
+    ("verdicts", "history-checker/fuzz"),
     ("wire", "raft/fuzz"),
     ("frames", "raft/fuzz"),
     ("records", "raft/fuzz"),
@@ -47,29 +48,48 @@ pub(crate) struct FuzzArgs {
     json: Option<PathBuf>,
 }
 
-/// Goes on after a target that finds something; cargo-fuzz says how to see it again.
+/// Goes on after a target that finds something, or that comes to nothing; cargo-fuzz says how to see it again.
 pub(crate) fn run(workspace: &Workspace, args: &FuzzArgs) -> Result<ExitCode> {
     let origin = Origin::of(workspace, "fuzz");
-    let mut all = BTreeMap::new();
-    for (target, dir) in TARGETS {
-        if args.target.as_ref().is_some_and(|chosen| chosen != target) {
-            continue;
-        }
-        // cargo-fuzz adds what it finds to the first directory.
-        let corpus = workspace.root.join(dir).join("corpus").join(target);
-        fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
-        let built = build(target, dir).run(workspace)?;
-        ensure!(built == ExitCode::SUCCESS, "{target} does not build");
-        let began = Instant::now();
-        let outcome = command(target, dir, args.seconds).watch(workspace, true)?;
-        all.insert(target, report(target, &outcome, began.elapsed())?);
-    }
+    let wanted = |target: &str| args.target.as_ref().is_none_or(|chosen| chosen == target);
+    let wanted = TARGETS.into_iter().filter(|(target, _)| wanted(target));
+    let all = each(wanted, |target, dir| one(workspace, target, dir, args.seconds));
     if let Some(file) = &args.json {
         evidence::write(workspace, "fuzz", file, &origin, json!({ "targets": all }))?;
     }
-    let failed = all.values().filter(|target| target["crashes"] != json!(0)).count();
-    println!("{} targets, {failed} found something", all.len());
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let bad = all.values().filter(|target| !is_good(target)).count();
+    println!("{} targets, {bad} found something or came to nothing", all.len());
+    Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What each came to; of one that came to nothing, why.
+fn each<'a>(
+    targets: impl Iterator<Item = (&'a str, &'a str)>,
+    one: impl Fn(&str, &str) -> Result<Value>,
+) -> BTreeMap<&'a str, Value> {
+    let tried = |(target, dir)| {
+        let report = one(target, dir).unwrap_or_else(|error| {
+            println!("error: {target}: {error:#}");
+            json!({ "seconds": 0, "runs": 0, "crashes": 0, "error": format!("{error:#}") })
+        });
+        (target, report)
+    };
+    targets.map(tried).collect()
+}
+
+fn is_good(report: &Value) -> bool {
+    report["crashes"] == json!(0) && report["error"].is_null()
+}
+
+fn one(workspace: &Workspace, target: &str, dir: &str, seconds: u64) -> Result<Value> {
+    // cargo-fuzz adds what it finds to the first directory.
+    let corpus = workspace.root.join(dir).join("corpus").join(target);
+    fs::create_dir_all(&corpus).with_context(|| format!("creating {}", corpus.display()))?;
+    let built = build(target, dir).run(workspace)?;
+    ensure!(built == ExitCode::SUCCESS, "it does not build");
+    let began = Instant::now();
+    let outcome = command(target, dir, seconds).watch(workspace, true)?;
+    report(&outcome, began.elapsed())
 }
 
 /// Sanitizers need a nightly compiler.
@@ -93,14 +113,14 @@ fn command(target: &str, dir: &str, seconds: u64) -> Cmd {
 }
 
 /// What libFuzzer said, at the end or before a crash.
-fn report(target: &str, outcome: &Outcome, took: Duration) -> Result<Value> {
+fn report(outcome: &Outcome, took: Duration) -> Result<Value> {
     let lines = &outcome.lines;
     let number = |word: &str| word.parse::<u64>().ok();
     let inputs =
         lines.iter().find_map(|line| number(line.strip_prefix("stat::number_of_executed_units:")?.trim()));
     let began = lines.iter().any(|line| line.contains("\tINITED"));
-    ensure!(began || inputs.is_some(), "{target} did not begin");
-    ensure!(!outcome.success || inputs.is_some(), "{target} ended without its account");
+    ensure!(began || inputs.is_some(), "it did not begin");
+    ensure!(!outcome.success || inputs.is_some(), "it ended without its account");
     let covered = lines.iter().rev().find_map(|line| {
         let mut words = line.split_whitespace().skip_while(|word| *word != "cov:").skip(1);
         number(words.next()?)
@@ -128,6 +148,19 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_comes_to_nothing_loses_nothing_of_the_others() {
+        let good = json!({ "seconds": 9, "crashes": 0 });
+        let all = each([("a", "x"), ("b", "x"), ("c", "x")].into_iter(), |target, _| match target {
+            "b" => anyhow::bail!("it does not build"),
+            _ => Ok(good.clone()),
+        });
+        assert_eq!((&all["a"], &all["c"]), (&good, &good));
+        assert_eq!(all["b"]["error"], "it does not build");
+        assert_eq!(all.values().filter(|report| is_good(report)).count(), 2);
+        assert!(!is_good(&json!({ "crashes": 1 })));
+    }
+
+    #[test]
     fn every_target_has_a_file_and_a_seed() {
         let root = Workspace::find().unwrap().root;
         for (target, dir) in TARGETS {
@@ -147,7 +180,7 @@ mod tests {
         ];
         let report = |success, lines: &[&str]| {
             let lines = lines.iter().map(ToString::to_string).collect();
-            report("wire", &Outcome { success, lines }, Duration::from_secs(3))
+            report(&Outcome { success, lines }, Duration::from_secs(3))
         };
         let expected = json!({ "seconds": 9, "runs": 5000, "edges": 99, "crashes": 0 });
         assert_eq!(report(true, &lines).unwrap(), expected);

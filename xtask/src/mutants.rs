@@ -63,9 +63,7 @@ pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode>
         }
         ([], true) => {
             install(workspace)?;
-            let left = Stage::ALL.map(|stage| stage.dir(workspace));
-            let left: Vec<PathBuf> = left.into_iter().filter(|dir| dir.exists()).collect();
-            judged(workspace, &left, args.jobs)?
+            judged(workspace, &stage::left(workspace), args.jobs)?
         }
         (dirs, _) => taken(workspace, dirs)?,
     };
@@ -158,6 +156,42 @@ mod tests {
             "phase_results": [{ "phase": "Test", "duration": 1.5 }] }] }"#;
         std::fs::write(dir.join("mutants.out/outcomes.json"), outcomes).unwrap();
         dir
+    }
+
+    /// As `--again` reads them: of a try that was killed too soon nothing, of all others what they came to.
+    #[test]
+    fn a_later_try_has_the_last_word_and_one_that_was_killed_loses_nothing() {
+        let root = std::env::temp_dir().join(format!("xtask-again-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        let outcomes = |fates: &[(&str, &str)]| {
+            let tested = serde_json::json!([{ "phase": "Test", "duration": 1.5 }]);
+            let baseline =
+                serde_json::json!({ "scenario": "Baseline", "summary": "Success", "phase_results": tested });
+            let mutant = |(name, fate): &(&str, &str)| serde_json::json!({ "scenario": { "Mutant": { "name": name } }, "summary": fate });
+            let all: Vec<_> = [baseline].into_iter().chain(fates.iter().map(mutant)).collect();
+            serde_json::json!({ "outcomes": all }).to_string()
+        };
+        let missed = [("a", "MissedMutant"), ("b", "MissedMutant"), ("c", "MissedMutant")];
+        for (name, stage, tried) in [
+            ("quick", Stage::Quick, Some(outcomes(&missed))),
+            ("whole", Stage::Whole, Some(outcomes(&[("a", "CaughtMutant"), ("b", "MissedMutant")]))),
+            ("whole-2", Stage::Whole, None),
+            ("whole-3", Stage::Whole, Some(outcomes(&[("c", "CaughtMutant")])[..99].to_owned())),
+            ("whole-4", Stage::Whole, Some(outcomes(&[]).replace("Success", "Failure"))),
+            ("whole-5", Stage::Whole, Some(outcomes(&[("b", "CaughtMutant")]))),
+        ] {
+            let dir = left(&workspace, &format!("mutants/{name}"), "unknown");
+            let names = ["a", "b", "c"].map(str::to_owned).into();
+            Begun { stage, names, ..Begun::read(&dir).unwrap() }.write(&dir).unwrap();
+            let file = dir.join("mutants.out/outcomes.json");
+            match tried {
+                Some(text) => std::fs::write(file, text).unwrap(),
+                None => std::fs::remove_file(file).unwrap(),
+            }
+        }
+        let (_, outcomes) = taken(&workspace, &stage::left(&workspace)).unwrap();
+        assert_eq!(outcomes.passed().into_iter().collect::<Vec<_>>(), ["c"]);
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -34,8 +34,9 @@ struct Done {
     repeat: Vec<String>,
 }
 
-/// Runs every step whose needs are met, prints the table, and says whether all passed.
-pub(crate) fn run_all(workspace: &Workspace, steps: &[Step]) -> bool {
+/// Runs every step whose needs are met, prints the table, and says whether all passed. To take longer than `limit` is
+/// no failure, but it is said.
+pub(crate) fn run_all(workspace: &Workspace, steps: &[Step], limit: Option<Duration>) -> bool {
     let started = Instant::now();
     let mut done: Vec<Done> = Vec::new();
     for (i, step) in steps.iter().enumerate() {
@@ -56,7 +57,7 @@ pub(crate) fn run_all(workspace: &Workspace, steps: &[Step]) -> bool {
         println!("<== {}: {} after {}", step.name, result.verdict.word(), clock(result.time));
         done.push(result);
     }
-    print!("\n{}", summary(&done, started.elapsed()));
+    print!("\n{}", summary(&done, started.elapsed(), limit));
     done.iter().all(|step| step.verdict == Verdict::Passed)
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn test_counts(lines: &[String]) -> (usize, usize) {
     counts
 }
 
-fn summary(done: &[Done], total: Duration) -> String {
+fn summary(done: &[Done], total: Duration, limit: Option<Duration>) -> String {
     let width = done.iter().map(|step| step.name.len()).max().unwrap_or(0).max("in all".len());
     let mut text = String::new();
     for step in done {
@@ -131,7 +132,12 @@ fn summary(done: &[Done], total: Duration) -> String {
         );
         let _ = writeln!(text, "{}", row.trim_end());
     }
-    let _ = writeln!(text, "{:width$}  {:7}  {:>5}", "in all", "", clock(total));
+    let limit = match limit {
+        Some(limit) if total > limit => format!("  WARNING: more than {}", clock(limit)),
+        Some(limit) => format!("  of {}", clock(limit)),
+        None => String::new(),
+    };
+    let _ = writeln!(text, "{:width$}  {:7}  {:>5}{limit}", "in all", "", clock(total));
     for step in done.iter().filter(|step| !step.repeat.is_empty()) {
         let _ = writeln!(text, "\n{} failed. To see it again:", step.name);
         for line in &step.repeat {
@@ -171,8 +177,8 @@ mod tests {
     fn a_failure_stops_only_the_steps_that_need_it() {
         let workspace = Workspace::find().unwrap();
         let good = shell("good", "true", None);
-        assert!(run_all(&workspace, std::slice::from_ref(&good)));
-        assert!(!run_all(&workspace, &[shell("bad", "false", None), good]));
+        assert!(run_all(&workspace, std::slice::from_ref(&good), None));
+        assert!(!run_all(&workspace, &[shell("bad", "false", None), good], None));
     }
 
     #[test]
@@ -191,6 +197,7 @@ mod tests {
                 done("demo", Verdict::NotRun, vec![]),
             ],
             Duration::from_secs(125),
+            None,
         );
         assert_eq!(
             text,
@@ -203,6 +210,16 @@ mod tests {
              \n\
              1 passed, 2 failed\n"
         );
+    }
+
+    #[test]
+    fn what_takes_too_long_is_said() {
+        let limit = Duration::from_secs(1500);
+        let text = |seconds| summary(&[], Duration::from_secs(seconds), Some(limit));
+        assert!(text(1500).contains("25:00  of 25:00\n"), "{}", text(1500));
+        assert!(text(1501).contains("25:01  WARNING: more than 25:00\n"));
+        // All the same the last line is what CI reads.
+        assert!(text(1501).ends_with("\n0 passed, 0 failed\n"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! crates without QUIC.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -36,6 +37,9 @@ enum Part {
 /// Lab tests at the same time: they mostly wait, so four on two cores do not disturb each other.
 const LAB_JOBS: &str = "4";
 
+/// Everything is to take no longer, on two cores.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
+
 /// Seeds of each lab test on virtual time: a few seconds.
 const LAB_SEEDS: &str = "100";
 
@@ -45,7 +49,8 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> Result<ExitCode> {
         Some(Part::Storage) => storage_steps(args.full),
         Some(Part::Checker) => vec![checker(args.full)],
     };
-    let passed = step::run_all(workspace, &steps);
+    let limit = (args.part.is_none() && !args.full).then_some(LIMIT);
+    let passed = step::run_all(workspace, &steps, limit);
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

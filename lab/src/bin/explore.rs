@@ -51,6 +51,10 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let wanted = |name: &str| args.scope.as_deref().is_none_or(|scope| scope == name);
     let scopes: Vec<&Scope> = SCOPES.iter().filter(|scope| wanted(scope.name)).collect();
+    if args.bounds.last() == Some(&0) {
+        eprintln!("error: --bounds: on a link there is room for one frame at least");
+        return ExitCode::from(2);
+    }
     if scopes.is_empty() {
         let names: Vec<&str> = SCOPES.iter().map(|scope| scope.name).collect();
         let asked = args.scope.as_deref().unwrap_or_default();

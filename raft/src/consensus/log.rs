@@ -112,12 +112,12 @@ impl Log {
         self.entries.push_back(entry);
     }
 
-    /// For simulators: a bit of this command flips, as bad memory has it. Not of a membership: with that a node knows
-    /// its peers no more, and is as good as down.
+    /// For simulators: a bit of this entry's content flips, as bad memory has it. False: there is none, or it is a
+    /// membership: with that a node knows its peers no more, and is as good as down.
     #[cfg(feature = "simulation")]
     pub(crate) fn spoil(&mut self, index: LogIndex) -> bool {
         let entry = self.position(index).and_then(|at| self.entries.get_mut(at));
-        let Some(entry) = entry.filter(|entry| entry.kind == super::entry::EntryKind::Command) else {
+        let Some(entry) = entry.filter(|entry| entry.kind != super::entry::EntryKind::Membership) else {
             return false;
         };
         let mut data = entry.data.to_vec();

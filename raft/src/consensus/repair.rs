@@ -19,11 +19,13 @@ impl Raft {
             || self.repair.is_none_or(|repair| candidate >= repair.least)
     }
 
-    /// The first index that this log may lack. Behind damage an entry may stand where another had replaced it.
+    /// The first index that this log may lack. Behind damage an entry may stand where another had replaced it, but
+    /// for what is known to be committed.
     pub(super) fn lacks(&self) -> Option<LogIndex> {
         let behind = self.log.last().index.next();
+        let known = self.commit_index.next();
         let replaced = |least: LogIndex| if crate::seeded_bug!("replaced-end-kept") { behind } else { least };
-        self.repair.map(|repair| behind.min(replaced(repair.least.index)))
+        self.repair.map(|repair| behind.min(replaced(repair.least.index).max(known)))
     }
 
     /// The repair is over when the *durable* log reaches what it must: it agrees with a leader's up to

@@ -56,6 +56,7 @@ impl std::fmt::Debug for SnapshotId {
 /// node never leads, and votes only for a candidate whose log reaches `least` (§5.4.1's order).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repair {
-    /// The end of the log before the damage.
+    /// The end of the log before the damage, as far as it is known; where it is not, the beginning of a term in which
+    /// this node has acknowledged nothing.
     pub least: LogId,
 }

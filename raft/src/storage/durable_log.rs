@@ -137,7 +137,7 @@ impl DurableLog {
     /// What the log says, or shows, to have lost.
     #[must_use]
     pub fn repair(&self) -> Option<Repair> {
-        if self.lost { Some(self.standing.lost()) } else { self.standing.repair }
+        if self.lost { Some(self.standing.lost(self.base.id)) } else { self.standing.repair }
     }
 
     /// The membership that a blank node bound itself to; of a node that is not blank it means nothing.

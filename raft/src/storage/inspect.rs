@@ -117,7 +117,7 @@ fn findings(identity: Identity, scan: Scan, segments: u64) -> Findings {
         last,
         chain: scan.log.chain_at(last.index).unwrap_or_default(),
         membership: scan.log.membership().or(scan.membership).or(scan.view),
-        repair: if scan.lost { Some(scan.standing.lost()) } else { scan.standing.repair },
+        repair: if scan.lost { Some(scan.standing.lost(scan.log.base().id)) } else { scan.standing.repair },
         segments,
         damage: damage.collect(),
         bad_snapshots: Vec::new(),

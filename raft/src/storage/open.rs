@@ -127,15 +127,15 @@ fn begin_life<D: Disk>(
         mut standing, log, view, membership, end: ended, synced, tail, segments, damage, lost, ..
     } = scan;
     let (base, last) = (log.base(), log.last());
+    if lost {
+        standing.repair = Some(standing.lost(base.id));
+    }
     let behind = behind_snapshot(standing.hard_state, base, identity.node);
     standing.hard_state = behind.unwrap_or(standing.hard_state);
     mark!("term-behind-snapshot" if behind.is_some());
     mark!("log-behind-snapshot" if standing.last.id.index < base.id.index);
     mark!("damage-made-good-by-log" if !damage.is_empty() && !lost);
     mark!("damage-lost-entries" if lost);
-    if lost {
-        standing.repair = Some(standing.lost());
-    }
     let end = Base { id: last, chain: log.chain_at(last.index).unwrap_or_default() };
     let kept = kept(&log, tail).unwrap_or(end);
     let rewrite = tail.is_some() || lost || behind.is_some();

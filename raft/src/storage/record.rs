@@ -108,10 +108,13 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// What to repair where entries before the end of the log are missing.
-    pub(super) fn lost(&self) -> Repair {
-        let last = self.last.id;
-        Repair { least: self.repair.map_or(last, |repair| repair.least.max(last)) }
+    /// What to repair where entries before the end of the log are missing. Of the term of a snapshot that no header
+    /// names nobody knows what was acknowledged in it.
+    pub(super) fn lost(&self, snapshot: LogId) -> Repair {
+        let unnamed = snapshot.term > self.hard_state.current_term;
+        let next = unnamed.then_some(LogId { term: snapshot.term.next(), index: LogIndex(0) });
+        let known = self.repair.map(|repair| repair.least);
+        Repair { least: self.last.id.max(known.unwrap_or_default()).max(next.unwrap_or_default()) }
     }
 }
 

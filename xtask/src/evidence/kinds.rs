@@ -13,6 +13,13 @@ pub(crate) struct Kind {
     pub(super) full: &'static [&'static str],
 }
 
+impl Kind {
+    /// Whether there is a run of it that is not the full one.
+    pub(super) fn has_quick(&self) -> bool {
+        !self.quick.is_empty() && self.quick != self.full
+    }
+}
+
 /// What a simulated cluster is made of.
 pub(crate) const SIMULATED: &[&str] = &[
     "Cargo.toml",
@@ -82,6 +89,7 @@ const FUZZED: &[&str] = &[
     "history-checker/Cargo.toml",
     "history-checker/src",
     "history-checker/fuzz",
+    "history-checker/tests/suite/referee.rs",
     "xtask/src/fuzz.rs",
 ];
 
@@ -141,7 +149,7 @@ pub(super) const KINDS: &[Kind] = &[
         title: "Mutation testing",
         sources: MUTANTS,
         quick: &[],
-        full: &["mutants", "--sample", "320"],
+        full: &["mutants", "--sample", "400"],
     },
     Kind {
         name: "fuzz",

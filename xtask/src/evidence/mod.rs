@@ -3,14 +3,16 @@
 //! | file | what |
 //! |---|---|
 //! | [`kinds`] | what is recorded, and by which command |
+//! | [`limits`] | what it must come to |
 //! | [`git`] | commits, and what sources they hold |
 //! | [`origin`] | how a run came about, as it writes it down |
 //! | [`record`] | the files of `docs/evidence/` |
 //! | [`sections`] | what each says |
 //! | [`page`] | `EVIDENCE.md` |
 
-mod git;
+pub(crate) mod git;
 pub(crate) mod kinds;
+mod limits;
 pub(crate) mod origin;
 mod page;
 mod record;
@@ -40,6 +42,9 @@ pub(crate) struct EvidenceArgs {
     /// First takes the result that a job wrote with --json
     #[arg(long, num_args = 2, value_names = ["KIND", "FILE"])]
     take: Vec<String>,
+    /// A quick run may take the place of one that took longer
+    #[arg(long)]
+    force: bool,
 }
 
 /// How long runs may take.
@@ -58,10 +63,10 @@ pub(crate) fn run(workspace: &Workspace, args: &EvidenceArgs) -> Result<ExitCode
     for pair in args.take.chunks_exact(2) {
         let kind =
             kinds::named(&pair[0]).with_context(|| format!("there are the kinds {}", names().join(", ")))?;
-        take(workspace, kind, Path::new(&pair[1]))?;
+        take(workspace, kind, Path::new(&pair[1]), args.force)?;
     }
     let all_ran = match args.run {
-        Some(level) => run_all(workspace, level, &args.only)?,
+        Some(level) => run_all(workspace, level, args)?,
         None => true,
     };
     AsOf::now(workspace).write(workspace)?;
@@ -82,15 +87,15 @@ fn wrong(records: &Records) -> Vec<&'static Kind> {
 }
 
 fn is_wrong(kind: &Kind, record: &Record) -> bool {
-    sections::of(kind, &record.result).map_or(true, |section| section.wrong)
+    sections::of_record(kind, record).map_or(true, |section| section.wrong)
 }
 
 /// Runs what is wanted; false if some of it failed, which is recorded as well.
-fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool> {
+fn run_all(workspace: &Workspace, level: Level, args: &EvidenceArgs) -> Result<bool> {
     let mut all_well = true;
     for kind in KINDS {
         let arguments = if level == Level::Quick { kind.quick } else { kind.full };
-        let wanted = match only {
+        let wanted = match args.only.as_slice() {
             [] => is_wanted(kind, level, &Records::read(workspace)?, &AsOf::now(workspace)),
             only => only.iter().any(|name| name == kind.name),
         };
@@ -99,11 +104,17 @@ fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool>
         }
         if arguments.is_empty() {
             println!("\n{}: there is no quick run of it; --run full", kind.name);
-            all_well &= only.is_empty();
+            all_well &= args.only.is_empty();
+            continue;
+        }
+        let quick = level == Level::Quick && kind.has_quick();
+        if !args.force && quick && Records::read(workspace)?.of(kind).is_some_and(|record| !record.quick) {
+            println!("\n{}: there is a longer run of it; --force", kind.name);
+            all_well = false;
             continue;
         }
         // One that comes to nothing does not end the others.
-        all_well &= run_one(workspace, kind, arguments).unwrap_or_else(|error| {
+        all_well &= run_one(workspace, kind, arguments, args.force).unwrap_or_else(|error| {
             println!("error: {}: {error:#}", kind.name);
             false
         });
@@ -113,11 +124,15 @@ fn run_all(workspace: &Workspace, level: Level, only: &[String]) -> Result<bool>
 
 fn is_wanted(kind: &Kind, level: Level, records: &Records, now: &AsOf) -> bool {
     let Some(record) = records.of(kind) else { return true };
-    let (longer, stale) = (record.quick || level == Level::Full, !record.changed(kind, now).is_empty());
-    longer && (stale || is_wrong(kind, record))
+    let stale = !record.changed(kind, now).is_empty();
+    match level {
+        Level::Quick if kind.has_quick() && !record.quick => false,
+        Level::Full if record.quick => true,
+        Level::Quick | Level::Full => stale || is_wrong(kind, record),
+    }
 }
 
-fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<bool> {
+fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str], force: bool) -> Result<bool> {
     let file = workspace.target.join("evidence").join(format!("{}.json", kind.name));
     if let Some(dir) = file.parent() {
         fs::create_dir_all(dir)?;
@@ -129,11 +144,11 @@ fn run_one(workspace: &Workspace, kind: &Kind, arguments: &[&str]) -> Result<boo
     println!("\n==> {}: {command}", kind.title);
     let code = command.run(workspace)?;
     ensure!(file.exists(), "it left no result");
-    take(workspace, kind, &file)?;
+    take(workspace, kind, &file, force)?;
     Ok(code == ExitCode::SUCCESS)
 }
 
-fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
+fn take(workspace: &Workspace, kind: &Kind, file: &Path, force: bool) -> Result<()> {
     let named = || file.display().to_string();
     let text = fs::read_to_string(file).with_context(named)?;
     let written = serde_json::from_str(&text).with_context(named)?;
@@ -142,6 +157,12 @@ fn take(workspace: &Workspace, kind: &Kind, file: &Path) -> Result<()> {
     if let Err(error) = sections::of(kind, &record.result) {
         bail!("{}: this is no result of {}: {error}", named(), kind.name);
     }
+    let longer = Records::read(workspace)?.of(kind).is_some_and(|there| record.quick && !there.quick);
+    ensure!(
+        force || !longer,
+        "{}: a quick run; what is there took longer; --force takes it all the same",
+        named()
+    );
     record.write(workspace, kind)
 }
 
@@ -193,10 +214,67 @@ mod tests {
     }
 
     fn args(run: Option<Level>, only: &[&str], take: &[String]) -> EvidenceArgs {
-        EvidenceArgs { run, only: only.iter().map(ToString::to_string).collect(), take: take.into() }
+        let only = only.iter().map(ToString::to_string).collect();
+        EvidenceArgs { run, only, take: take.into(), force: false }
     }
 
     const ORIGIN: &str = r#"{ "commit": "def", "date": "d", "command": "c", "machine": "m" }"#;
+    const QUICK: &str = "cargo xtask sim --seeds 300";
+
+    /// The file of a sweep that this command made.
+    fn sweep(workspace: &Workspace, command: &str, events: u64) -> [String; 2] {
+        let file = workspace.root.join("sim.json");
+        let origin = ORIGIN.replace("\"c\"", &format!("\"{command}\""));
+        let sim = format!(r#"{{ "origins": [{origin}], "events": {events}, "busy_nanos": {events} }}"#);
+        fs::write(&file, sim).unwrap();
+        ["sim".to_owned(), file.display().to_string()]
+    }
+
+    #[test]
+    fn a_run_that_took_its_time_is_held_to_the_numbers_and_a_quick_one_is_not() {
+        let workspace = made_up("numbers", "");
+        let enough = 2_000_000_000;
+        for (command, events, code, says) in [
+            (QUICK, 5, ExitCode::SUCCESS, "| def, quick, earlier sources |"),
+            ("c", enough - 1, ExitCode::FAILURE, "NOT ENOUGH: 1999999999 of 2000000000 events |"),
+            ("c", enough, ExitCode::SUCCESS, "2 000 000 000 events, no failure |"),
+        ] {
+            let take = sweep(&workspace, command, events);
+            assert_eq!(run(&workspace, &args(None, &[], &take)).unwrap(), code, "{command} {events}");
+            assert_eq!(run(&workspace, &args(None, &[], &[])).unwrap(), code, "{command} {events}");
+            let page = fs::read_to_string(workspace.root.join(PAGE)).unwrap();
+            assert!(page.contains(says), "{page}");
+        }
+        fs::remove_dir_all(workspace.root).unwrap();
+    }
+
+    #[test]
+    fn a_quick_run_replaces_none_that_took_longer_unless_it_is_forced() {
+        let script =
+            format!(r#"for file; do :; done; echo '{{ "origins": [{ORIGIN}], "events": 7 }}' > "$file""#);
+        let workspace = made_up("longer", &script.replace("\"c\"", &format!("\"{QUICK}\"")));
+        let events = || {
+            let records = Records::read(&workspace).unwrap();
+            records.of(kinds::named("sim").unwrap()).unwrap().result["events"].as_u64()
+        };
+        let long = sweep(&workspace, "c", 2_000_000_000);
+        run(&workspace, &args(None, &[], &long)).unwrap();
+        let quick = sweep(&workspace, QUICK, 5);
+        assert!(run(&workspace, &args(None, &[], &quick)).is_err());
+        let ran = args(Some(Level::Quick), &["sim"], &[]);
+        assert_eq!(run(&workspace, &ran).unwrap(), ExitCode::FAILURE);
+        assert_eq!(events(), Some(2_000_000_000));
+
+        run(&workspace, &EvidenceArgs { force: true, ..args(None, &[], &quick) }).unwrap();
+        assert_eq!(events(), Some(5));
+        // One that is quick already is replaced without a word.
+        assert_eq!(run(&workspace, &ran).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(events(), Some(7));
+        run(&workspace, &args(None, &[], &sweep(&workspace, "c", 2_000_000_000))).unwrap();
+        assert_eq!(run(&workspace, &EvidenceArgs { force: true, ..ran }).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(events(), Some(7));
+        fs::remove_dir_all(&workspace.root).unwrap();
+    }
 
     #[test]
     fn what_is_taken_is_on_the_page_and_what_is_wrong_fails() {
@@ -205,7 +283,8 @@ mod tests {
         for (failures, code) in
             [("{}", ExitCode::SUCCESS), (r#"{ "1": { "what": "w" } }"#, ExitCode::FAILURE)]
         {
-            let sim = format!(r#"{{ "origins": [{ORIGIN}], "seeds": 5, "failures": {failures} }}"#);
+            let origin = ORIGIN.replace("\"c\"", &format!("\"{QUICK}\""));
+            let sim = format!(r#"{{ "origins": [{origin}], "seeds": 5, "failures": {failures} }}"#);
             fs::write(root.join("sim.json"), sim).unwrap();
             let take = ["sim".to_owned(), root.join("sim.json").display().to_string()];
             assert_eq!(run(&workspace, &args(None, &[], &take)).unwrap(), code);
@@ -214,7 +293,8 @@ mod tests {
         }
         let page = fs::read_to_string(root.join(PAGE)).unwrap();
         assert!(
-            page.contains("`c` at commit `def` (d), on m.") && page.contains("5 seeds, 0 events, 1 FAILED")
+            page.contains(&format!("`{QUICK}` at commit `def` (d), on m."))
+                && page.contains("5 seeds, 0 events, 1 FAILED")
         );
         fs::remove_dir_all(root).unwrap();
     }
@@ -273,10 +353,16 @@ mod tests {
     #[test]
     fn a_run_is_quick_by_its_command() {
         let workspace = Workspace::find().unwrap();
-        let kind = kinds::named("sim").unwrap();
-        for (command, quick) in
-            [("cargo xtask sim --seeds 300", true), ("cargo xtask sim --seeds 301", false)]
-        {
+        // Of the pace there is but one.
+        for (kind, command, quick) in [
+            ("sim", QUICK, true),
+            ("sim", "cargo xtask sim --seeds 301", false),
+            ("sim", "cargo xtask sim --jobs=1 --seeds 300", true),
+            ("explore", "cargo xtask explore --quick --jobs 1", true),
+            ("explore", "cargo xtask explore --jobs 1", false),
+            ("pace", "cargo xtask sim pace", false),
+        ] {
+            let kind = kinds::named(kind).unwrap();
             let origin = ORIGIN.replace("\"c\"", &format!("\"{command}\""));
             let written = serde_json::from_str(&format!(r#"{{ "origins": [{origin}] }}"#)).unwrap();
             assert_eq!(Record::of(&workspace, kind, written).unwrap().quick, quick);
@@ -295,12 +381,16 @@ mod tests {
             let record = Record { origins: Vec::new(), sources: sources.clone(), quick, result };
             Records::made_up(AsOf::default(), [("sim", record)])
         };
-        let records = |quick| of(quick, serde_json::json!({ "seeds": 9 }));
+        let records = |quick| {
+            of(quick, serde_json::json!({ "events": 2_000_000_000_u64, "busy_nanos": 2_000_000_000_u64 }))
+        };
         for level in [Level::Quick, Level::Full] {
-            assert!(!is_wanted(kind, level, &records(true), &same));
             assert!(is_wanted(kind, level, &records(true), &now));
             assert!(is_wanted(kind, level, &Records::default(), &same));
+            assert!(!is_wanted(kind, level, &records(false), &same));
         }
+        assert!(!is_wanted(kind, Level::Quick, &records(true), &same));
+        assert!(is_wanted(kind, Level::Full, &records(true), &same), "it was only quick");
         assert!(is_wanted(kind, Level::Full, &records(false), &now));
         assert!(!is_wanted(kind, Level::Quick, &records(false), &now), "the longer run is lost");
         let wrong = of(false, serde_json::json!({ "failures": { "1": { "what": "w" } } }));

@@ -32,7 +32,7 @@ enum Fate {
 }
 
 /// As cargo-mutants writes it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Run {
     outcomes: Vec<Outcome>,
 }
@@ -77,13 +77,25 @@ impl Outcome {
 }
 
 impl Outcomes {
-    /// Adds those of a run, however far it came.
+    /// Adds those of a run, however far it came: of what an earlier one tried too, this one has the last word.
     pub(super) fn take(&mut self, dir: &Path, begun: &Begun) -> Result<()> {
         let file = dir.join("mutants.out/outcomes.json");
-        let read = || -> Result<Run> { Ok(serde_json::from_str(&fs::read_to_string(&file)?)?) };
-        let run = read().with_context(|| format!("reading {}", file.display()))?;
+        let run = match fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str::<Run>(&text).or_else(|error| match error.is_eof() {
+                // It was killed while the file was written anew.
+                true => Ok(Run::default()),
+                false => Err(error).with_context(|| format!("reading {}", file.display())),
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Run::default(),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+        };
         let baseline = run.outcomes.iter().find(|outcome| matches!(outcome.scenario, Scenario::Baseline));
         let baseline = baseline.filter(|baseline| baseline.summary == "Success").and_then(Outcome::tested);
+        let of_mutant = |outcome: &Outcome| matches!(outcome.scenario, Scenario::Mutant { .. });
+        if baseline.is_none() && !run.outcomes.iter().any(of_mutant) {
+            // It ended before anything came of it.
+            return Ok(());
+        }
         let baseline = baseline
             .with_context(|| format!("{}: the tests did not pass without a mutant", file.display()))?;
         self.baselines.insert(begun.stage.name(), baseline);

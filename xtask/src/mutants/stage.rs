@@ -46,8 +46,6 @@ pub(super) struct Begun {
 const BEGUN: &str = "stage.json";
 
 impl Stage {
-    pub(super) const ALL: [Stage; 2] = [Stage::Quick, Stage::Whole];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Stage::Quick => "quick",
@@ -55,9 +53,25 @@ impl Stage {
         }
     }
 
-    pub(super) fn dir(self, workspace: &Workspace) -> PathBuf {
-        workspace.target.join("mutants").join(self.name())
+    /// Of one try: `whole`, `whole-2` and so on. The first stage is tried but once.
+    fn dir(self, workspace: &Workspace, number: usize) -> PathBuf {
+        let name = if number < 2 { self.name().to_owned() } else { format!("{}-{number}", self.name()) };
+        workspace.target.join("mutants").join(name)
     }
+
+    fn tries(self, workspace: &Workspace) -> impl Iterator<Item = PathBuf> {
+        (1..).map(move |number| self.dir(workspace, number)).take_while(|dir| dir.exists())
+    }
+
+    /// Where nothing is yet.
+    fn next_try(self, workspace: &Workspace) -> PathBuf {
+        self.dir(workspace, self.tries(workspace).count() + 1)
+    }
+}
+
+/// What the last run left, in the order in which it was tried.
+pub(super) fn left(workspace: &Workspace) -> Vec<PathBuf> {
+    [Stage::Quick, Stage::Whole].into_iter().flat_map(|stage| stage.tries(workspace)).collect()
 }
 
 impl Begun {
@@ -80,15 +94,13 @@ impl Begun {
 
 /// The first stage begins a run: nothing of an earlier one stays.
 pub(super) fn quick(workspace: &Workspace, begun: &Begun, jobs: u32) -> Result<PathBuf> {
-    for stage in Stage::ALL {
-        remove(&stage.dir(workspace))?;
-    }
+    left(workspace).iter().try_for_each(|dir| remove(dir))?;
     let skipped = SLOW.iter().flat_map(|test| ["--skip", test]);
     let tests = ["--cargo-test-arg=--lib", "--", "--"].into_iter().chain(FAIL_FAST).chain(skipped);
     run(workspace, begun, tests, jobs)
 }
 
-/// The second stage: all tests, for these.
+/// The second stage: all tests, for these. What earlier tries of it left stays.
 pub(super) fn whole(workspace: &Workspace, begun: &Begun, jobs: u32) -> Result<PathBuf> {
     let tests = ["--cargo-test-arg=--tests", "--", "--"].into_iter().chain(FAIL_FAST);
     run(workspace, begun, tests, jobs)
@@ -100,8 +112,7 @@ fn run<'a>(
     tests: impl Iterator<Item = &'a str>,
     jobs: u32,
 ) -> Result<PathBuf> {
-    let dir = begun.stage.dir(workspace);
-    remove(&dir)?;
+    let dir = begun.stage.next_try(workspace);
     fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     begun.write(&dir)?;
     let config = dir.join("mutants.toml");
@@ -185,6 +196,18 @@ mod tests {
         assert!([0, 2, 3].map(ExitCode::from).into_iter().all(has_judged));
         // Usage, tests that fail without a mutant, a fault of its own.
         assert!(![1, 4, 70].map(ExitCode::from).into_iter().any(has_judged));
+    }
+
+    #[test]
+    fn a_new_try_stands_beside_the_earlier_ones() {
+        let root = std::env::temp_dir().join(format!("xtask-tries-{}", std::process::id()));
+        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        for stage in [Stage::Whole, Stage::Quick, Stage::Whole, Stage::Whole] {
+            fs::create_dir_all(stage.next_try(&workspace)).unwrap();
+        }
+        let names = left(&workspace).into_iter().map(|dir| dir.file_name().unwrap().to_owned());
+        assert_eq!(names.collect::<Vec<_>>(), ["quick", "whole", "whole-2", "whole-3"]);
+        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

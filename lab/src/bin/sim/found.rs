@@ -9,8 +9,16 @@ use lab::sim::sweep::shrink::{Shrunk, shrink};
 
 use crate::Error;
 
+const REGRESSIONS: &str = "lab/regressions";
+
 /// A case may take so many times as many events as the one that it is shortened from.
 const LONGER: u64 = 2;
+
+/// Whether what a sweep finds is kept with the regressions, which every test run replays. A bug that was put in on
+/// purpose is none of them; and somewhere else than in the project there are none.
+pub(crate) fn is_kept() -> bool {
+    !cfg!(seeded_bugs) && Path::new(REGRESSIONS).is_dir()
+}
 
 /// Shortens a case that fails, and saves it: under `name` with the regressions if there is one, else out of
 /// the way.
@@ -35,7 +43,7 @@ pub(crate) fn shorten(case: &Case, origin: &str, name: Option<&str>, budget: u32
             episode.fault
         );
     }
-    let (dir, stem) = name.map_or(("target/sim", origin), |name| ("lab/regressions", name));
+    let (dir, stem) = name.map_or(("target/sim", origin), |name| (REGRESSIONS, name));
     let file = Path::new(dir).join(format!("{stem}.json"));
     let saved = Saved { what: violation.to_string(), case: small };
     fs::create_dir_all(dir)

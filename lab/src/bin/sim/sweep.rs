@@ -52,8 +52,9 @@ pub(crate) fn run(args: &Args, save: Option<&str>, budget: u32) -> Result<bool, 
         let shortens = budget > 0 || save.is_some();
         if shortens && failure.rule != DIFFERS && rules.len() < SHORTENED && rules.insert(&failure.rule) {
             // The first gets the name that was given.
-            let name = save.filter(|_| rules.len() == 1);
-            found::shorten(&Case::drawn(*seed), &seed.to_string(), name, budget)?;
+            let name = save.filter(|_| rules.len() == 1).map(str::to_owned);
+            let name = name.or_else(|| found::is_kept().then(|| format!("seed-{seed}")));
+            found::shorten(&Case::drawn(*seed), &seed.to_string(), name.as_deref(), budget)?;
         }
     }
     Ok(all_well)

@@ -145,9 +145,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if let Some(pump) = self.nodes[node].running() {
             self.trace.state(now, node, pump.server().raft());
         }
-        if self.nodes[node].spoils {
-            self.nodes[node].spoil();
-        }
+        self.landed.extend(self.nodes[node].spoil());
         let checked = self.check(node, &messages);
         if let Err((rule, what)) = checked {
             self.broken(rule, what);

@@ -131,12 +131,14 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
     }
 
     /// The next operation of a queue is about to run: it may be one that is tampered with.
-    pub(super) fn tamper(&mut self, node: usize, queue: DiskQueue) {
+    ///
+    /// Answers which episode it was; it has landed if the operation comes to its end.
+    pub(super) fn tamper(&mut self, node: usize, queue: DiskQueue) -> Option<usize> {
         let hit = |tampering: &mut Tampering| {
             let op = self.nodes[node].disk().and_then(|disk| disk.next(queue));
             op.is_some_and(|op| is_of(tampering.of, op, queue))
         };
-        let Some(Tampering { number, stray, .. }) = self.tamperings[node].take_if(hit) else { return };
+        let Tampering { number, stray, .. } = self.tamperings[node].take_if(hit)?;
         let op = self.nodes[node].disk().and_then(|disk| disk.next(queue)).cloned();
         if let Some(
             Op::Write { file, offset, data }
@@ -156,7 +158,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
                 None => DiskFault::LostWrite,
             },
         );
-        self.landed.push(number);
+        Some(number)
     }
 
     /// A place in a node's files.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use raft::LogIndex;
 use raft::pump::{Ask, StopCause};
+use raft::session::SessionTag;
 use raft::storage::Disk;
 use raft::storage::disk::Op;
 use raft::storage::memory::{Fault as DiskFault, Queue as DiskQueue};
+use raft::{LogIndex, SessionId};
 use register::machine::Register;
 
 use super::ambush::Trap;
@@ -260,14 +261,17 @@ fn bad_memory_ends_its_node_and_no_other_life() {
     let victim = (leader + 1) % 3;
     let spoilt = StopCause::Invariant("an entry is not what it was".to_owned());
     assert!(!cluster.may_end(victim, &spoilt));
-    cluster.set_bad_memory(victim);
+    cluster.set_bad_memory(victim, 5);
     let command = Bytes::from(vec![b'x'; 100]);
-    cluster.ask(leader, Ask::Propose { tag: None, command }).unwrap();
+    // As clients do it.
+    let tag = Some(SessionTag { session: SessionId(1), serial: 1, floor: 0 });
+    cluster.ask(leader, Ask::Propose { tag, command }).unwrap();
     pass(&mut cluster, Duration::from_secs(1));
     assert_eq!(cluster.ended, [victim], "what it applies is not what was committed");
+    assert_eq!(cluster.landed, [5]);
     cluster.start(victim, Register::new()).unwrap();
     assert!(!cluster.may_end(victim, &spoilt));
-    pass(&mut cluster, Duration::from_secs(3));
+    pass(&mut cluster, Duration::from_secs(8));
     assert!(!cluster.node(victim).may_have_sent_spoilt(cluster.now()), "what it sent is gone");
     assert_eq!(cluster.running(victim).unwrap().server().last_applied(), cluster.committed());
 }
@@ -288,11 +292,11 @@ fn what_a_node_with_bad_memory_sent_is_excused_for_as_long_as_it_is_on_its_way()
     cluster.pause(leader);
     cluster.kill(spoilt);
     assert!(excused(&cluster), "its answer is on its way");
-    pass(&mut cluster, Duration::from_secs(3));
+    pass(&mut cluster, Duration::from_secs(8));
     assert!(!excused(&cluster), "whoever runs has it");
     cluster.go_on(leader);
     assert!(excused(&cluster), "it has waited");
-    pass(&mut cluster, Duration::from_secs(3));
+    pass(&mut cluster, Duration::from_secs(8));
     assert!(!excused(&cluster));
 }
 

@@ -32,6 +32,8 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             StartError::Open(OpenError::ForeignSnapshot { .. }) if self.foreign[node].is_some() => {
                 Some(Excuse::ForNow)
             }
+            // No damage of its files makes a disk another's, or a whole log one that nobody wrote.
+            StartError::Open(OpenError::InUse { .. }) | StartError::Stopped(StopCause::Invariant(_)) => None,
             _ => self.damaged[node].excuse().then_some(Excuse::ForGood),
         }
     }

@@ -114,10 +114,11 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if self.is_met_before(node, queue) {
             return;
         }
-        self.tamper(node, queue);
+        let tampered = self.tamper(node, queue);
         let Some(disk) = self.nodes[node].disk_mut() else { return };
         let Some(ran) = disk.run_next(queue) else { return };
         Arc::make_mut(&mut self.durable[node]).ran(&ran, disk);
+        self.landed.extend(tampered.filter(|_| ran.done));
         if !ran.done {
             self.invariants.disk_failed(node);
         }

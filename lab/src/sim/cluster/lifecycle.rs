@@ -165,10 +165,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         self.arm_anew(node);
     }
 
-    /// From now on its memory is bad.
-    pub(in crate::sim) fn set_bad_memory(&mut self, node: usize) {
+    /// From now on its memory is bad: an episode.
+    pub(in crate::sim) fn set_bad_memory(&mut self, node: usize, number: usize) {
         self.trace.note(self.queue.now(), Some(node), || "has bad memory".to_owned());
-        self.nodes[node].spoils = true;
+        self.nodes[node].spoils = Some(number);
     }
 
     /// A node wants to end.

@@ -128,7 +128,7 @@ impl<W: Workload> World<W> {
             }
             Fault::Spoil(target) => {
                 let node = self.up(*target)?;
-                self.cluster.set_bad_memory(node);
+                self.cluster.set_bad_memory(node, number);
                 return Some(Some(Undo::Memory(node, self.cluster.node(node).life)));
             }
             _ => return None,
@@ -141,17 +141,17 @@ impl<W: Workload> World<W> {
         match fault {
             Fault::Mute(target) => {
                 let node = self.up(*target)?;
-                Some(self.cut(all.map(|other| (node, other)).collect()))
+                self.cut(all.map(|other| (node, other)).collect())
             }
             Fault::Deafen(target) => {
                 let node = self.up(*target)?;
-                Some(self.cut(all.map(|other| (other, node)).collect()))
+                self.cut(all.map(|other| (other, node)).collect())
             }
-            Fault::Cut { from, to } => Some(self.cut(vec![(*from, *to)])),
+            Fault::Cut { from, to } => self.cut(vec![(*from, *to)]),
             Fault::Split(side) => {
                 let on = |node: usize| side >> node & 1 == 1;
                 let pairs = all.clone().flat_map(|from| all.clone().map(move |to| (from, to)));
-                Some(self.cut(pairs.filter(|(from, to)| on(*from) != on(*to)).collect()))
+                self.cut(pairs.filter(|(from, to)| on(*from) != on(*to)).collect())
             }
             Fault::Weather(weather) => {
                 self.cluster.links.set_weather(*weather);
@@ -203,10 +203,10 @@ impl<W: Workload> World<W> {
         }
     }
 
-    fn cut(&mut self, links: Vec<(usize, usize)>) -> Undo {
+    fn cut(&mut self, links: Vec<(usize, usize)>) -> Option<Undo> {
         let links: Vec<_> = links.into_iter().filter(|(from, to)| from != to).collect();
         links.iter().for_each(|(from, to)| self.cluster.links.cut(*from, *to));
-        Undo::Mend(links)
+        (!links.is_empty()).then_some(Undo::Mend(links))
     }
 
     /// Whom a fault meets.

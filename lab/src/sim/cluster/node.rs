@@ -29,8 +29,8 @@ pub(in crate::sim) struct Settings {
     pub(in crate::sim) membership: Membership,
 }
 
-/// A node has acted on what it was given after so long.
-const TO_ACT: Duration = Duration::from_secs(1);
+/// A node has acted on what it was given after so long: it may stand still meanwhile.
+const TO_ACT: Duration = Duration::from_secs(7);
 
 /// A node that runs.
 pub(in crate::sim) type Running<M> = Pump<M, SimDisk, AtOnce>;
@@ -48,7 +48,7 @@ pub(in crate::sim) struct Node<M: StateMachine> {
     /// See `pausing`.
     pub(in crate::sim) paused: bool,
     /// Its memory is bad: the next entry that is durable and not applied meets it.
-    pub(in crate::sim) spoils: bool,
+    pub(in crate::sim) spoils: Option<usize>,
     /// It has met one, in this life.
     pub(in crate::sim) spoilt: bool,
     /// What it sent in a life that met one is on its way until then.
@@ -92,7 +92,7 @@ impl<M: StateMachine> Node<M> {
             state: State::Down(Box::new(disk)),
             failures: Failures::default(),
             paused: false,
-            spoils: false,
+            spoils: None,
             spoilt: false,
             spoilt_until: None,
             clock: Clock::default(),
@@ -192,7 +192,7 @@ impl<M: StateMachine> Node<M> {
         }
         self.life += 1;
         self.clock = Clock::started(now, drift_ppm);
-        (self.paused, self.spoils, self.spoilt) = (false, false, false);
+        (self.paused, self.spoils, self.spoilt) = (false, None, false);
         (self.armed, self.turn, self.busy, self.held) = (None, None, [None; 2], [false; 2]);
         Ok(())
     }
@@ -206,20 +206,20 @@ impl<M: StateMachine> Node<M> {
         };
         end(&mut disk);
         self.state = State::Down(Box::new(disk));
-        (self.paused, self.spoils, self.spoilt) = (false, false, false);
+        (self.paused, self.spoils, self.spoilt) = (false, None, false);
         (self.armed, self.turn, self.busy, self.held) = (None, None, [None; 2], [false; 2]);
     }
 
     /// Bad memory meets an entry, if there is one for it. A leader's would go to others, who refuse it: its part is
-    /// played by nobody for as long as it leads.
-    pub(in crate::sim) fn spoil(&mut self) {
-        let State::Up(pump) = &mut self.state else { return };
+    /// played by nobody for as long as it leads. Answers the episode that it was.
+    pub(in crate::sim) fn spoil(&mut self) -> Option<usize> {
+        let State::Up(pump) = &mut self.state else { return None };
         let server = pump.server();
         let next = server.last_applied().next();
         let waits = server.raft().role() != RoleName::Leader && next <= server.raft().durable_index();
-        if waits && pump.spoil(next) {
-            (self.spoils, self.spoilt) = (false, true);
-        }
+        let spoilt = self.spoils.take_if(|_| waits && pump.spoil(next));
+        self.spoilt |= spoilt.is_some();
+        spoilt
     }
 
     /// Something that it sent, in this life or an earlier one, arrives then.

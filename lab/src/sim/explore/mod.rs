@@ -50,7 +50,8 @@ pub struct Explored {
     pub odd: u64,
     /// Events on the longest of the shortest ways.
     pub depth: u32,
-    /// Witnesses and in how many states they were seen.
+    /// Witnesses and how often they were seen: in states, and those that are marks of `raft` in steps to a state,
+    /// seen before or not.
     pub witnesses: Vec<(&'static str, u64)>,
     /// What must not be, and how it comes about.
     pub violation: Option<String>,

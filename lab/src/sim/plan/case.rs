@@ -108,7 +108,10 @@ impl Case {
     }
 }
 
-fn run<W: Workload>(world: &mut World<W>, how: impl FnOnce(&mut World<W>) -> Outcome) -> Outcome {
+pub(in crate::sim) fn run<W: Workload>(
+    world: &mut World<W>,
+    how: impl FnOnce(&mut World<W>) -> Outcome,
+) -> Outcome {
     // After a panic only what is plain data in a world is looked at.
     RUNS.set(true);
     let run = panic::catch_unwind(AssertUnwindSafe(|| how(world)));

@@ -207,10 +207,13 @@ impl Fault {
         )
     }
 
-    /// Whether it waits, once it has begun, for the disk to come to something.
+    /// Whether it waits, once it has begun, for something to meet.
     #[must_use]
     pub fn waits(&self) -> bool {
-        matches!(self, Fault::Ambush { .. } | Fault::LostWrite { .. } | Fault::StrayWrite { .. })
+        matches!(
+            self,
+            Fault::Ambush { .. } | Fault::LostWrite { .. } | Fault::StrayWrite { .. } | Fault::Spoil(_)
+        )
     }
 
     /// Its kind, as tables name it.

@@ -5,9 +5,11 @@
 //! | [`tally`] | what seeds came to |
 //! | [`marks`] | which situations they have seen |
 //! | [`spread`] | how a figure is spread over them |
+//! | [`own`] | seeds for a state machine of one's own |
 //! | [`shrink`] | the smallest case that breaks the same rule |
 
 pub mod marks;
+pub mod own;
 pub mod shrink;
 pub mod spread;
 pub mod tally;

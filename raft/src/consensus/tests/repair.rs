@@ -111,6 +111,24 @@ fn an_idle_leader_learns_what_a_peer_lost_from_an_answer_to_a_heartbeat() {
 fn a_repairing_node_says_in_every_answer_what_it_lacks() {
     assert_eq!(answers_of(id(5, 2)), [Some(LogIndex(3))]);
     assert_eq!(answers_of(id(2, 2)), [Some(LogIndex(2))], "there stands what was replaced once");
+    assert_eq!(answers_of(id(0, 6)), [Some(LogIndex(1))], "nobody knows where it ended");
+}
+
+#[test]
+fn a_repairing_node_lacks_nothing_that_is_known_to_be_committed() {
+    let mut node = damaged(id(0, 6));
+    let all = append(5, id(0, 0), vec![command(1, 1), command(2, 1), command(3, 5)], 3);
+    node.appended(N2, all);
+    assert!(node.raft.repair().is_some(), "it may have acknowledged more of term 5");
+    let heartbeat = Heartbeat { term: Term(5), round: 0, leader_commit: LogIndex(3) };
+    let said = node.hears(N2, Message::Heartbeat(heartbeat));
+    let lacks = |outputs: &[Output]| {
+        sends(outputs).into_iter().find_map(|(_, message)| match message {
+            Message::HeartbeatReply(reply) => Some(reply.lacks),
+            _ => None,
+        })
+    };
+    assert_eq!(lacks(&said), Some(Some(LogIndex(4))), "a leader with no more would send all again, for ever");
 }
 
 /// To a heartbeat: the log ends with 2, of term 1.

@@ -78,7 +78,7 @@ impl File {
         content[..there.len()].copy_from_slice(there);
         for sector in self.dirty.range(part.start / SECTOR..part.end.div_ceil(SECTOR)) {
             let (start, end) = (sector * SECTOR, (sector + 1) * SECTOR);
-            let cached = start.max(part.start)..end.min(part.end);
+            let cached = start.max(part.start)..end.min(part.end).min(self.cache.len());
             content[cached.start - part.start..cached.end - part.start].copy_from_slice(&self.cache[cached]);
         }
         content

@@ -135,6 +135,9 @@ impl Image {
         let at = self.create(file)?;
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let end = offset.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        // One that fails meets its fault, too: it is not kept for another.
+        let misdirected = self.misdirected.take();
+        let goes_astray = std::mem::take(&mut self.lost) || misdirected.is_some();
         let grows = end.saturating_sub(self.files[at].cache.len());
         if let Some(capacity) = self.capacity.filter(|_| grows > 0) {
             let used: usize = self.files.iter().map(|file| file.cache.len()).sum();
@@ -142,8 +145,6 @@ impl Image {
                 return Err(io::ErrorKind::StorageFull.into());
             }
         }
-        let misdirected = self.misdirected.take();
-        let goes_astray = std::mem::take(&mut self.lost) || misdirected.is_some();
         let before = goes_astray.then(|| self.files[at].dirty.clone());
         self.files[at].put(offset, data);
         if let Some(before) = before {

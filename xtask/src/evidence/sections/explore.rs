@@ -22,6 +22,8 @@ pub(super) struct Scope {
     odd: u64,
     /// How often what may happen.
     bounds: Value,
+    /// What does not happen in it.
+    lacks: Vec<String>,
     /// Situations, and in how many states they were seen.
     witnesses: Vec<(String, u64)>,
     seconds: f64,
@@ -29,7 +31,9 @@ pub(super) struct Scope {
 }
 
 pub(super) fn section(explored: &Explored) -> Section {
-    let Explored { scopes } = explored;
+    // They come in the order in which they ended.
+    let mut scopes: Vec<&Scope> = explored.scopes.iter().collect();
+    scopes.sort_by(|one, two| one.name.cmp(&two.name));
     let mut section = Section::default();
     let states: u64 = scopes.iter().map(|scope| scope.states).sum();
     let complete = scopes.iter().filter(|scope| scope.complete).count();
@@ -42,16 +46,17 @@ pub(super) fn section(explored: &Explored) -> Section {
     let (scopes_in_all, states) = (scopes.len(), number(states));
     let figure = format!("{states} states, {complete} of {scopes_in_all} scopes complete, {broken}{unseen}");
     section.row("exploration", figure);
-    section.wrong = scopes.is_empty() || scopes.iter().any(Scope::is_wrong);
+    section.wrong = scopes.is_empty() || scopes.iter().any(|scope| scope.is_wrong());
     let rows = scopes.iter().map(|scope| {
         let complete = if scope.complete { "yes" } else { "no" }.to_owned();
         let numbers = [scope.states, scope.transitions, scope.depth].map(number);
         let [states, transitions, depth] = numbers;
         let seconds = format!("{:.1}", scope.seconds);
-        vec![scope.name.clone(), states, transitions, depth, complete, seconds, scope.bounds()]
+        vec![scope.name.clone(), states, transitions, depth, complete, seconds]
     });
-    let heading = ["scope", "states", "transitions", "depth", "complete", "seconds", "bounds"];
-    section.table(&heading, &["complete", "bounds"], rows);
+    section.table(&["scope", "states", "transitions", "depth", "complete", "seconds"], &["complete"], rows);
+    let rows = scopes.iter().map(|scope| vec![scope.name.clone(), scope.bounds(), scope.lacks()]);
+    section.table(&["scope", "bounds", "lacks"], &["bounds", "lacks"], rows);
     let witnesses = scopes.iter().flat_map(|scope| {
         let row = |(name, seen): &(String, u64)| vec![scope.name.clone(), name.clone(), number(*seen)];
         scope.witnesses.iter().map(row)
@@ -68,10 +73,17 @@ pub(super) fn section(explored: &Explored) -> Section {
     section
 }
 
+/// A bound that bounds nothing.
+const ANY: u64 = 255;
+
 impl Scope {
     fn is_wrong(&self) -> bool {
         let unseen = self.witnesses.iter().any(|(_, seen)| *seen == 0);
         !self.complete || self.odd > 0 || self.violation.is_some() || unseen
+    }
+
+    fn lacks(&self) -> String {
+        if self.lacks.is_empty() { "-".to_owned() } else { self.lacks.join(", ") }
     }
 
     fn bounds(&self) -> String {
@@ -79,7 +91,9 @@ impl Scope {
             Value::Null => "-".to_owned(),
             Value::String(bounds) => bounds.clone(),
             Value::Object(bounds) => {
-                let bounds = bounds.iter().map(|(what, bound)| format!("{what} {bound}"));
+                let any = |bound: &Value| if *bound == ANY { "any".to_owned() } else { bound.to_string() };
+                let bounds =
+                    bounds.iter().map(|(what, bound)| format!("{} {}", what.replace('_', " "), any(bound)));
                 bounds.collect::<Vec<_>>().join(", ")
             }
             other => other.to_string(),
@@ -98,16 +112,21 @@ mod tests {
         let scope = json!({
             "name": "election", "states": 2000, "transitions": 5000, "depth": 9, "complete": true, "seconds": 1.5,
             "witnesses": [["a leader", 4], ["a tie", 0]], "violation": null, "odd": 0,
-            "bounds": { "wakes": 4, "crashes": 1 },
+            "bounds": { "wakes": 4, "on_link": 255 }, "lacks": ["reads", "crashes"],
         });
-        let section = of(&json!([scope, scope]));
+        let mut earlier = scope.clone();
+        earlier["name"] = json!("crash");
+        let section = of(&json!([scope, earlier]));
         let figure = "4 000 states, 2 of 2 scopes complete, no rule broken, 2 witnesses NEVER SEEN";
         assert_eq!(section.rows[0].1, figure);
-        for line in
-            ["| election | 2 000 | 5 000 | 9 | yes | 1.5 | crashes 1, wakes 4 |", "| election | a tie | 0 |"]
-        {
+        for line in [
+            "| election | 2 000 | 5 000 | 9 | yes | 1.5 |",
+            "| election | on link any, wakes 4 | reads, crashes |",
+            "| election | a tie | 0 |",
+        ] {
             assert!(section.text.lines().any(|known| known == line), "{line} in {}", section.text);
         }
+        assert_eq!(section, of(&json!([earlier, scope])), "the order in which they ended");
     }
 
     fn of(scopes: &Value) -> Section {

@@ -11,13 +11,14 @@ pub(super) struct Fuzzed {
     targets: BTreeMap<String, Target>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Target {
     seconds: f64,
-    #[serde(default)]
     runs: u64,
-    #[serde(default)]
     crashes: u64,
+    /// Why it came to nothing.
+    error: Option<String>,
 }
 
 pub(super) fn section(fuzzed: &Fuzzed) -> Section {
@@ -30,14 +31,25 @@ pub(super) fn section(fuzzed: &Fuzzed) -> Section {
         0 => "no crash".to_owned(),
         crashes => format!("{crashes} CRASHES"),
     };
-    section.wrong = targets.values().any(|target| target.crashes > 0);
+    let came_to_nothing = targets.values().filter(|target| target.error.is_some()).count();
+    let nothing = match came_to_nothing {
+        0 => String::new(),
+        targets => format!(", {targets} CAME TO NOTHING"),
+    };
+    section.wrong = came_to_nothing > 0 || targets.values().any(|target| target.crashes > 0);
     let (targets_in_all, hours_in_all) = (targets.len(), hours(seconds));
-    let figure = format!("{targets_in_all} targets, {hours_in_all} h, {} inputs, {crashes}", number(runs));
+    let figure =
+        format!("{targets_in_all} targets, {hours_in_all} h, {} inputs, {crashes}{nothing}", number(runs));
     section.row("fuzzing", figure);
     let rows = targets.iter().map(|(name, target)| {
         vec![name.clone(), hours(target.seconds), number(target.runs), number(target.crashes)]
     });
     section.table(&["target", "hours", "inputs", "crashes"], &[], rows);
+    for (name, target) in targets {
+        if let Some(error) = &target.error {
+            section.paragraph(&format!("**{name}** came to nothing: {error}"));
+        }
+    }
     section
 }
 
@@ -55,5 +67,13 @@ mod tests {
         assert_eq!(section.rows[0].1, "2 targets, 0.75 h, 5 000 inputs, 1 CRASHES");
         assert!(section.wrong);
         assert!(section.text.contains("| wire | 0.50 | 5 000 | 0 |"), "{}", section.text);
+    }
+
+    #[test]
+    fn a_target_that_came_to_nothing_is_wrong_and_named() {
+        let targets = json!({ "wire": { "seconds": 36 }, "wal": { "error": "it does not build" } });
+        let section = section(&serde_json::from_value(json!({ "targets": targets })).unwrap());
+        assert_eq!(section.rows[0].1, "2 targets, 0.01 h, 0 inputs, no crash, 1 CAME TO NOTHING");
+        assert!(section.wrong && section.text.contains("**wal** came to nothing: it does not build"));
     }
 }

@@ -22,6 +22,8 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::kinds::Kind;
+use super::limits;
+use super::record::Record;
 
 /// Of one result.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,18 @@ pub(super) fn of(kind: &Kind, result: &Value) -> Result<Section> {
         "fuzz" => fuzz::section(&serde_json::from_value(result)?),
         other => anyhow::bail!("no section is written for {other}"),
     })
+}
+
+/// The same, held to the numbers of its kind if it took its time.
+pub(super) fn of_record(kind: &Kind, record: &Record) -> Result<Section> {
+    let mut section = of(kind, &record.result)?;
+    let missed = if record.quick { Vec::new() } else { limits::missed(kind, &record.result) };
+    if !missed.is_empty() {
+        section.row(kind.title.to_lowercase(), format!("NOT ENOUGH: {}", missed.join(", ")));
+        section.paragraph(&format!("**Not enough**: {}.", missed.join(", ")));
+        section.wrong = true;
+    }
+    Ok(section)
 }
 
 impl Section {
