@@ -1,7 +1,7 @@
 //! The log's way from the leader to a majority.
 
 use super::super::bug::Bug;
-use super::super::bug::Known::{After, Explored, Hole};
+use super::super::bug::Known::{After, Explored};
 use super::super::bug::Source::{Rule, Seen, Unknown};
 
 pub(super) const ROWS: &[Bug] = &[
@@ -49,9 +49,7 @@ pub(super) const ROWS: &[Bug] = &[
         Seen("Redundancy Does Not Imply Fault Tolerance (FAST 2017)"),
         "an entry that rotted in memory is applied",
     )
-    .simulated(Hole(
-        "bad memory spoils commands without a session only, and the simulator's clients send none",
-    )),
+    .simulated(After(16)),
     Bug::new("entry-kind-lost-on-the-wire", Unknown, "a configuration or a no-op arrives as a command")
         .simulated(After(1)),
     Bug::new(
