@@ -1,28 +1,34 @@
-//! Proof that the tests bite: real bugs of real systems, each a small change that exists only in a
-//! build with `--cfg seeded_bugs`, switched on one at a time. The test that is named for a bug must
-//! pass without it and fail with it.
+//! Proof that the tests bite: bugs, many of them of real systems, each a small change that exists only in a build
+//! with `--cfg seeded_bugs`, switched on one at a time. A test that is named for a bug must pass without it and fail
+//! with it; in the simulator a rule must be broken.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`bug`] | what is known of a bug |
+//! | [`rows`] | all of them |
+//! | [`simulator`] | seeds, scopes and saved cases with a bug on |
+//! | [`table`] | what is printed |
+//! | [`record`] | what is written for `EVIDENCE.md` |
 
+mod bug;
 mod record;
+mod rows;
 mod simulator;
-mod simulator_rows;
-mod tested_rows;
+mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use bug::{Bug, Test};
 use simulator::{Control, Sim};
-use tested_rows::{BUGS, SeededBug};
 
 use crate::command::Cmd;
 use crate::evidence;
 use crate::evidence::origin::Origin;
 use crate::step::test_counts;
 use crate::workspace::Workspace;
-
-/// For a bug that is named: none may need more.
-const ALL_SEEDS: u64 = 1000;
 
 /// Which bugs to try.
 #[derive(clap::Args)]
@@ -52,13 +58,19 @@ enum Verdict {
     NoTest,
 }
 
+/// A bug, and what came of it where it was tried.
+struct Tried<'a> {
+    bug: &'a Bug,
+    test: Option<Verdict>,
+    sim: Option<Sim>,
+    /// The rule that its saved case breaks, if it does.
+    case: Option<Option<String>>,
+}
+
 pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCode> {
-    let wanted = |bug: &&SeededBug| args.name.as_ref().is_none_or(|name| bug.name == name);
-    let bugs: Vec<&SeededBug> = BUGS.iter().filter(wanted).collect();
-    let rows = simulator::rows(args.name.as_deref());
-    if bugs.is_empty() && rows.is_empty() {
-        let unit = BUGS.iter().map(|bug| bug.name);
-        let names: Vec<&str> = unit.chain(simulator::rows(None).iter().map(|row| row.name)).collect();
+    let mut results: Vec<Tried<'_>> = rows::rows(args.name.as_deref()).into_iter().map(Tried::new).collect();
+    if results.is_empty() {
+        let names: Vec<&str> = rows::rows(None).iter().map(|bug| bug.name).collect();
         bail!(
             "no seeded bug is called `{}`; there are {}",
             args.name.as_deref().unwrap_or(""),
@@ -66,48 +78,48 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
         );
     }
     let origin = Origin::of(workspace, "seeded-bugs");
-    let mut results = Vec::new();
-    for bug in bugs {
-        println!("{}: {}", bug.name, bug.class);
-        let verdict = try_one(workspace, bug, args.show)?;
+    for tried in &mut results {
+        let Some(test) = &tried.bug.test else { continue };
+        println!("{}: {}", tried.bug.name, tried.bug.does);
+        let verdict = try_one(workspace, tried.bug.name, test, args.show)?;
         println!("    {}", verdict.word());
-        results.push((bug, verdict));
+        tried.test = Some(verdict);
     }
-    let (simulated, control) = simulate(workspace, &rows, args)?;
-    print!("\n{}\n{}\n{control}\n", simulator::table(&simulated), table(&results));
-    print!("{}", count(&results, &simulated));
+    let control = simulate(workspace, &mut results, args)?;
+    print!("\n{}\n{control}\n{}", table::table(&results), table::count(&results));
     if let Some(file) = &args.json {
-        let result = record::result(&results, &simulated, &control);
-        evidence::write(workspace, "seeded-bugs", file, &origin, result)?;
+        evidence::write(workspace, "seeded-bugs", file, &origin, record::result(&results, &control))?;
     }
-    let by_tests = results.iter().all(|(_, verdict)| *verdict == Verdict::Found);
-    let by_seeds = simulated.iter().all(|(_, sim)| !matches!(sim, Sim::Missed { .. }));
-    Ok(if by_tests && by_seeds && control.clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let well = control.clean && results.iter().all(Tried::is_as_known);
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn simulate<'a>(
-    workspace: &Workspace,
-    rows: &[&'a simulator::Row],
-    args: &SeededBugsArgs,
-) -> Result<(Vec<(&'a simulator::Row, Sim)>, Control)> {
-    if rows.is_empty() {
-        return Ok((Vec::new(), Control { clean: true, ..Control::default() }));
+/// The seeds, scopes and cases of all that a cluster has in it, and the same without a bug.
+fn simulate(workspace: &Workspace, results: &mut [Tried<'_>], args: &SeededBugsArgs) -> Result<Control> {
+    if results.iter().all(|tried| tried.bug.simulated.is_none()) {
+        return Ok(Control { clean: true, ..Control::default() });
     }
     simulator::build(workspace, args.show)?;
-    let seeds = args.seeds.or_else(|| args.name.is_some().then_some(ALL_SEEDS));
-    let hunt = |row: &&'a simulator::Row| Ok((*row, simulator::hunt(workspace, row, seeds)?));
-    let results = rows.iter().map(hunt).collect::<Result<Vec<_>>>()?;
-    let control = simulator::control(workspace, &results)?;
-    Ok((results, control))
+    for tried in results.iter_mut() {
+        let Bug { name, simulated, case, .. } = tried.bug;
+        if let Some(known) = simulated {
+            let seeds = simulator::limit(known, args.seeds, args.name.is_some());
+            tried.sim = Some(simulator::hunt(workspace, name, known, seeds)?);
+        }
+        if let Some(case) = case {
+            tried.case = Some(simulator::replay(workspace, name, case)?);
+        }
+    }
+    simulator::control(workspace, results)
 }
 
-fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict> {
+fn try_one(workspace: &Workspace, bug: &str, test: &Test, show: bool) -> Result<Verdict> {
     let target = workspace.target.join("seeded-bugs");
     // A target directory of its own: the flag would otherwise rebuild everything, back and forth.
-    let build = Cmd::cargo(["test", "--package", bug.package, "--lib", "--tests"])
+    let build = Cmd::cargo(["test", "--package", test.package, "--lib", "--tests"])
         // Built anew where everything else is cached: compiling fast matters more than running fast.
         .args(["--config", "profile.dev.package.'*'.opt-level=0"].map(str::to_owned))
-        .args(["--target-dir".to_owned(), target.to_string_lossy().into_owned(), bug.test.to_owned()])
+        .args(["--target-dir".to_owned(), target.to_string_lossy().into_owned(), test.name.to_owned()])
         .env("RUSTFLAGS", "--cfg seeded_bugs");
 
     let without = build.watch(workspace, show)?;
@@ -120,7 +132,7 @@ fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict
         return Ok(if without.success { Verdict::NoTest } else { Verdict::Broken });
     }
 
-    let with = build.env("SEEDED_BUG", bug.name);
+    let with = build.env("SEEDED_BUG", bug);
     let outcome = with.watch(workspace, show)?;
     println!("    {with}");
     // A run that ends without a failed test (a build error, say) has found nothing.
@@ -128,27 +140,17 @@ fn try_one(workspace: &Workspace, bug: &SeededBug, show: bool) -> Result<Verdict
     Ok(if !outcome.success && failed > 0 { Verdict::Found } else { Verdict::Missed })
 }
 
-fn table(results: &[(&SeededBug, Verdict)]) -> String {
-    let name = results.iter().map(|(bug, _)| bug.name.len()).max().unwrap_or(0).max("bug".len());
-    let mut text = format!("{:name$}  found    by\n", "bug");
-    for (bug, verdict) in results {
-        let found = if *verdict == Verdict::Found { "yes" } else { "NO" };
-        text += &format!("{:name$}  {found:7}  {}: {}\n", bug.name, bug.package, bug.test);
+impl Tried<'_> {
+    fn new(bug: &Bug) -> Tried<'_> {
+        Tried { bug, test: None, sim: None, case: None }
     }
-    text
-}
 
-/// One line, the last: a bug counts once for its test and once for its seeds, where those were tried.
-fn count(results: &[(&SeededBug, Verdict)], simulated: &[(&simulator::Row, Sim)]) -> String {
-    let tests = results.iter().filter(|(_, verdict)| *verdict == Verdict::Found).count();
-    let tried: Vec<_> =
-        simulated.iter().filter(|(_, sim)| !matches!(sim, Sim::TooFew { seeds: 0, .. })).collect();
-    let seeds = tried.iter().filter(|(_, sim)| matches!(sim, Sim::Found { .. })).count();
-    format!(
-        "by tests {tests} of {}, by the simulator {seeds} of {} seeded bugs found\n",
-        results.len(),
-        tried.len()
-    )
+    /// Nothing missed it that is to find it.
+    fn is_as_known(&self) -> bool {
+        self.test.as_ref().is_none_or(|verdict| *verdict == Verdict::Found)
+            && !matches!(self.sim, Some(Sim::Missed { .. }))
+            && self.case != Some(None)
+    }
 }
 
 impl Verdict {
@@ -164,27 +166,20 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::bug::Source;
     use super::*;
 
     #[test]
-    fn the_table_names_each_bug_and_counts_the_found() {
-        let bug = SeededBug { name: "bug-a", package: "raft", test: "finds_a", class: "" };
-        let other = SeededBug { name: "b", package: "raft", test: "finds_b", class: "" };
-        let text = table(&[(&bug, Verdict::Found), (&other, Verdict::NoTest)]);
-        assert_eq!(
-            text,
-            "bug    found    by\n\
-             bug-a  yes      raft: finds_a\n\
-             b      NO       raft: finds_b\n"
+    fn what_is_to_find_a_bug_and_does_not_fails_the_run() {
+        let bug = Bug::new("a", Source::Ours, "forgets");
+        let tried = || Tried::new(&bug);
+        assert!(tried().is_as_known());
+        assert!(
+            Tried { test: Some(Verdict::Found), case: Some(Some("r".to_owned())), ..tried() }.is_as_known()
         );
-        let counted = count(&[(&bug, Verdict::Found), (&other, Verdict::NoTest)], &[]);
-        assert_eq!(counted, "by tests 1 of 2, by the simulator 0 of 0 seeded bugs found\n");
-    }
-
-    #[test]
-    fn names_are_unique() {
-        for (i, bug) in BUGS.iter().enumerate() {
-            assert!(BUGS[..i].iter().all(|earlier| earlier.name != bug.name), "{} twice", bug.name);
-        }
+        assert!(Tried { sim: Some(Sim::TooFew { seeds: 9, needs: 10 }), ..tried() }.is_as_known());
+        assert!(!Tried { test: Some(Verdict::NoTest), ..tried() }.is_as_known());
+        assert!(!Tried { sim: Some(Sim::Missed { seeds: 9 }), ..tried() }.is_as_known());
+        assert!(!Tried { case: Some(None), ..tried() }.is_as_known());
     }
 }

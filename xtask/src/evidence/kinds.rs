@@ -63,6 +63,7 @@ const SEEDED_BUGS: &[&str] = &[
     "history-checker/tests",
     "lab/Cargo.toml",
     "lab/src",
+    "lab/regressions",
     "xtask/src/seeded_bugs",
     "xtask/src/seeded_bugs.rs",
 ];

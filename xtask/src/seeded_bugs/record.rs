@@ -2,23 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::simulator::{Control, Row, Sim};
-use super::{SeededBug, Verdict};
+use super::Tried;
+use super::bug::Source;
+use super::simulator::{Control, Sim};
 
-pub(super) fn result(tests: &[(&SeededBug, Verdict)], simulated: &[(&Row, Sim)], control: &Control) -> Value {
-    let test = |(bug, verdict): &(&SeededBug, Verdict)| {
-        let SeededBug { name, package, test, class } = bug;
-        json!({ "name": name, "package": package, "test": test, "class": class, "verdict": verdict })
-    };
+pub(super) fn result(results: &[Tried<'_>], control: &Control) -> Value {
+    json!({ "bugs": results.iter().map(one).collect::<Vec<_>>(), "control": control })
+}
+
+fn one(tried: &Tried<'_>) -> Value {
+    let bug = tried.bug;
+    let test = bug.test.as_ref().zip(tried.test.as_ref());
     json!({
-        "tests": tests.iter().map(test).collect::<Vec<_>>(),
-        "simulator": simulated.iter().map(simulated_one).collect::<Vec<_>>(),
-        "control": control,
+        "name": bug.name,
+        "does": bug.does,
+        "source": bug.source.to_string(),
+        "seen": matches!(bug.source, Source::Seen(_) | Source::Ours),
+        "test": test.map(|(test, verdict)| json!({ "package": test.package, "name": test.name, "verdict": verdict })),
+        "simulator": tried.sim.as_ref().map(simulated),
+        "case": bug.case.zip(tried.case.as_ref()).map(|(file, rule)| json!({ "file": file, "rule": rule })),
     })
 }
 
-fn simulated_one((row, sim): &(&Row, Sim)) -> Value {
-    let mut value = match sim {
+fn simulated(sim: &Sim) -> Value {
+    match sim {
         Sim::Found { seeds: Some(found), scope } => {
             json!({ "outcome": "found", "rule": found.rule, "seeds": found.seeds, "explored": scope })
         }
@@ -30,36 +37,40 @@ fn simulated_one((row, sim): &(&Row, Sim)) -> Value {
         Sim::Hole { why } => json!({ "outcome": "hole", "why": why }),
         Sim::Missed { seeds } => json!({ "outcome": "missed", "seeds": seeds }),
         Sim::TooFew { seeds, needs } => json!({ "outcome": "not-tried", "seeds": seeds, "needs": needs }),
-    };
-    value["name"] = json!(row.name);
-    value["source"] = json!(row.source);
-    value
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::simulator::{ByScope, BySeeds, Known};
+    use super::super::Verdict;
+    use super::super::bug::Bug;
+    use super::super::simulator::{ByScope, BySeeds};
     use super::*;
 
     #[test]
     fn each_bug_says_what_became_of_it() {
-        let bug = SeededBug { name: "a", package: "raft", test: "finds_a", class: "forgets" };
-        let row = |known| Row { name: "b", source: "paper", known };
-        let (found, hole) = (row(Known::After(700)), row(Known::Hole("masked")));
+        let tested = Bug::new("a", Source::Unknown, "forgets").tested("raft", "finds_a");
+        let bug = Bug::new("b", Source::Ours, "lies").replayed("saved");
         let seeds = Some(BySeeds { rule: "r".to_owned(), seeds: 2 });
         let scope = Some(ByScope { rule: "s".to_owned(), scope: "read" });
-        let simulated = [
-            (&found, Sim::Found { seeds, scope: scope.clone() }),
-            (&found, Sim::Found { seeds: None, scope }),
-            (&found, Sim::TooFew { seeds: 100, needs: 700 }),
-            (&found, Sim::Missed { seeds: 1000 }),
-            (&hole, Sim::Hole { why: "masked" }),
+        let sim = |sim| Tried { sim: Some(sim), ..Tried::new(&bug) };
+        let results = [
+            sim(Sim::Found { seeds, scope: scope.clone() }),
+            sim(Sim::Found { seeds: None, scope }),
+            sim(Sim::TooFew { seeds: 100, needs: 700 }),
+            Tried { case: Some(None), ..sim(Sim::Missed { seeds: 1000 }) },
+            sim(Sim::Hole { why: "masked" }),
+            Tried { test: Some(Verdict::NoTest), ..Tried::new(&tested) },
         ];
         let control = Control { seeds: 1000, explored: true, clean: true };
-        let value = result(&[(&bug, Verdict::NoTest)], &simulated, &control);
-        assert_eq!(value["tests"][0]["verdict"], "no-test");
+        let value = result(&results, &control);
         assert_eq!(value["control"]["clean"], true);
-        let of = |row: usize, field: &str| value["simulator"][row][field].clone();
+        let bugs = &value["bugs"];
+        assert_eq!((&bugs[5]["test"]["verdict"], &bugs[5]["seen"]), (&json!("no-test"), &json!(false)));
+        assert_eq!((&bugs[5]["simulator"], &bugs[5]["case"]), (&Value::Null, &Value::Null));
+        assert_eq!(bugs[3]["case"], json!({ "file": "saved", "rule": null }));
+        assert_eq!(bugs[3]["seen"], true);
+        let of = |row: usize, field: &str| bugs[row]["simulator"][field].clone();
         let outcomes: Vec<_> = (0..5).map(|row| of(row, "outcome")).collect();
         assert_eq!(outcomes, ["found", "explored", "not-tried", "missed", "hole"]);
         assert_eq!((of(0, "rule"), of(0, "explored")["scope"].clone()), (json!("r"), json!("read")));

@@ -2,35 +2,24 @@
 //! broken.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::simulator_rows::ROWS;
+use super::Tried;
+use super::bug::Known;
 use crate::command::Cmd;
 use crate::workspace::Workspace;
 
-/// In the ordinary run a bug gets so many seeds; those that need more wait for `--seeds`.
-pub(super) const SHORT: u64 = 100;
+/// Seeds that each bug gets at least.
+const LEAST: u64 = 100;
 
-/// A bug, and what is known of it.
-pub(super) struct Row {
-    /// What `SEEDED_BUG` is set to.
-    pub(super) name: &'static str,
-    /// A system that had it, or where it is warned of.
-    pub(super) source: &'static str,
-    pub(super) known: Known,
-}
+/// In an ordinary run so many times the seeds that it needed once: which seed shows it, any change can shift.
+const MARGIN: u64 = 5;
 
-/// What earlier runs say.
-pub(super) enum Known {
-    /// Found after so many seeds.
-    After(u64),
-    /// Found where every order of the events of this scope is tried (`cargo xtask explore`), in its quick bounds.
-    Explored(&'static str),
-    /// Not found, and why.
-    Hole(&'static str),
-}
+/// For a bug that is named.
+const NAMED: u64 = 1000;
 
 /// What came of a bug.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,20 +89,35 @@ pub(super) fn build(workspace: &Workspace, show: bool) -> Result<()> {
     Ok(())
 }
 
-/// Runs seeds until one is bad, and the scope where one is known; without a number of seeds, as many as an ordinary run
-/// takes.
-pub(super) fn hunt(workspace: &Workspace, row: &Row, seeds: Option<u64>) -> Result<Sim> {
-    let limit = match (&row.known, seeds) {
-        (_, Some(seeds)) => seeds,
-        (Known::After(known), None) if *known <= SHORT => SHORT,
-        (Known::After(_) | Known::Explored(_) | Known::Hole(_), None) => 0,
+/// The seeds for a bug: so many for all if that is `asked`, and more than usual for one that is `named`.
+pub(super) fn limit(known: &Known, asked: Option<u64>, named: bool) -> u64 {
+    let usual = match known {
+        Known::After(needed) => LEAST.max(needed.saturating_mul(MARGIN)),
+        Known::Explored(_) | Known::Hole(_) => 0,
     };
-    let by_seeds = by_seeds(workspace, Some(row.name), limit)?;
-    let by_scope = match row.known {
-        Known::Explored(scope) => by_scope(workspace, Some(row.name), scope)?,
+    asked.unwrap_or(if named { usual.max(NAMED) } else { usual })
+}
+
+/// Runs seeds until one is bad, `limit` at most, and the scope where one is known.
+pub(super) fn hunt(workspace: &Workspace, name: &str, known: &Known, limit: u64) -> Result<Sim> {
+    let by_seeds = by_seeds(workspace, Some(name), limit)?;
+    let by_scope = match known {
+        Known::Explored(scope) => by_scope(workspace, Some(name), scope)?,
         Known::After(_) | Known::Hole(_) => None,
     };
-    Ok(came_to(&row.known, by_seeds, by_scope, limit))
+    Ok(came_to(known, by_seeds, by_scope, limit))
+}
+
+/// Replays a saved case with the bug in it that it was saved for: the rule that is broken, if one still is.
+pub(super) fn replay(workspace: &Workspace, bug: &str, name: &str) -> Result<Option<String>> {
+    let file = case(name, &workspace.root).to_string_lossy().into_owned();
+    let sim = program(workspace, "sim", Some(bug)).args(["--replay".to_owned(), file]);
+    said(workspace, &sim, drawn)
+}
+
+/// The file of a saved case.
+pub(super) fn case(name: &str, root: &Path) -> PathBuf {
+    root.join("lab/regressions").join(name).with_extension("json")
 }
 
 fn came_to(known: &Known, seeds: Option<BySeeds>, scope: Option<ByScope>, limit: u64) -> Sim {
@@ -126,14 +130,14 @@ fn came_to(known: &Known, seeds: Option<BySeeds>, scope: Option<ByScope>, limit:
 }
 
 /// Runs as many seeds as any bug got, and all scopes if one was explored, without a bug.
-pub(super) fn control(workspace: &Workspace, results: &[(&Row, Sim)]) -> Result<Control> {
+pub(super) fn control(workspace: &Workspace, results: &[Tried<'_>]) -> Result<Control> {
     let used = |sim: &Sim| match sim {
         Sim::Found { seeds, .. } => seeds.as_ref().map_or(0, |found| found.seeds),
         Sim::Missed { seeds } | Sim::TooFew { seeds, .. } => *seeds,
         Sim::Hole { .. } => 0,
     };
-    let seeds = results.iter().map(|(_, sim)| used(sim)).max().unwrap_or(0);
-    let explored = results.iter().any(|(row, _)| matches!(row.known, Known::Explored(_)));
+    let seeds = results.iter().filter_map(|tried| tried.sim.as_ref()).map(used).max().unwrap_or(0);
+    let explored = results.iter().any(|tried| matches!(tried.bug.simulated, Some(Known::Explored(_))));
     let mut clean = true;
     let mut found = |rule: String| {
         println!("    without a bug: {rule}");
@@ -205,26 +209,23 @@ fn violation(line: &str) -> Option<String> {
     Some(broken.split(": ").next().unwrap_or(broken).to_owned())
 }
 
-/// The rows that are wanted.
-pub(super) fn rows(name: Option<&str>) -> Vec<&'static Row> {
-    ROWS.iter().filter(|row| name.is_none_or(|name| row.name == name)).collect()
-}
-
-/// Bug, where it comes from, after how many seeds which rule found it.
-pub(super) fn table(results: &[(&Row, Sim)]) -> String {
-    let name = results.iter().map(|(row, _)| row.name.len()).max().unwrap_or(0).max("bug".len());
-    let source = results.iter().map(|(row, _)| row.source.len()).max().unwrap_or(0).max("known from".len());
-    let mut text = format!("{:name$}  {:source$}  seeds  found by\n", "bug", "known from");
-    for (row, sim) in results {
-        let (seeds, by) = sim.say();
-        text += &format!("{:name$}  {:source$}  {seeds:>5}  {by}\n", row.name, row.source);
-    }
-    text
+/// The last line of a diagram: `1.500000!!!!  rule: what`.
+fn drawn(line: &str) -> Option<String> {
+    let (_, broken) = line.split_once("!!  ")?;
+    Some(broken.split(": ").next().unwrap_or(broken).to_owned())
 }
 
 impl Sim {
+    pub(super) fn is_found(&self) -> bool {
+        matches!(self, Sim::Found { .. })
+    }
+
+    pub(super) fn was_tried(&self) -> bool {
+        !matches!(self, Sim::TooFew { seeds: 0, .. })
+    }
+
     /// After how many seeds, and by what.
-    fn say(&self) -> (String, String) {
+    pub(super) fn say(&self) -> (String, String) {
         match self {
             Sim::Found { seeds, scope } => {
                 let count = seeds.as_ref().map_or("-".to_owned(), |found| found.seeds.to_string());
@@ -244,6 +245,8 @@ impl Sim {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bug::Known::{After, Explored, Hole};
+    use super::super::bug::{Bug, Source};
     use super::*;
     use crate::command::script;
 
@@ -295,42 +298,31 @@ mod tests {
         let sim = "[ $4 -le 5 ] && [ $(($4 + $2)) -gt 5 ] || exit 0; echo 'seed 5: r at 1 s: w'; exit 1";
         script(&programs.join("sim"), sim);
         script(&programs.join("explore"), "exit 0");
-        let row = |known| Row { name: "a", source: "paper", known };
-        let (seeds, scope) = (row(Known::After(1)), row(Known::Explored("read")));
-        let of = |seeds| Sim::Found { seeds: in_seeds(seeds), scope: None };
-        let control = |results: &[(&Row, Sim)]| control(&workspace, results).unwrap();
-        assert_eq!(control(&[(&seeds, of(5))]), Control { seeds: 5, explored: false, clean: true });
-        let missed = Sim::Missed { seeds: 6 };
-        let results = [(&seeds, of(5)), (&scope, missed)];
+        let bug = |known| Bug::new("a", Source::Ours, "").simulated(known);
+        let (seeds, scope) = (bug(Known::After(1)), bug(Known::Explored("read")));
+        let tried = |bug, sim| Tried { sim: Some(sim), ..Tried::new(bug) };
+        let five = || tried(&seeds, Sim::Found { seeds: in_seeds(5), scope: None });
+        let control = |results: &[Tried<'_>]| control(&workspace, results).unwrap();
+        assert_eq!(control(&[five()]), Control { seeds: 5, explored: false, clean: true });
+        let results = [five(), tried(&scope, Sim::Missed { seeds: 6 })];
         assert_eq!(control(&results), Control { seeds: 6, explored: true, clean: false });
         std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
-    fn each_row_says_what_became_of_it() {
-        let row = |name, known| Row { name, source: "paper", known };
-        let (found, hole) = (row("a", Known::After(1)), row("b", Known::Hole("masked")));
-        let scope = Some(ByScope { rule: "s".to_owned(), scope: "read" });
-        let results = [
-            (&found, Sim::Found { seeds: in_seeds(2), scope }),
-            (&hole, Sim::Hole { why: "masked" }),
-            (&found, Sim::Missed { seeds: 60 }),
-            (&found, Sim::TooFew { seeds: 0, needs: 300 }),
-            (&found, Sim::TooFew { seeds: 60, needs: 300 }),
-        ];
-        let text = table(&results);
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], "a    paper           2  r; s (explored: read)");
-        assert_eq!(lines[2], "b    paper           -  hole: masked");
-        assert_eq!(lines[3], "a    paper          60  MISSED");
-        assert_eq!(lines[4], "a    paper           -  not run: needs 300 seeds");
-        assert_eq!(lines[5], "a    paper          60  not found in these: needs 300 seeds");
+    fn a_shift_of_seeds_is_no_miss() {
+        let limit_of = |known: Known| limit(&known, None, false);
+        assert_eq!([After(1), After(20), After(540)].map(limit_of), [100, 100, 2700]);
+        assert_eq!([Explored("read"), Hole("masked")].map(limit_of), [0, 0]);
+        let named = |known: Known| limit(&known, None, true);
+        assert_eq!([After(1), After(540), Hole("masked")].map(named), [1000, 2700, 1000]);
+        assert_eq!(limit(&After(540), Some(7), true), 7);
     }
 
     #[test]
-    fn names_are_unique() {
-        for (i, row) in ROWS.iter().enumerate() {
-            assert!(ROWS[..i].iter().all(|earlier| earlier.name != row.name), "{} twice", row.name);
-        }
+    fn the_rule_is_read_from_a_diagram() {
+        let line = "    5.748018!!!!!!!!  a read is confirmed: node 2, asked in term 8, read without one";
+        assert_eq!(drawn(line).as_deref(), Some("a read is confirmed"));
+        assert_eq!(drawn("    5.748018     o---->|  heard round 185 in term 8"), None);
     }
 }

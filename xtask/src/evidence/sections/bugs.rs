@@ -7,9 +7,34 @@ use super::{Section, number, share};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Bugs {
-    simulator: Vec<Simulated>,
-    tests: Vec<Tested>,
+    bugs: Vec<Bug>,
     control: Control,
+}
+
+#[derive(Deserialize)]
+struct Bug {
+    name: String,
+    does: String,
+    source: String,
+    /// Some system had it.
+    seen: bool,
+    test: Option<Test>,
+    simulator: Option<Outcome>,
+    case: Option<Case>,
+}
+
+#[derive(Deserialize)]
+struct Test {
+    package: String,
+    name: String,
+    verdict: String,
+}
+
+/// One that is saved, and the rule that it breaks.
+#[derive(Deserialize)]
+struct Case {
+    file: String,
+    rule: Option<String>,
 }
 
 /// The same without a bug.
@@ -19,14 +44,6 @@ struct Control {
     seeds: u64,
     explored: bool,
     clean: bool,
-}
-
-#[derive(Deserialize)]
-struct Simulated {
-    name: String,
-    source: String,
-    #[serde(flatten)]
-    outcome: Outcome,
 }
 
 #[derive(Deserialize)]
@@ -64,52 +81,73 @@ struct Scope {
     scope: String,
 }
 
-#[derive(Deserialize)]
-struct Tested {
-    name: String,
-    class: String,
-    package: String,
-    test: String,
-    verdict: String,
-}
-
 /// The seeds within which nearly all are to be found.
 const SEEDS: u64 = 1000;
 
 pub(super) fn section(bugs: &Bugs) -> Section {
     let mut section = Section::default();
-    let found = bugs.simulator.iter().filter_map(|bug| match bug.outcome {
-        Outcome::Found { seeds, .. } => Some(seeds),
+    let Bugs { bugs, control } = bugs;
+    let count = |wanted: &dyn Fn(&Bug) -> bool| bugs.iter().filter(|bug| wanted(bug)).count();
+    let (seen, found) = (count(&|bug| bug.seen), count(&|bug| bug.by_test() || bug.by_simulator()));
+    section
+        .row("seeded bugs", format!("{}, {seen} of them known from real systems; {found} found", bugs.len()));
+    let seeds = bugs.iter().filter_map(|bug| match bug.simulator {
+        Some(Outcome::Found { seeds, .. }) => Some(seeds),
         _ => None,
     });
-    let (all, count) = (bugs.simulator.len() as u64, found.clone().count() as u64);
-    let soon = found.filter(|seeds| *seeds <= SEEDS).count() as u64;
-    let explored =
-        bugs.simulator.iter().filter(|bug| matches!(bug.outcome, Outcome::Explored { .. })).count();
-    let explored = if explored == 0 { String::new() } else { format!(", {explored} more by exploration") };
+    let all = count(&|bug| bug.simulator.is_some()) as u64;
+    let (by_seeds, soon) = (seeds.clone().count(), seeds.filter(|seeds| *seeds <= SEEDS).count() as u64);
+    let explored = match count(&|bug| matches!(bug.simulator, Some(Outcome::Explored { .. }))) {
+        0 => String::new(),
+        more => format!(", {more} more by exploration"),
+    };
     let within =
-        format!("{count} of {all} found, {soon} ({}) within {SEEDS} seeds{explored}", share(soon, all));
+        format!("{by_seeds} of {all} found, {soon} ({}) within {SEEDS} seeds{explored}", share(soon, all));
     section.row("seeded bugs, by the simulator", within);
-    let missed = bugs.simulator.iter().any(|bug| matches!(bug.outcome, Outcome::Missed { .. }));
-    section.wrong = missed || !bugs.control.clean || bugs.tests.iter().any(|bug| bug.verdict != "found");
-    section.row("the simulator without a bug", bugs.control.say());
-    let good = bugs.tests.iter().filter(|bug| bug.verdict == "found").count();
-    section.row("seeded bugs, by tests", format!("{good} of {} found", bugs.tests.len()));
+    section.row("the simulator without a bug", control.say());
+    let tests = format!("{} of {} found", count(&Bug::by_test), count(&|bug| bug.test.is_some()));
+    section.row("seeded bugs, by tests", tests);
+    section.wrong = bugs.is_empty() || bugs.iter().any(Bug::is_missed) || !control.clean;
 
-    section.paragraph("By the simulator, in whole clusters:");
-    let rows = bugs.simulator.iter().map(|bug| {
-        let (seeds, rule) = bug.outcome.say();
-        vec![bug.name.clone(), bug.source.clone(), seeds, rule]
-    });
-    let heading = ["bug", "known from", "seeds", "found by"];
-    section.table(&heading, &["known from", "found by"], rows);
-    section.paragraph("By the test that is named for each:");
-    let rows = bugs.tests.iter().map(|bug| {
-        let test = format!("{}: `{}`", bug.package, bug.test);
-        vec![bug.name.clone(), bug.class.clone(), test, bug.verdict.clone()]
-    });
-    section.table(&["bug", "what it does", "test", "verdict"], &["what it does", "test", "verdict"], rows);
+    section.paragraph(
+        "`owner/repository#number` is an issue or a change of a system that had the bug; a *rule* is what it breaks, \
+         where no case is known.",
+    );
+    let heading = ["bug", "what it does", "known from", "by test", "seeds", "by the simulator"];
+    let left = ["what it does", "known from", "by test", "by the simulator"];
+    section.table(&heading, &left, bugs.iter().map(Bug::cells));
     section
+}
+
+impl Bug {
+    fn by_test(&self) -> bool {
+        self.test.as_ref().is_some_and(|test| test.verdict == "found")
+    }
+
+    fn by_simulator(&self) -> bool {
+        matches!(self.simulator, Some(Outcome::Found { .. } | Outcome::Explored { .. }))
+    }
+
+    /// By something that is to find it.
+    fn is_missed(&self) -> bool {
+        self.test.is_some() && !self.by_test()
+            || matches!(self.simulator, Some(Outcome::Missed { .. }))
+            || self.case.as_ref().is_some_and(|case| case.rule.is_none())
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let dash = || "-".to_owned();
+        let test = self.test.as_ref().map_or_else(dash, |test| match test.verdict.as_str() {
+            "found" => format!("{}: `{}`", test.package, test.name),
+            verdict => format!("**{verdict}** by {}: `{}`", test.package, test.name),
+        });
+        let (seeds, mut rule) = self.simulator.as_ref().map_or_else(|| (dash(), dash()), Outcome::say);
+        if let Some(Case { file, rule: shown }) = &self.case {
+            let missed = if shown.is_some() { "" } else { "**missed** by " };
+            rule += &format!("; {missed}case `{file}`");
+        }
+        vec![self.name.clone(), self.does.clone(), self.source.clone(), test, seeds, rule]
+    }
 }
 
 impl Control {
@@ -132,7 +170,7 @@ impl Outcome {
             }
             Outcome::Explored { rule, scope } => ("-".to_owned(), format!("{rule} (explored: {scope})")),
             Outcome::Missed { seeds } => (seeds.to_string(), "**missed**".to_owned()),
-            Outcome::Hole { why } => ("-".to_owned(), format!("not found: {why}")),
+            Outcome::Hole { why } => ("-".to_owned(), format!("hole: {why}")),
             Outcome::NotTried { seeds: 0, needs } => {
                 ("-".to_owned(), format!("not tried: needs {needs} seeds"))
             }
@@ -145,30 +183,42 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
     fn bugs_are_counted_by_who_found_them_and_within_how_many_seeds() {
-        let sim = |outcome| json!({ "name": "b", "source": "s", "outcome": outcome });
-        let mut found = sim("found");
-        (found["rule"], found["seeds"]) = (json!("r"), json!(1001));
-        let mut soon = found.clone();
-        soon["seeds"] = json!(1000);
-        let mut hole = sim("hole");
-        hole["why"] = json!("masked");
-        let mut explored = sim("explored");
-        (explored["rule"], explored["scope"]) = (json!("r"), json!("figure-8"));
-        soon["explored"] = json!({ "rule": "s", "scope": "read" });
-        let test = json!({ "name": "t", "class": "c", "package": "raft", "test": "x", "verdict": "found" });
-        let bugs = json!({ "simulator": [found, soon, hole, explored], "tests": [test],
-            "control": { "seeds": 1001, "explored": true, "clean": true } });
-        let section = section(&serde_json::from_value(bugs).unwrap());
-        assert_eq!(section.rows[0].1, "2 of 4 found, 1 (25.0 %) within 1000 seeds, 1 more by exploration");
-        assert_eq!(section.rows[1].1, "1 001 seeds and all scopes: no rule broken");
-        assert_eq!(section.rows[2].1, "1 of 1 found");
-        assert!(section.text.contains("| b | s | 1000 | r; s (explored: read) |"), "{}", section.text);
-        assert!(section.text.contains("| b | s | - | not found: masked |"), "{}", section.text);
+        let bug = |simulator: Value| {
+            json!({ "name": "b", "does": "d", "source": "s", "seen": true, "test": null, "simulator": simulator,
+                "case": { "file": "f", "rule": "r" } })
+        };
+        let scope = json!({ "rule": "s", "scope": "read" });
+        let soon = json!({ "outcome": "found", "rule": "r", "seeds": 1000, "explored": scope });
+        let test = json!({ "package": "raft", "name": "x", "verdict": "found" });
+        let tested = json!({ "name": "t", "does": "d", "source": "-", "seen": false, "test": test,
+            "simulator": null, "case": null });
+        let mut bugs = json!({ "bugs": [
+            bug(json!({ "outcome": "found", "rule": "r", "seeds": 1001, "explored": null })),
+            bug(soon),
+            bug(json!({ "outcome": "hole", "why": "masked" })),
+            bug(json!({ "outcome": "explored", "rule": "r", "scope": "figure-8" })),
+            tested,
+        ], "control": { "seeds": 1001, "explored": true, "clean": true } });
+        let told = |bugs: &Value| section(&serde_json::from_value(bugs.clone()).unwrap());
+        let section = told(&bugs);
+        let row = |number: usize| section.rows[number].1.as_str();
+        assert_eq!(row(0), "5, 4 of them known from real systems; 4 found");
+        assert_eq!(row(1), "2 of 4 found, 1 (25.0 %) within 1000 seeds, 1 more by exploration");
+        assert_eq!((row(2), row(3)), ("1 001 seeds and all scopes: no rule broken", "1 of 1 found"));
+        assert!(!section.wrong);
+        let text = &section.text;
+        assert!(text.contains("| b | d | s | - | 1000 | r; s (explored: read); case `f` |"), "{text}");
+        assert!(text.contains("| b | d | s | - | - | hole: masked; case `f` |"), "{text}");
+        assert!(text.contains("| t | d | - | raft: `x` | - | - |"), "{text}");
+        bugs["bugs"][0]["case"]["rule"] = Value::Null;
+        let section = told(&bugs);
+        assert!(section.wrong && section.text.contains("**missed** by case `f`"), "{}", section.text);
+        assert!(told(&json!({})).wrong);
     }
 }
