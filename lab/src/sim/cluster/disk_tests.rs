@@ -316,6 +316,17 @@ fn a_node_that_ends_in_order_makes_durable_what_its_log_was_handed() {
 }
 
 #[test]
+fn what_decayed_before_a_node_ends_in_order_was_acknowledged_rightly() {
+    let (mut cluster, leader) = with_old_segments();
+    let held = cluster.durable[leader].last();
+    let place = cluster.place(leader, Aim::Recent, 0).unwrap();
+    cluster.decay(leader, place, 0);
+    cluster.stop_in_order(leader);
+    assert!(cluster.durable[leader].last() < held, "it is not there any more");
+    assert!(cluster.damaged[leader].iter().any(|before| before.last() == held), "and is known to have been");
+}
+
+#[test]
 fn a_node_that_stands_still_is_killed_when_it_is_to_end() {
     let (mut cluster, leader) = alone();
     cluster.ask(leader, Ask::OpenSession).unwrap();

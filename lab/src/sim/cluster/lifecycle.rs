@@ -92,6 +92,10 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         if !waits && let Err(cause) = pump.flush() {
             self.check_end(node, &cause);
         }
+        // What decayed meanwhile is on the disk no more, and was acknowledged.
+        if self.is_blemished(node) {
+            self.damaged[node].add(self.durable[node].as_ref().clone());
+        }
         self.refresh(node);
         self.kill(node);
     }
