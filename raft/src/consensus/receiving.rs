@@ -7,8 +7,9 @@ use super::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOut
 use super::role::Role;
 use super::snapshot::{SnapshotId, SnapshotMeta};
 use super::state::Raft;
-use super::types::{LogIndex, NodeId, Timestamp};
+use super::types::{LogIndex, NodeId, Term, Timestamp};
 use crate::marks::mark;
+use crate::seeded_bug;
 
 /// Windows of bytes that may wait for the disk. A leader that hears nothing of a slow one probes, and sends
 /// another window from where the answer says; after a few the disk has enough to do.
@@ -18,6 +19,8 @@ const UNWRITTEN_WINDOWS: u64 = 4;
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Receiving {
     snapshot: SnapshotId,
+    /// Of the leader that sent a piece last.
+    term: Term,
     /// Every byte before this one was handed over to be written.
     expected: u64,
     /// Every byte before this one is with the file system.
@@ -63,18 +66,27 @@ impl Raft {
 
     /// A snapshot never takes the place of a log that is known to be committed as far or further.
     fn holds(&self, last: LogIndex) -> bool {
-        self.commit_index >= last && !crate::seeded_bug!("snapshot-over-newer-log")
+        self.commit_index >= last && !seeded_bug!("snapshot-over-newer-log")
     }
 
     fn receive(&mut self, from: NodeId, m: InstallSnapshot) {
-        let fresh = Receiving { snapshot: m.snapshot, expected: 0, written: 0 };
+        // A leader's snapshots only become newer: this piece was on its way for longer than the other's.
+        let newer = |r: &Receiving| {
+            r.term == m.term && r.snapshot.last > m.snapshot.last && !seeded_bug!("older-piece-taken")
+        };
+        if self.receiving.as_ref().is_some_and(newer) {
+            mark!("piece-of-older-snapshot-ignored");
+            return;
+        }
+        let fresh = Receiving { snapshot: m.snapshot, term: m.term, expected: 0, written: 0 };
         let enough = UNWRITTEN_WINDOWS.saturating_mul(self.config.snapshot_window_bytes as u64);
-        let restarts = m.data.is_empty() && crate::seeded_bug!("transfer-restarts-with-each-probe");
+        let restarts = m.data.is_empty() && seeded_bug!("transfer-restarts-with-each-probe");
         mark!("transfer-replaced-at-receiver" if self.receiving.is_some_and(|r| r.snapshot != m.snapshot));
         let receiving = match &mut self.receiving {
             Some(receiving) if receiving.snapshot == m.snapshot && !restarts => receiving,
             other => other.insert(fresh),
         };
+        receiving.term = m.term;
         let waits = receiving.expected - receiving.written;
         if m.offset == receiving.expected && !m.data.is_empty() && waits < enough {
             // Answered once it is written: that paces the sender.
@@ -158,7 +170,7 @@ impl Raft {
     fn answer_installed(&mut self, to: NodeId, snapshot: SnapshotId) {
         let outcome = SnapshotOutcome::Installed;
         let reply = InstallSnapshotReply { term: self.term(), snapshot, outcome };
-        if crate::seeded_bug!("snapshot-acked-before-durable") {
+        if seeded_bug!("snapshot-acked-before-durable") {
             self.send(to, Message::InstallSnapshotReply(reply));
         } else {
             self.send_when_log_durable(snapshot.last.index, to, Message::InstallSnapshotReply(reply));

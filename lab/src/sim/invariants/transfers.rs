@@ -1,5 +1,6 @@
 //! A snapshot on its way goes on: who has its beginning does not ask for it again.
 
+use raft::Term;
 use raft::consensus::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOutcome};
 use raft::consensus::snapshot::SnapshotId;
 
@@ -9,6 +10,8 @@ use super::{Broken, View};
 #[derive(Clone, Copy, Debug, Hash)]
 struct Begun {
     snapshot: SnapshotId,
+    /// Of the leader that sent a piece last.
+    term: Term,
     /// Every byte before this one, as it said.
     there: u64,
     /// Up to where anybody has sent it.
@@ -21,8 +24,8 @@ struct Begun {
 }
 
 impl Begun {
-    fn new(snapshot: SnapshotId) -> Begun {
-        Begun { snapshot, there: 0, arrived: 0, unknown: None, damaged: false }
+    fn new(snapshot: SnapshotId, term: Term) -> Begun {
+        Begun { snapshot, term, there: 0, arrived: 0, unknown: None, damaged: false }
     }
 }
 
@@ -72,10 +75,13 @@ impl Transfers {
             Some(begun) if begun.snapshot == *snapshot => {}
             // An earlier leader's is answered, and changes nothing.
             Some(_) if is_late => return,
+            // Nor does one that the same leader sent before it had a newer one.
+            Some(begun) if begun.term == *term && begun.snapshot.last > snapshot.last => return,
             // It takes the place of the other.
-            _ => *begun = Some(Begun::new(*snapshot)),
+            _ => *begun = Some(Begun::new(*snapshot, *term)),
         }
         let Some(begun) = begun else { return };
+        begun.term = begun.term.max(*term);
         begun.damaged |= is_damaged;
         begun.arrived = begun.arrived.max(offset + data.len() as u64);
         if is_late {

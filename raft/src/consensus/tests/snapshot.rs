@@ -110,6 +110,20 @@ fn another_leader_goes_on_with_the_same_file_and_begins_another() {
 }
 
 #[test]
+fn a_late_piece_of_a_leaders_older_snapshot_ends_no_transfer() {
+    let mut node = node(&[]);
+    node.hears(N2, piece(2, id(9, 2), 0, 40));
+    for (offset, length) in [(0, 0), (0, 40), (40, 40)] {
+        let late = node.hears(N2, piece(2, id(8, 2), offset, length));
+        assert_eq!((outcomes(&late), written(&late)), (vec![], vec![]));
+    }
+    assert_eq!(written(&node.hears(N2, piece(2, id(9, 2), 40, 60))), [(40, 60)]);
+    // The next leader may have no newer one.
+    let next_leaders = node.hears(N3, piece(3, id(8, 2), 0, 40));
+    assert_eq!(written(&next_leaders), [(0, 40)]);
+}
+
+#[test]
 fn a_file_that_fails_begins_again() {
     let mut node = node(&[]);
     node.hears(N2, piece(2, id(9, 2), 0, 100));

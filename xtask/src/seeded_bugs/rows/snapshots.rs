@@ -51,6 +51,13 @@ pub(super) const ROWS: &[Bug] = &[
     .tested("raft", "a_named_snapshot_that_another_replaces_is_known")
     .simulated(After(7)),
     Bug::new(
+        "older-piece-taken",
+        Unknown,
+        "a late piece of an older snapshot takes the place of the one that is arriving, which begins again",
+    )
+    .tested("raft", "a_late_piece_of_a_leaders_older_snapshot_ends_no_transfer")
+    .simulated(After(100)),
+    Bug::new(
         "sessions-missing-from-snapshot",
         Rule("dissertation §6.3"),
         "a snapshot without the sessions lets a repeat take effect twice",
