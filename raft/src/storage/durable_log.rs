@@ -124,6 +124,12 @@ impl DurableLog {
         if self.follows_snapshot() { self.links.end().id } else { self.base.id }
     }
 
+    /// The end of the log as its headers say it, whatever a snapshot holds besides: more was never promised.
+    #[must_use]
+    pub fn promised(&self) -> LogId {
+        self.standing.last.id
+    }
+
     /// The entry at an index and the chain up to it; none behind the end, and none before the base.
     #[must_use]
     pub fn holds(&self, index: LogIndex) -> Option<(Term, Chain)> {

@@ -38,7 +38,8 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
         let started = self.nodes[node].start(now, &self.settings, machine, seed, drift);
         let before = self.durable[node].clone();
         self.refresh(node);
-        if let Some(what) = lost(node, &before, &self.durable[node], settled) {
+        let damaged = self.damaged[node].excuse();
+        if let Some(what) = lost(node, &before, &self.durable[node], settled, damaged) {
             self.broken("what is durable survives", what);
         }
         if let Err(error) = &started
@@ -138,7 +139,7 @@ impl<M: StateMachine, L: Links, X> Cluster<M, L, X> {
             self.damaged[node].add(before.as_ref().clone());
         }
         self.refresh(node);
-        if let Some(what) = lost(node, &before, &self.durable[node], settled) {
+        if let Some(what) = lost(node, &before, &self.durable[node], settled, blemished) {
             self.broken("what is durable survives", what);
         }
     }
@@ -199,15 +200,24 @@ fn fate(random: crate::sim::random::Random, entity: u64, sector: u64) -> Fate {
     }
 }
 
-/// What a disk held and holds no more, unless it says so. Settled: there was nothing that it had not synced.
-fn lost(node: usize, before: &DurableLog, after: &DurableLog, settled: bool) -> Option<String> {
+/// What a disk held and holds no more, unless it says so. Settled: there was nothing that it had not synced. Where its
+/// newest snapshot was damaged, all that counts is what the log itself had promised.
+fn lost(
+    node: usize,
+    before: &DurableLog,
+    after: &DurableLog,
+    settled: bool,
+    damaged: bool,
+) -> Option<String> {
     let (had, has) = (before.hard_state(), after.hard_state());
     if has.current_term < had.current_term
         || has.current_term == had.current_term && has != had && had.voted_for.is_some()
     {
         return Some(format!("node {node} had {had:?} on its disk, and then {has:?}"));
     }
-    let (first, last) = (before.base().id.index.max(after.base().id.index), before.last());
+    let goes_back = damaged && after.base().id < before.base().id;
+    let last = if goes_back { before.promised() } else { before.last() };
+    let first = before.base().id.index.max(after.base().id.index);
     if first > last.index || after.holds(last.index) == before.holds(last.index) || after.repair().is_some() {
         return None;
     }

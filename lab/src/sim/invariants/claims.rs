@@ -62,7 +62,7 @@ pub(crate) fn truthful(view: &View<'_>, to: usize, message: &Message) -> Result<
             Err((RULE, format!("node {node} votes for {to} in term {term}, its disk has {voted_for:?}")))
         }
         Message::AppendEntriesReply(reply) => match reply.outcome {
-            AppendOutcome::Matched(index) => matched(view, index),
+            AppendOutcome::Matched(index) => matched(view, reply.term, index),
             AppendOutcome::Conflict { .. } | AppendOutcome::Repairing { .. } | AppendOutcome::NoRoom => {
                 Ok(())
             }
@@ -88,14 +88,18 @@ pub(crate) fn begins_as_it_ended(view: &View<'_>) -> Result<(), Broken> {
     Err((RULE, format!("node {node} begins with a log to {ends}, its disk ends at {}", disk.last())))
 }
 
-/// A node acknowledges its log up to `index`: its disk holds what its memory does, up to there.
-fn matched(view: &View<'_>, index: LogIndex) -> Result<(), Broken> {
+/// A node acknowledges its log up to `index`: its disk holds what its memory does, up to there. In memory a later
+/// leader may have replaced it since, but not on the disk.
+fn matched(view: &View<'_>, term: Term, index: LogIndex) -> Result<(), Broken> {
     let (log, disk) = (view.raft.log(), view.own());
     if index <= disk.base().id.index || index <= log.base().id.index {
         return Ok(());
     }
     let held = disk.holds(index);
     if held.is_some() && held == log.term_at(index).zip(log.chain_at(index)) {
+        return Ok(());
+    }
+    if term < view.raft.term() && held.is_some_and(|(of, _)| of <= term) {
         return Ok(());
     }
     let (node, last) = (view.node, disk.last());

@@ -60,8 +60,8 @@ fn what_was_durable_must_be_there_or_replaced_by_what_was_not() {
     let before = cluster.durable[old].clone();
     assert!(before.last().index > early.last().index);
     for settled in [true, false] {
-        assert!(lost(0, &before, &early, settled).is_some(), "nothing only cuts off");
-        assert_eq!(lost(0, &early, &before, settled), None);
+        assert!(lost(0, &before, &early, settled, false).is_some(), "nothing only cuts off");
+        assert_eq!(lost(0, &early, &before, settled, false), None);
     }
     // Another in a later term, before it has an entry of that term, and then.
     let later = |cluster: &Nodes| {
@@ -76,13 +76,13 @@ fn what_was_durable_must_be_there_or_replaced_by_what_was_not() {
     };
     let after = cluster.durable[voted].clone();
     assert_eq!(after.last(), early.last());
-    assert!(lost(0, &before, &after, false).is_some(), "a later term cuts nothing off");
+    assert!(lost(0, &before, &after, false, false).is_some(), "a later term cuts nothing off");
     while cluster.durable[voted].last() == early.last() {
         cluster.step();
     }
     let after = cluster.durable[voted].clone();
-    assert_eq!(lost(0, &before, &after, false), None, "replaced");
-    assert!(lost(0, &before, &after, true).is_some(), "there was nothing to replace it");
+    assert_eq!(lost(0, &before, &after, false, false), None, "replaced");
+    assert!(lost(0, &before, &after, true, false).is_some(), "there was nothing to replace it");
 }
 
 #[test]
