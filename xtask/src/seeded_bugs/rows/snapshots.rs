@@ -55,8 +55,7 @@ pub(super) const ROWS: &[Bug] = &[
         Unknown,
         "a late piece of an older snapshot takes the place of the one that is arriving, which begins again",
     )
-    .tested("raft", "a_late_piece_of_a_leaders_older_snapshot_ends_no_transfer")
-    .simulated(After(100)),
+    .tested("raft", "a_late_piece_of_a_leaders_older_snapshot_ends_no_transfer"),
     Bug::new(
         "sessions-missing-from-snapshot",
         Rule("dissertation §6.3"),
