@@ -80,7 +80,7 @@ pub const ALL: &[Mark] = &[
     consensus("transfer-probed-again", "pieces or answers are lost, and a probe asks from where to go on"),
     consensus("transfer-ended-by-log", "the log helps before the snapshot has arrived").within(3_000),
     consensus("transfer-replaced-at-receiver", "another snapshot takes the place of one that is arriving"),
-    consensus("piece-of-older-snapshot-ignored", "a piece comes late, of a snapshot that its leader has a newer one of").within(3_000),
+    consensus("piece-of-older-snapshot-ignored", "a piece comes late, of a snapshot that its leader has a newer one of").within(10_000),
     consensus("snapshot-piece-out-of-order", "a piece or probe is answered with where to go on"),
     consensus("snapshot-refused-as-committed", "a snapshot arrives where as much is committed"),
     consensus("snapshot-over-conflicting-log", "a snapshot takes the place of a log that has another entry at its end").within(3_000),
