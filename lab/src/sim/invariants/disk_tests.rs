@@ -79,6 +79,20 @@ fn what_a_node_says_its_disk_has() {
 }
 
 #[test]
+fn what_a_later_leader_replaced_in_memory_was_acknowledged_rightly_while_the_disk_has_it() {
+    let mut bench = Bench::new(4, [&[2, 2, 2], &[], &[]]);
+    bench.rafts[0] = Bench::new(4, [&[2, 4], &[], &[]]).rafts.swap_remove(0);
+    let matched = |term, index| {
+        let outcome = AppendOutcome::Matched(LogIndex(index));
+        let reply = AppendEntriesReply { term: Term(term), id: 1, outcome };
+        rule(truthful(&bench.view(0), 1, &Message::AppendEntriesReply(reply)))
+    };
+    assert_eq!(matched(3, 4), None);
+    let broken = Some("what a node says is durable");
+    assert_eq!((matched(4, 4), matched(3, 5), matched(1, 4)), (broken, broken, broken));
+}
+
+#[test]
 fn a_node_begins_as_its_disk_ended() {
     let mut bench = Bench::new(3, [&[1], &[], &[]]);
     assert_eq!(rule(begins_as_it_ended(&bench.view(0))), None);
