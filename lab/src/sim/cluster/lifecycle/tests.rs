@@ -85,6 +85,31 @@ fn what_was_durable_must_be_there_or_replaced_by_what_was_not() {
     assert!(lost(0, &before, &after, true, false).is_some(), "there was nothing to replace it");
 }
 
+/// Its own may be ahead of its log, and one that was received is a promise only once the log begins behind it.
+#[test]
+fn of_a_damaged_snapshot_only_what_the_log_had_promised_must_be_there() {
+    let mut cluster = started(3);
+    cluster.kill(0);
+    let after = cluster.durable[0].clone();
+    let id = raft::LogId { term: after.last().term, index: LogIndex(after.last().index.0 + 4) };
+    let base = raft::consensus::snapshot::Base { id, ..Default::default() };
+    let meta = raft::consensus::snapshot::SnapshotMeta { base, ..Default::default() };
+    let (mut bytes, state) = (Vec::new(), bytes::Bytes::from_static(b"state"));
+    let written =
+        raft::storage::snapshot::body::write(&cluster.settings.cluster, meta, b"", &state, |block| {
+            bytes.extend_from_slice(&block);
+            Ok(())
+        });
+    written.unwrap();
+    let file = format!("snapshots/{:020}-{:020}.snap", id.index.0, id.term.0);
+    cluster.nodes[0].disk_mut().unwrap().put(&file, bytes);
+    cluster.refresh(0);
+    let before = cluster.durable[0].clone();
+    assert_eq!((before.last(), before.promised()), (id, after.last()));
+    assert!(lost(0, &before, &after, true, false).is_some(), "there was no damage");
+    assert_eq!(lost(0, &before, &after, true, true), None);
+}
+
 #[test]
 fn what_was_durable_must_be_there_when_a_node_has_started() {
     let mut cluster = started(1);
