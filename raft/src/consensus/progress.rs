@@ -250,8 +250,8 @@ impl Progress {
         )
     }
 
-    /// Smooths as RFC 6298 does: an eighth of the new measurement. Not of a request that was given up: patience lies
-    /// between two heartbeats and an election timeout, so there is little to learn from it.
+    /// Smooths as RFC 6298 does: an eighth of the new measurement. Of a request that was given up nothing is learned,
+    /// however late its answer.
     fn measure(&mut self, now: Timestamp, id: u64) {
         let Some(request) = self.in_flight.iter().find(|r| r.id == id) else { return };
         let took = now - request.sent;

@@ -245,7 +245,7 @@ pub const SCOPES: &[Scope] = &[
         ],
         ..PLAIN
     },
-    // Who leads is heard by nobody any more, but hears all.
+    // Once somebody leads node 0 is heard by nobody, but hears all.
     Scope {
         name: "one-way-cut",
         bounds: bounds(3, 1, 0, 0),
@@ -261,7 +261,7 @@ pub const SCOPES: &[Scope] = &[
         ],
         ..PLAIN
     },
-    // Who leads is heard by all, but hears nobody any more.
+    // Once somebody leads node 0 is heard by all, but hears nobody.
     Scope {
         name: "deaf-leader",
         bounds: bounds(3, 1, 0, 0),
