@@ -161,8 +161,7 @@ mod tests {
     /// As `--again` reads them: of a try that was killed too soon nothing, of all others what they came to.
     #[test]
     fn a_later_try_has_the_last_word_and_one_that_was_killed_loses_nothing() {
-        let root = std::env::temp_dir().join(format!("xtask-again-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        let (_dir, workspace) = Workspace::made_up();
         let outcomes = |fates: &[(&str, &str)]| {
             let tested = serde_json::json!([{ "phase": "Test", "duration": 1.5 }]);
             let baseline =
@@ -191,13 +190,11 @@ mod tests {
         }
         let (_, outcomes) = taken(&workspace, &stage::left(&workspace)).unwrap();
         assert_eq!(outcomes.passed().into_iter().collect::<Vec<_>>(), ["c"]);
-        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
     fn outcomes_are_of_the_sources_that_are_here_and_of_one_draw() {
-        let root = std::env::temp_dir().join(format!("xtask-taken-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        let (_dir, workspace) = Workspace::made_up();
         // Where there is no git, what is here is "unknown".
         let [here, again, other] =
             [("a", "unknown"), ("b", "unknown"), ("c", "abc")].map(|(name, of)| left(&workspace, name, of));
@@ -205,6 +202,5 @@ mod tests {
         assert!(taken(&workspace, std::slice::from_ref(&other)).is_err(), "the sources have changed");
         assert!(taken(&workspace, &[here, other]).is_err(), "of two commits");
         assert!(taken(&workspace, &[]).is_err());
-        std::fs::remove_dir_all(root).unwrap();
     }
 }

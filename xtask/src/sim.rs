@@ -132,10 +132,9 @@ mod tests {
 
     #[test]
     fn results_of_unknown_commits_are_added_only_with_consent() {
-        let dir = std::env::temp_dir().join(format!("xtask-merge-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let of = |name: &str, origins: &str| {
-            let file = dir.join(name);
+            let file = dir.path().join(name);
             fs::write(&file, format!(r#"{{ "origins": [{origins}] }}"#)).unwrap();
             file.display().to_string()
         };
@@ -158,6 +157,5 @@ mod tests {
         }
         let sweep = ["--seeds", "5"].map(str::to_owned);
         assert_eq!(known(&sweep).unwrap(), sweep);
-        fs::remove_dir_all(dir).unwrap();
     }
 }

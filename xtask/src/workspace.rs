@@ -28,6 +28,15 @@ impl Workspace {
         Ok(Workspace { root: root.to_path_buf(), target, xtask })
     }
 
+    /// One for tests, in a directory of its own: by a name that two tests gave, one would delete the other's.
+    #[cfg(test)]
+    pub(crate) fn made_up() -> (tempfile::TempDir, Workspace) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = || dir.path().to_path_buf();
+        let workspace = Workspace { root: path(), target: path(), xtask: path() };
+        (dir, workspace)
+    }
+
     /// A program built by `cargo build --release`.
     pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
         self.target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))

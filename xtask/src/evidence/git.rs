@@ -69,9 +69,9 @@ mod tests {
 
     #[test]
     fn a_commit_has_trees_and_changes_on_top_of_it_are_told() {
-        let root = std::env::temp_dir().join(format!("xtask-git-{}", std::process::id()));
+        let (dir, workspace) = Workspace::made_up();
+        let root = dir.path();
         std::fs::create_dir_all(root.join("a/src")).unwrap();
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
         let here = Git::of(&workspace);
         std::fs::write(root.join("a/src/lib.rs"), "one").unwrap();
         git(&workspace, "init --quiet");
@@ -91,6 +91,5 @@ mod tests {
         );
         git(&workspace, "commit --quiet -am second");
         assert_ne!(here.trees(&here.head(&["a"]), &["a/src"]), here.trees(&first, &["a/src"]));
-        std::fs::remove_dir_all(root).unwrap();
     }
 }

@@ -205,12 +205,11 @@ mod tests {
     }
 
     /// A workspace of nothing but a command that is to be `cargo xtask`.
-    fn made_up(name: &str, xtask: &str) -> Workspace {
-        let root = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
-        fs::create_dir_all(&root).unwrap();
-        let program = root.join("xtask.sh");
+    fn made_up(xtask: &str) -> (tempfile::TempDir, Workspace) {
+        let (dir, workspace) = Workspace::made_up();
+        let program = dir.path().join("xtask.sh");
         script(&program, xtask);
-        Workspace { root: root.clone(), target: root, xtask: program }
+        (dir, Workspace { xtask: program, ..workspace })
     }
 
     fn args(run: Option<Level>, only: &[&str], take: &[String]) -> EvidenceArgs {
@@ -232,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_run_that_took_its_time_is_held_to_the_numbers_and_a_quick_one_is_not() {
-        let workspace = made_up("numbers", "");
+        let (_dir, workspace) = made_up("");
         let enough = 2_000_000_000;
         for (command, events, code, says) in [
             (QUICK, 5, ExitCode::SUCCESS, "| def, quick, earlier sources |"),
@@ -245,14 +244,13 @@ mod tests {
             let page = fs::read_to_string(workspace.root.join(PAGE)).unwrap();
             assert!(page.contains(says), "{page}");
         }
-        fs::remove_dir_all(workspace.root).unwrap();
     }
 
     #[test]
     fn a_quick_run_replaces_none_that_took_longer_unless_it_is_forced() {
         let script =
             format!(r#"for file; do :; done; echo '{{ "origins": [{ORIGIN}], "events": 7 }}' > "$file""#);
-        let workspace = made_up("longer", &script.replace("\"c\"", &format!("\"{QUICK}\"")));
+        let (_dir, workspace) = made_up(&script.replace("\"c\"", &format!("\"{QUICK}\"")));
         let events = || {
             let records = Records::read(&workspace).unwrap();
             records.of(kinds::named("sim").unwrap()).unwrap().result["events"].as_u64()
@@ -273,12 +271,11 @@ mod tests {
         run(&workspace, &args(None, &[], &sweep(&workspace, "c", 2_000_000_000))).unwrap();
         assert_eq!(run(&workspace, &EvidenceArgs { force: true, ..ran }).unwrap(), ExitCode::SUCCESS);
         assert_eq!(events(), Some(7));
-        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
     fn what_is_taken_is_on_the_page_and_what_is_wrong_fails() {
-        let workspace = made_up("taken", "");
+        let (_dir, workspace) = made_up("");
         let root = &workspace.root;
         for (failures, code) in
             [("{}", ExitCode::SUCCESS), (r#"{ "1": { "what": "w" } }"#, ExitCode::FAILURE)]
@@ -296,7 +293,6 @@ mod tests {
             page.contains(&format!("`{QUICK}` at commit `def` (d), on m."))
                 && page.contains("5 seeds, 0 events, 1 FAILED")
         );
-        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
@@ -310,7 +306,7 @@ mod tests {
                 *) echo '{{ "origins": [{ORIGIN}], "targets": {{}} }}' > "$file";;
             esac"#
         );
-        let workspace = made_up("fails", &script);
+        let (_dir, workspace) = made_up(&script);
         let only = ["sim", "explore", "fuzz"];
         let code = run(&workspace, &args(Some(Level::Quick), &only, &[])).unwrap();
         assert_eq!(code, ExitCode::FAILURE);
@@ -319,7 +315,6 @@ mod tests {
         assert!(of("sim").is_none() && of("explore").is_none() && of("fuzz").is_some());
         // Mutants take hours.
         assert_eq!(run(&workspace, &args(Some(Level::Quick), &["mutants"], &[])).unwrap(), ExitCode::FAILURE);
-        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]
@@ -334,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_changed_during_a_run_is_in_no_commit() {
-        let workspace = made_up("changed", "");
+        let (_dir, workspace) = made_up("");
         let file = workspace.root.join("sim.json");
         let origin: origin::Origin = serde_json::from_str(ORIGIN).unwrap();
         let here = Workspace::find().unwrap();
@@ -347,7 +342,6 @@ mod tests {
                 serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
             assert_eq!(written["origins"][0]["commit"], commit);
         }
-        fs::remove_dir_all(&workspace.root).unwrap();
     }
 
     #[test]

@@ -176,16 +176,17 @@ mod tests {
     }
 
     /// A directory of outcomes: of the tests alone in ten seconds, and of mutants.
-    fn left(name: &str, baseline: &str, fates: &[(&str, &str, f64)]) -> std::path::PathBuf {
-        let dir = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
-        fs::create_dir_all(dir.join("mutants.out")).unwrap();
+    fn left(baseline: &str, fates: &[(&str, &str, f64)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("mutants.out");
+        fs::create_dir_all(&out).unwrap();
         let tested = |seconds: f64| json!([{ "phase": "Build", "duration": 999.0 }, { "phase": "Test", "duration": seconds }]);
         let mut all =
             vec![json!({ "scenario": "Baseline", "summary": baseline, "phase_results": tested(10.0) })];
         all.extend(fates.iter().map(|(name, fate, seconds)| {
             json!({ "scenario": { "Mutant": { "name": name } }, "summary": fate, "phase_results": tested(*seconds) })
         }));
-        fs::write(dir.join("mutants.out/outcomes.json"), json!({ "outcomes": all }).to_string()).unwrap();
+        fs::write(out.join("outcomes.json"), json!({ "outcomes": all }).to_string()).unwrap();
         dir
     }
 
@@ -203,9 +204,8 @@ mod tests {
             [("a", "CaughtMutant", 3.0), ("b:1:2: x", "MissedMutant", 9.0), ("e:1:2: x", "Timeout", 50.0)];
         let mut outcomes = Outcomes::default();
         for (stage, fates) in [(Stage::Quick, &quick[..]), (Stage::Whole, &whole[..])] {
-            let dir = left("later", "Success", fates);
-            outcomes.take(&dir, &begun(stage)).unwrap();
-            fs::remove_dir_all(dir).unwrap();
+            let dir = left("Success", fates);
+            outcomes.take(dir.path(), &begun(stage)).unwrap();
         }
         assert_eq!(outcomes.passed().into_iter().collect::<Vec<_>>(), ["b:1:2: x"]);
         let account = outcomes.account(Path::new(""), &Reasons::default(), &DRAWN).unwrap();
@@ -217,17 +217,15 @@ mod tests {
 
     #[test]
     fn tests_that_were_stopped_too_soon_have_noticed_nothing() {
-        let dir = left("soon", "Success", &[("e:1:2: x", "Timeout", 49.0), ("b:1:2: x", "Timeout", 51.0)]);
+        let dir = left("Success", &[("e:1:2: x", "Timeout", 49.0), ("b:1:2: x", "Timeout", 51.0)]);
         let mut outcomes = Outcomes::default();
-        outcomes.take(&dir, &begun(Stage::Whole)).unwrap();
+        outcomes.take(dir.path(), &begun(Stage::Whole)).unwrap();
         assert_eq!(outcomes.passed().into_iter().collect::<Vec<_>>(), ["e:1:2: x"]);
-        fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn where_the_tests_fail_without_a_mutant_nothing_is_caught() {
-        let dir = left("fail", "Failure", &[("a:1:2: x", "CaughtMutant", 1.0)]);
-        assert!(Outcomes::default().take(&dir, &begun(Stage::Quick)).is_err());
-        fs::remove_dir_all(dir).unwrap();
+        let dir = left("Failure", &[("a:1:2: x", "CaughtMutant", 1.0)]);
+        assert!(Outcomes::default().take(dir.path(), &begun(Stage::Quick)).is_err());
     }
 }

@@ -200,19 +200,18 @@ mod tests {
 
     #[test]
     fn a_new_try_stands_beside_the_earlier_ones() {
-        let root = std::env::temp_dir().join(format!("xtask-tries-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
+        let (_dir, workspace) = Workspace::made_up();
         for stage in [Stage::Whole, Stage::Quick, Stage::Whole, Stage::Whole] {
             fs::create_dir_all(stage.next_try(&workspace)).unwrap();
         }
         let names = left(&workspace).into_iter().map(|dir| dir.file_name().unwrap().to_owned());
         assert_eq!(names.collect::<Vec<_>>(), ["quick", "whole", "whole-2", "whole-3"]);
-        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
     fn a_stage_is_known_by_what_it_left() {
-        let root = std::env::temp_dir().join(format!("xtask-stage-{}", std::process::id()));
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
         let origin = |commit: &str| Origin {
             commit: commit.to_owned(),
             date: String::new(),
@@ -225,12 +224,10 @@ mod tests {
             drawn: Drawn { of: 9, sample: 3, seed: Some(seed), file: None },
             names: BTreeSet::new(),
         };
-        assert!(Begun::read(&root).is_err(), "nobody says of what it is");
-        fs::create_dir_all(&root).unwrap();
-        begun("a", 1).write(&root).unwrap();
-        let read = Begun::read(&root).unwrap();
+        assert!(Begun::read(root).is_err(), "nobody says of what it is");
+        begun("a", 1).write(root).unwrap();
+        let read = Begun::read(root).unwrap();
         assert!(read.goes_with(&begun("a", 1)));
         assert!(!read.goes_with(&begun("b", 1)) && !read.goes_with(&begun("a", 2)));
-        fs::remove_dir_all(root).unwrap();
     }
 }

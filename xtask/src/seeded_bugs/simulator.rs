@@ -290,9 +290,8 @@ mod tests {
     /// Without a bug seeds are bad: then nothing is known of the bugs.
     #[test]
     fn the_control_gets_as_many_seeds_as_any_bug() {
-        let root = std::env::temp_dir().join(format!("xtask-control-{}", std::process::id()));
-        let workspace = Workspace { root: root.clone(), target: root.clone(), xtask: root.clone() };
-        let programs = root.join("seeded-bugs/release");
+        let (dir, workspace) = Workspace::made_up();
+        let programs = dir.path().join("seeded-bugs/release");
         std::fs::create_dir_all(&programs).unwrap();
         // `sim` has one bad seed, 5; `explore` none.
         let sim = "[ $4 -le 5 ] && [ $(($4 + $2)) -gt 5 ] || exit 0; echo 'seed 5: r at 1 s: w'; exit 1";
@@ -306,7 +305,6 @@ mod tests {
         assert_eq!(control(&[five()]), Control { seeds: 5, explored: false, clean: true });
         let results = [five(), tried(&scope, Sim::Missed { seeds: 6 })];
         assert_eq!(control(&results), Control { seeds: 6, explored: true, clean: false });
-        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

@@ -49,8 +49,8 @@ fn as_many_pods_as_shards() {
 
 #[test]
 fn a_shard_tells_of_which_commit_it_is_and_takes_its_share() {
-    let dir = std::env::temp_dir().join(format!("xtask-shard-{}", std::process::id()));
-    fs::create_dir_all(&dir).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
     script(&dir.join("sim"), &format!("echo \"$@\"; echo \"${VARIABLE}\""));
     let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
     let output = Command::new(Workspace::find().unwrap().root.join("deploy/sim/shard"))
@@ -66,7 +66,6 @@ fn a_shard_tells_of_which_commit_it_is_and_takes_its_share() {
     assert_eq!((origin.commit.as_str(), origin.date.as_str()), ("abc", "2026-01-01"));
     assert_eq!(origin.command, "cargo xtask sim --seeds 9, in 4 shards");
     assert!(origin.machine.starts_with("pods of 2 cores"));
-    fs::remove_dir_all(dir).unwrap();
 }
 
 #[test]
