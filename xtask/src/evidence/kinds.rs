@@ -68,14 +68,14 @@ const SEEDED_BUGS: &[&str] = &[
     "xtask/src/seeded_bugs.rs",
 ];
 
-/// What is changed, what is to notice it, and what is left out.
+/// What is changed, what is to notice it, and what is left out. Not the reasons of those that pass: they are written
+/// once it is known who does, and change nothing in who does.
 const MUTANTS: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
     "raft/Cargo.toml",
     "raft/src",
     "raft/tests",
-    "raft/mutants.toml",
     ".cargo/mutants.toml",
     "xtask/src/mutants",
     "xtask/src/mutants.rs",
