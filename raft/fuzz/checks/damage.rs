@@ -72,10 +72,12 @@ impl Written {
                 assert_eq!(storage.pump().unwrap(), Some(write.id));
                 written.ends.push(written.end());
             }
-            written.marked = choices.byte() < 192;
-            if written.marked {
+            let ended = written.end();
+            if choices.byte() < 192 {
                 storage.flush().unwrap();
             }
+            // Where a segment has no room for it there is none.
+            written.marked = written.end() > ended;
             drop(storage);
             // No sync covers a mark.
             let marked = written.marked;

@@ -111,7 +111,9 @@ impl Raft {
     pub(super) fn count_vote(&mut self, now: Timestamp, from: NodeId) {
         if let Role::Candidate { granted } = &mut self.role {
             granted.insert(from);
-            if granted.len() >= majority(self.membership.voters.len()) {
+            // Who asked for votes has its own on its disk; one that nobody asked for elects nobody.
+            let asked = granted.contains(&self.id) || crate::seeded_bug!("unasked-votes-elect");
+            if asked && granted.len() >= majority(self.membership.voters.len()) {
                 mark!("election-alone" if granted.len() == 1);
                 self.become_leader(now);
             }

@@ -49,8 +49,11 @@ fn a_vote_won_before_the_own_one_is_durable_does_not_make_a_majority() {
     let granted = PreVoteReply { term: Term(1), asked: Term(2), granted: true };
     let campaign = node.hears(N2, Message::PreVoteReply(granted));
     let vote = RequestVoteReply { term: Term(2), granted: true };
-    node.hears(N2, Message::RequestVoteReply(vote));
-    assert_eq!(node.raft.leader(), None);
+    // Nor do those of all others, which were not asked yet.
+    for voter in [N2, N3] {
+        node.hears(voter, Message::RequestVoteReply(vote));
+        assert_eq!(node.raft.leader(), None);
+    }
     node.persisted(&campaign);
     assert_eq!(node.raft.leader(), Some(N1));
 }
