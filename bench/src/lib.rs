@@ -12,6 +12,7 @@
 //! | [`tally`] | the nodes' own counters, across restarts |
 //! | [`report`] | the figures, as text for people and as JSON for programs |
 //! | [`page`] | all of it for the browser, with every operation |
+//! | [`suite`] | everything that is measured, in eight groups |
 //! | [`conditions`] | what must be said beside every figure |
 #![forbid(unsafe_code)]
 
@@ -24,5 +25,6 @@ pub mod observer;
 pub mod page;
 pub mod report;
 pub mod setup;
+pub mod suite;
 pub mod tally;
 pub mod workload;
