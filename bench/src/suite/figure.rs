@@ -1,5 +1,7 @@
 //! A figure that was measured several times, and what two of them are to each other.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// Which way is an improvement.
@@ -61,6 +63,16 @@ impl Figure {
         self.spread().map(|spread| spread.median)
     }
 
+    /// The sample that this share of the samples (0 to 1) does not exceed; none without samples.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<f64> {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        let within = |rank: usize| rank as f64 >= share * sorted.len() as f64;
+        let rank = (1..=sorted.len()).find(|rank| within(*rank))?;
+        sorted.get(rank - 1).copied()
+    }
+
     /// How many times `other` it is: round by round, for the machine changes between rounds and less within one. None
     /// where they have no round in common, or `other` is zero in one.
     #[must_use]
@@ -69,6 +81,18 @@ impl Figure {
         let ratios: Option<Vec<f64>> =
             pairs.map(|(mine, theirs)| (*theirs != 0.0).then(|| mine / theirs)).collect();
         Spread::of(&ratios?)
+    }
+}
+
+impl Better {
+    /// Greater is better; of what is neither, nothing is.
+    #[must_use]
+    pub fn compare(self, a: f64, b: f64) -> Ordering {
+        match self {
+            Better::Higher => a.total_cmp(&b),
+            Better::Lower => b.total_cmp(&a),
+            Better::Neither => Ordering::Equal,
+        }
     }
 }
 
@@ -104,6 +128,16 @@ mod tests {
             Some(Spread { least: 1.0, median: 2.5, most: 4.0 })
         );
         assert_eq!(figure(&[]).median(), None);
+    }
+
+    #[test]
+    fn quantiles_are_samples() {
+        let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|share| figure(&samples).quantile(share)),
+            [1.0, 100.0, 198.0, 200.0].map(Some)
+        );
+        assert_eq!(figure(&[]).quantile(0.5), None);
     }
 
     #[test]

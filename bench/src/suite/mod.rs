@@ -5,7 +5,130 @@
 //! | [`context`] | what every group is given |
 //! | [`figure`] | a quantity measured several times; ratios of interleaved rounds |
 //! | [`results`] | rows of figures, as they are written and read again |
+//! | [`core`] | group: three nodes stepped in one thread |
+//! | [`driver`] | group: three nodes in one process |
+//! | [`ran`] | a run of ours or of a peer in a process of its own |
+//! | [`aims`] | what is to be reached, and whether it is |
+//! | [`table`] | the run in the terminal |
+//! | [`compare`] | two runs beside each other |
 
+pub mod aims;
+pub mod compare;
 pub mod context;
+pub mod core;
+pub mod driver;
 pub mod figure;
+pub mod ran;
 pub mod results;
+pub mod table;
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+
+use crate::conditions::Conditions;
+use context::{Context, Level};
+use results::{Drift, FORMAT, Results};
+
+/// What the suite is told.
+#[derive(Debug, clap::Args)]
+pub struct SuiteArgs {
+    /// Only these groups
+    #[arg(value_enum)]
+    groups: Vec<Group>,
+    /// Everything in ten minutes: few rounds, short runs
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// What needs hundreds of faults, and every point of the curves; takes hours
+    #[arg(long)]
+    full: bool,
+    /// Where results.json and report.html go, and the nodes' data: on the disk that is to be measured
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// The program of bench/peers; without it no library is measured beside ours
+    #[arg(long)]
+    peers: Option<PathBuf>,
+}
+
+impl SuiteArgs {
+    /// The page for the browser.
+    #[must_use]
+    pub fn report(&self) -> PathBuf {
+        self.out.join("report.html")
+    }
+}
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// Three nodes stepped in one thread
+    Core,
+    /// Three nodes in one process, with their driver
+    Driver,
+}
+
+impl Group {
+    const ALL: [Group; 2] = [Group::Core, Group::Driver];
+}
+
+/// Runs the groups, writes what they came to, and returns it.
+pub async fn run(args: &SuiteArgs) -> Result<Results> {
+    let began = Instant::now();
+    let context = context(args, began)?;
+    let mut results = Results {
+        format: FORMAT,
+        commit: Conditions::here().commit,
+        machine: Conditions::here().machine,
+        began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        level: context.level.name().to_owned(),
+        ..Results::default()
+    };
+    results.left_out.extend(missing(&context));
+    let wanted = |group: &Group| args.groups.is_empty() || args.groups.contains(group);
+    for group in Group::ALL.into_iter().filter(wanted) {
+        let rows = match group {
+            Group::Core => core::run(&context).await,
+            Group::Driver => driver::run(&context).await,
+        };
+        results.rows.extend(rows.with_context(|| format!("measuring {group:?}"))?);
+    }
+    results.drift = Drift::default();
+    results.seconds = began.elapsed().as_secs_f64();
+    write(&args.out, &results)?;
+    Ok(results)
+}
+
+fn context(args: &SuiteArgs, began: Instant) -> Result<Context> {
+    let bench = std::env::current_exe().context("finding this program's own path")?;
+    let level = match (args.quick, args.full) {
+        (true, _) => Level::Quick,
+        (_, true) => Level::Full,
+        _ => Level::Normal,
+    };
+    std::fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
+    let dir = args.out.canonicalize().with_context(|| format!("finding {}", args.out.display()))?;
+    let etcd = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|dir| dir.join("etcd")).find(|file| file.is_file())
+    });
+    let register = bench.with_file_name(format!("raft-register{}", std::env::consts::EXE_SUFFIX));
+    Ok(Context { level, dir, register, bench, peers: args.peers.clone(), etcd, began })
+}
+
+fn missing(context: &Context) -> Vec<String> {
+    let peers = context
+        .peers
+        .is_none()
+        .then_some("raft-rs, omnipaxos, openraft: no program of bench/peers was given");
+    let etcd = context
+        .etcd
+        .is_none()
+        .then_some("etcd: it is not on the PATH (Debian: `apt-get install etcd-server`)");
+    [peers, etcd].into_iter().flatten().map(str::to_owned).collect()
+}
+
+fn write(dir: &std::path::Path, results: &Results) -> Result<()> {
+    let file = dir.join("results.json");
+    let text = serde_json::to_string_pretty(results).context("writing the results as JSON")?;
+    std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
+}

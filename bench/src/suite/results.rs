@@ -32,12 +32,14 @@ pub mod figures {
     pub const BYTES: &str = "bytes";
     /// Log syncs on all nodes per committed entry.
     pub const SYNCS: &str = "syncs";
+    /// [`P99`] of the same load before the fault.
+    pub const CALM_P99: &str = "p99 undisturbed";
     /// From the begin of a fault to the next acknowledged write, in milliseconds.
     pub const UNAVAILABLE: &str = "unavailable";
 }
 
 /// A run of the suite.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The layout of this file: [`FORMAT`].
     pub format: u32,
@@ -98,6 +100,20 @@ pub struct Row {
     pub notes: Vec<String>,
 }
 
+/// What a subject is to this project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What is measured.
+    Ours,
+    /// What the machine would do without consensus.
+    Limit,
+    /// What others would use instead.
+    Peer,
+}
+
+/// The subject that is no service but a yardstick.
+pub const BARE_PIPELINE: &str = "bare pipeline";
+
 /// A fault in the series of a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultSpan {
@@ -114,6 +130,16 @@ impl Row {
     pub fn sample(&mut self, name: &str, unit: &str, better: Better, sample: f64) {
         let figure = self.figures.entry(name.to_owned()).or_insert_with(|| Figure::new(unit, better));
         figure.samples.push(sample);
+    }
+
+    /// By its subject: ours are `raft` and `raft-register`, with their version.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        match self.subject.split(' ').next() {
+            Some("raft" | "raft-register" | "history-checker" | "lab") => Role::Ours,
+            _ if self.subject.starts_with(BARE_PIPELINE) => Role::Limit,
+            _ => Role::Peer,
+        }
     }
 
     /// What a row is known by in another run: all but what was measured.
