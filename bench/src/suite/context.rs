@@ -28,6 +28,10 @@ pub struct Context {
     pub bench: PathBuf,
     /// `raft-register`.
     pub register: PathBuf,
+    /// `history-checker`.
+    pub checker: PathBuf,
+    /// `sim`, if it was built.
+    pub simulator: Option<PathBuf>,
     /// The program of `bench/peers`, if it was built.
     pub peers: Option<PathBuf>,
     /// `etcd`, if it is on the PATH.

@@ -7,22 +7,28 @@
 //! | [`results`] | rows of figures, as they are written and read again |
 //! | [`core`] | group: three nodes stepped in one thread |
 //! | [`driver`] | group: three nodes in one process |
+//! | [`checker`] | group: verdicts against sizes |
+//! | [`simulator`] | group: simulated events per second |
 //! | [`ran`] | a run of ours or of a peer in a process of its own |
 //! | [`aims`] | what is to be reached, and whether it is |
 //! | [`table`] | the run in the terminal |
+//! | [`page`] | the run in the browser |
 //! | [`compare`] | two runs beside each other |
 
 pub mod aims;
+pub mod checker;
 pub mod compare;
 pub mod context;
 pub mod core;
 pub mod driver;
 pub mod figure;
+pub mod page;
 pub mod ran;
 pub mod results;
+pub mod simulator;
 pub mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -49,6 +55,12 @@ pub struct SuiteArgs {
     /// The program of bench/peers; without it no library is measured beside ours
     #[arg(long)]
     peers: Option<PathBuf>,
+    /// `history-checker`; else the one beside this program
+    #[arg(long)]
+    checker: Option<PathBuf>,
+    /// `sim` of the lab; without it the simulator is not measured
+    #[arg(long)]
+    simulator: Option<PathBuf>,
 }
 
 impl SuiteArgs {
@@ -66,10 +78,14 @@ pub enum Group {
     Core,
     /// Three nodes in one process, with their driver
     Driver,
+    /// From a history to a verdict
+    Checker,
+    /// Simulated events per second
+    Simulator,
 }
 
 impl Group {
-    const ALL: [Group; 2] = [Group::Core, Group::Driver];
+    const ALL: [Group; 4] = [Group::Core, Group::Driver, Group::Checker, Group::Simulator];
 }
 
 /// Runs the groups, writes what they came to, and returns it.
@@ -90,12 +106,16 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
         let rows = match group {
             Group::Core => core::run(&context).await,
             Group::Driver => driver::run(&context).await,
+            Group::Checker => checker::run(&context).await,
+            Group::Simulator => simulator::run(&context).await,
         };
         results.rows.extend(rows.with_context(|| format!("measuring {group:?}"))?);
     }
     results.drift = Drift::default();
     results.seconds = began.elapsed().as_secs_f64();
-    write(&args.out, &results)?;
+    let text = serde_json::to_string_pretty(&results).context("writing the results as JSON")?;
+    write(&args.out.join("results.json"), &text)?;
+    write(&args.report(), &page::html(&results))?;
     Ok(results)
 }
 
@@ -111,8 +131,18 @@ fn context(args: &SuiteArgs, began: Instant) -> Result<Context> {
     let etcd = std::env::var_os("PATH").and_then(|path| {
         std::env::split_paths(&path).map(|dir| dir.join("etcd")).find(|file| file.is_file())
     });
-    let register = bench.with_file_name(format!("raft-register{}", std::env::consts::EXE_SUFFIX));
-    Ok(Context { level, dir, register, bench, peers: args.peers.clone(), etcd, began })
+    let beside = |name: &str| bench.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Ok(Context {
+        level,
+        dir,
+        register: beside("raft-register"),
+        checker: args.checker.clone().unwrap_or_else(|| beside("history-checker")),
+        simulator: args.simulator.clone(),
+        peers: args.peers.clone(),
+        etcd,
+        began,
+        bench,
+    })
 }
 
 fn missing(context: &Context) -> Vec<String> {
@@ -124,11 +154,10 @@ fn missing(context: &Context) -> Vec<String> {
         .etcd
         .is_none()
         .then_some("etcd: it is not on the PATH (Debian: `apt-get install etcd-server`)");
-    [peers, etcd].into_iter().flatten().map(str::to_owned).collect()
+    let simulator = context.simulator.is_none().then_some("the simulator: no program was given");
+    [peers, etcd, simulator].into_iter().flatten().map(str::to_owned).collect()
 }
 
-fn write(dir: &std::path::Path, results: &Results) -> Result<()> {
-    let file = dir.join("results.json");
-    let text = serde_json::to_string_pretty(results).context("writing the results as JSON")?;
-    std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
+fn write(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }

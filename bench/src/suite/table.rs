@@ -119,6 +119,7 @@ mod tests {
     fn everything_that_was_measured_is_told_and_drift_loudly() {
         let mut row =
             Row { group: "core".into(), what: "commit".into(), subject: "raft".into(), ..Row::default() };
+        row.parameters.insert("batch".into(), 64.0);
         row.sample(figures::RATE, "/s", Better::Higher, 1_500_000.0);
         row.sample("allocations", "", Better::Lower, 3.0);
         let limits = [("syncs".to_owned(), (100.0, 80.0))].into();
