@@ -2,11 +2,35 @@
 //! when their time has come, whether earlier ones are answered or not).
 //!
 //! What is measured is the same for every service, so that figures of two can be compared.
+//!
+//! | file | what |
+//! |---|---|
+//! | `args` | the options that every load program has |
+//! | `run` | a load from its begin to its end: prepare, warm up, measure |
+//! | `closed` | each client has one operation under way |
+//! | `open` | operations begin when their time has come |
+//! | `plan` | which operation is next: kind, key, value |
+//! | `recorder` | latencies on their way from the clients to their sum |
+//! | `measured` | quantiles and sums of what was measured |
+//! | `lines` | what a load program says to whoever started it |
+
+mod args;
+mod closed;
+mod lines;
+mod measured;
+mod open;
+mod plan;
+mod recorder;
+mod run;
 
 use std::future::Future;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use args::LoadArgs;
+pub use lines::{BEGUN, run_and_tell};
+pub use run::run;
 
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +51,7 @@ pub trait Target: Clone + Send + Sync + 'static {
     fn get(&self, key: Bytes) -> impl Future<Output = Ending> + Send;
 }
 
-/// What a load came to: one line of JSON on standard output. Before it, when the warming up is over, the program says
-/// [`BEGUN`] on a line of its own, for whoever measures processor time meanwhile.
+/// What a load came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// What was under load, with its version.
@@ -48,7 +71,10 @@ pub struct Measured {
     pub per_second: Vec<u64>,
     /// Processor time of this process in that time, in nanoseconds.
     pub cpu_nanos: u64,
+    /// Under way, or due and not begun, when that time was over: counted nowhere else.
+    #[serde(default)]
+    pub unfinished: u64,
+    /// Open loop: begun after their time because as many as there may be were under way.
+    #[serde(default)]
+    pub late: u64,
 }
-
-/// Said when the warming up is over.
-pub const BEGUN: &str = "begun";
