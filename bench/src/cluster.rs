@@ -64,6 +64,12 @@ impl Cluster {
         self.nodes.iter().map(|node| node.id).collect()
     }
 
+    /// The process ids of the nodes that run, in order.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(Node::pid).collect()
+    }
+
     /// Fails if a node that should be running has ended.
     pub fn check_alive(&mut self) -> Result<()> {
         self.nodes.iter_mut().try_for_each(Node::check_alive)
@@ -93,6 +99,12 @@ impl Node {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// Starts its process; its output is added to its log.

@@ -84,7 +84,9 @@ impl Layout {
         self.nodes.iter().map(|node| (node.id, node.client_addr.to_string())).collect()
     }
 
-    fn certs(&self) -> PathBuf {
+    /// Where the certificates are.
+    #[must_use]
+    pub fn certs(&self) -> PathBuf {
         self.dir.join("certs")
     }
 

@@ -14,6 +14,10 @@
 //! | [`table`] | the run in the terminal |
 //! | [`page`] | the run in the browser |
 //! | [`compare`] | two runs beside each other |
+//! | [`processes`] | processor time, memory and context switches of a process |
+//! | [`load_child`] | a load as a process of its own |
+//! | [`subject`] | a key-value service that can be put under load |
+//! | [`service`] | group 4: the service as deployed |
 
 pub mod aims;
 pub mod checker;
@@ -22,10 +26,14 @@ pub mod context;
 pub mod core;
 pub mod driver;
 pub mod figure;
+pub mod load_child;
 pub mod page;
+pub mod processes;
 pub mod ran;
 pub mod results;
+pub mod service;
 pub mod simulator;
+pub mod subject;
 pub mod table;
 
 use std::path::{Path, PathBuf};

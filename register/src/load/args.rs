@@ -43,6 +43,46 @@ impl LoadArgs {
     pub fn connections(&self) -> u32 {
         self.connections.min(self.clients)
     }
+
+    /// As a load program is given them.
+    #[must_use]
+    pub fn to_arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
+        add("clients", self.clients.to_string());
+        add("connections", self.connections.to_string());
+        add("reads", self.reads.to_string());
+        add("keys", self.keys.to_string());
+        add("value-bytes", self.value_bytes.to_string());
+        add("warm-up", self.warm_up.as_secs_f64().to_string());
+        add("seconds", self.seconds.as_secs_f64().to_string());
+        if let Some(rate) = self.rate {
+            add("rate", rate.to_string());
+        }
+        if let Some(operations) = self.operations {
+            add("operations", operations.to_string());
+        }
+        add("seed", self.seed.to_string());
+        arguments
+    }
+}
+
+/// What is usual, as on the command line.
+impl Default for LoadArgs {
+    fn default() -> LoadArgs {
+        LoadArgs {
+            clients: 64,
+            connections: 4,
+            reads: 0,
+            keys: 10_000,
+            value_bytes: 256,
+            warm_up: Duration::from_secs(1),
+            seconds: Duration::from_secs(5),
+            rate: None,
+            operations: None,
+            seed: 0,
+        }
+    }
 }
 
 /// A number of seconds, perhaps with a fraction.
@@ -69,9 +109,25 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_usual() {
-        let args = parse(&[]).unwrap();
-        assert_eq!((args.clients, args.connections(), args.keys, args.value_bytes), (64, 4, 10_000, 256));
-        assert_eq!((args.rate, args.operations, args.reads), (None, None, 0));
+        assert_eq!(parse(&[]).unwrap(), LoadArgs::default());
+    }
+
+    #[test]
+    fn what_is_told_to_a_program_is_what_it_reads() {
+        let args = LoadArgs {
+            clients: 7,
+            connections: 3,
+            reads: 50,
+            keys: 11,
+            value_bytes: 16,
+            warm_up: Duration::from_millis(125),
+            seconds: Duration::from_millis(2500),
+            rate: std::num::NonZeroU32::new(900),
+            operations: Some(1_000_000),
+            seed: 5,
+        };
+        let told = args.to_arguments();
+        assert_eq!(parse(&told.iter().map(String::as_str).collect::<Vec<_>>()).unwrap(), args);
     }
 
     #[test]

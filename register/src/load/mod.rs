@@ -9,11 +9,13 @@
 //! | `run` | a load from its begin to its end: prepare, warm up, measure |
 //! | `closed` | each client has one operation under way |
 //! | `open` | operations begin when their time has come |
+//! | `alarm` | waits for that time, precisely |
 //! | `plan` | which operation is next: kind, key, value |
 //! | `recorder` | latencies on their way from the clients to their sum |
 //! | `measured` | quantiles and sums of what was measured |
 //! | `lines` | what a load program says to whoever started it |
 
+mod alarm;
 mod args;
 mod closed;
 mod lines;
@@ -22,6 +24,8 @@ mod open;
 mod plan;
 mod recorder;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 
@@ -30,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use args::LoadArgs;
 pub use lines::{BEGUN, run_and_tell};
+pub use plan::KEY_PREFIX;
 pub use run::run;
 
 /// What became of an operation.

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::plan::{Operation, Plan};
 use super::recorder::{Recorder, Window};
 use super::{LoadArgs, Target};
@@ -36,6 +37,7 @@ pub(super) async fn run<T: Target>(
     };
     let shared = Arc::new(Shared { schedule: Mutex::new(schedule), freed: Notify::new() });
     let _rest = Rest { shared: shared.clone(), window: window.clone() };
+    let alarm = Alarm::new();
     let mut targets = targets.iter().cycle();
     loop {
         let next = {
@@ -49,7 +51,7 @@ pub(super) async fn run<T: Target>(
         };
         while tasks.try_join_next().is_some() {}
         match next {
-            Wait::Until(at) => sleep_until(at).await,
+            Wait::Until(at) => alarm.until(at).await,
             Wait::ForAnAnswer => shared.freed.notified().await,
             Wait::ForTheEnd => break,
         }

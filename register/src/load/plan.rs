@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{Ending, LoadArgs, Target};
 
-/// Before every key, so that a load is not taken for anyone's data.
-pub(super) const PREFIX: &str = "load/";
+/// Begins every key of a load, so that they are not taken for anyone's data.
+pub const KEY_PREFIX: &str = "load/";
 
 /// One client's choices.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Plan {
 }
 
 fn key(number: u64) -> Bytes {
-    format!("{PREFIX}{number}").into()
+    format!("{KEY_PREFIX}{number}").into()
 }
 
 impl Operation {

@@ -1,0 +1,42 @@
+//! One load on one cluster, and what it cost.
+
+use anyhow::Result;
+use register::load::{LoadArgs, Measured};
+
+use crate::suite::load_child::LoadChild;
+use crate::suite::processes::Usage;
+use crate::suite::subject::Running;
+use crate::tally::Traffic;
+
+/// What one load came to.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// What the load itself says.
+    pub measured: Measured,
+    /// What all nodes used in that time; the memory is that of the node that has most, at the end.
+    pub nodes: Usage,
+    /// What the nodes counted in that time, if they tell.
+    pub traffic: Option<Traffic>,
+}
+
+/// Puts a cluster under load.
+pub async fn take(running: &Running, args: &LoadArgs) -> Result<Sample> {
+    let mut load = LoadChild::start(running.load(args))?;
+    load.begun().await?;
+    let before = Usage::of_all(&running.pids)?;
+    if let Some(observer) = &running.observer {
+        observer.look().await;
+        observer.tally(crate::tally::Tally::set_baseline);
+    }
+    let measured = load.measured(args.seconds).await?;
+    let nodes = Usage::of_all(&running.pids)? - before;
+    let traffic = match &running.observer {
+        None => None,
+        Some(observer) => {
+            observer.look().await;
+            Some(observer.tally(|tally| tally.traffic()))
+        }
+    };
+    load.end().await?;
+    Ok(Sample { measured, nodes, traffic })
+}
