@@ -28,21 +28,21 @@ pub const GROUP: &str = "service";
 /// Measures our service alone.
 pub async fn run(context: &Context) -> Result<Vec<Row>> {
     let ours = Ours::new(context);
-    run_with(context, &[&ours]).await
+    Ok(measure(context, &[&ours], &settings(context.level)).await)
 }
 
 /// Measures these services, which take turns; the first is ours. Curves that compare nothing are measured of the first
 /// alone. What fails is said in the notes of its row.
-pub async fn run_with(context: &Context, subjects: &[&dyn Subject]) -> Result<Vec<Row>> {
+pub async fn measure(context: &Context, subjects: &[&dyn Subject], settings: &[Setting]) -> Vec<Row> {
     let mut all = Vec::new();
-    for setting in settings(context.level) {
+    for setting in settings {
         let compared = if setting.compared { subjects.len() } else { 1 };
         let subjects = &subjects[..compared.min(subjects.len())];
         let mut rows: Vec<Rows> =
-            subjects.iter().map(|subject| Rows::new(&subject.describe(), &setting)).collect();
+            subjects.iter().map(|subject| Rows::new(&subject.describe(), setting)).collect();
         for round in 1..=setting.rounds {
             for (subject, rows) in subjects.iter().zip(&mut rows) {
-                one_round(context, *subject, &setting, round, rows).await;
+                one_round(context, *subject, setting, round, rows).await;
             }
         }
         // Rows of the same kind stand together, whoever they are of.
@@ -51,7 +51,7 @@ pub async fn run_with(context: &Context, subjects: &[&dyn Subject]) -> Result<Ve
             all.extend(rows.iter_mut().filter_map(Iterator::next));
         }
     }
-    Ok(all)
+    all
 }
 
 /// A fresh cluster, and all loads of a setting one after the other.

@@ -6,7 +6,10 @@ use register::load::{LoadArgs, Measured};
 use crate::suite::load_child::LoadChild;
 use crate::suite::processes::Usage;
 use crate::suite::subject::Running;
-use crate::tally::Traffic;
+use crate::tally::{Tally, Traffic};
+
+/// How often nodes are asked what they counted.
+const TRIES: u32 = 5;
 
 /// What one load came to.
 #[derive(Clone, Debug)]
@@ -24,19 +27,27 @@ pub async fn take(running: &Running, args: &LoadArgs) -> Result<Sample> {
     let mut load = LoadChild::start(running.load(args))?;
     load.begun().await?;
     let before = Usage::of_all(&running.pids)?;
+    let counted = look(running).await;
     if let Some(observer) = &running.observer {
-        observer.look().await;
-        observer.tally(crate::tally::Tally::set_baseline);
+        observer.tally(Tally::set_baseline);
     }
     let measured = load.measured(args.seconds).await?;
     let nodes = Usage::of_all(&running.pids)? - before;
     let traffic = match &running.observer {
-        None => None,
-        Some(observer) => {
-            observer.look().await;
-            Some(observer.tally(|tally| tally.traffic()))
-        }
+        Some(observer) if counted && look(running).await => Some(observer.tally(|tally| tally.traffic())),
+        _ => None,
     };
     load.end().await?;
     Ok(Sample { measured, nodes, traffic })
+}
+
+/// Whether every node said what it counted. One that has much to do may take its time.
+async fn look(running: &Running) -> bool {
+    let Some(observer) = &running.observer else { return false };
+    for _ in 0..TRIES {
+        if observer.look().await.len() == running.pids.len() {
+            return true;
+        }
+    }
+    false
 }

@@ -69,7 +69,8 @@ impl Load {
 #[must_use]
 pub fn settings(level: Level) -> Vec<Setting> {
     let load = |what, args: LoadArgs| Load { what, args };
-    let args = |clients| LoadArgs { clients, seconds: level.window(), ..LoadArgs::default() };
+    let warm_up = Duration::from_millis(level.pick(500, 1000, 2000));
+    let args = |clients| LoadArgs { clients, warm_up, seconds: level.window(), ..LoadArgs::default() };
     let setting = |loads, rounds| Setting { nodes: 3, loads, rounds, compared: true };
     let alone = |load| Setting { compared: false, ..setting(vec![load], level.pick(1, 2, level.rounds())) };
 

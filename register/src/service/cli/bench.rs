@@ -87,7 +87,7 @@ fn intention(args: &LoadArgs) -> String {
         reads => format!("{reads} % linearizable gets, the others puts of {} B", args.value_bytes),
     };
     let how = match args.rate {
-        None => format!("{} clients one after the other (closed loop)", args.clients),
+        None => format!("{} clients, each with one operation under way (closed loop)", args.clients),
         Some(rate) => format!("{rate} begin per second, {} at most under way (open loop)", args.clients),
     };
     let keys = format!("keys {KEY_PREFIX}0 to {KEY_PREFIX}{}", args.keys - 1);
