@@ -48,6 +48,15 @@ impl Measured {
         shares.filter_map(|share| Some((share, self.quantile(share)?.as_secs_f64() * 1000.0))).collect()
     }
 
+    /// Answered in each whole second: that part of one at the end would look like a stall.
+    #[must_use]
+    pub fn whole_seconds(&self) -> Vec<u64> {
+        let whole = usize::try_from(self.nanos / 1_000_000_000).unwrap_or(usize::MAX);
+        let seconds = self.per_second.iter().copied();
+        // Behind the last answer there may be seconds without one.
+        seconds.chain(std::iter::repeat(0)).take(whole).collect()
+    }
+
     /// Adds what was measured at another time, after this.
     pub fn merge(&mut self, later: &Measured) {
         let mut latencies: std::collections::BTreeMap<u64, u64> = self.latencies.drain(..).collect();
@@ -89,6 +98,17 @@ mod tests {
         assert_eq!(shares.last(), Some(&1.0));
         assert!(shares.contains(&0.98) && !shares.contains(&0.995), "{shares:?}");
         assert_eq!(Measured::default().curve(), []);
+    }
+
+    #[test]
+    fn a_second_without_an_answer_is_one_and_a_part_of_one_is_none() {
+        let measured = |nanos, per_second: &[u64]| Measured {
+            nanos,
+            per_second: per_second.to_vec(),
+            ..Measured::default()
+        };
+        assert_eq!(measured(2_100_000_000, &[7, 8, 1]).whole_seconds(), [7, 8]);
+        assert_eq!(measured(3_000_000_000, &[7]).whole_seconds(), [7, 0, 0]);
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn row(subject: &Description, setting: &Setting, load: &Load) -> Row {
         ("nodes", setting.nodes as f64),
     ];
     let mut notes = subject.notes.clone();
-    notes.push(format!("{} connections", args.connections()));
+    notes.push(format!("connections: {}", args.connections()));
     if let Some(rate) = args.rate {
         parameters.push(("per second", f64::from(rate.get())));
         notes.push("latency from the intended start (open loop)".to_owned());
@@ -102,7 +102,7 @@ fn row(subject: &Description, setting: &Setting, load: &Load) -> Row {
 
 #[allow(clippy::cast_precision_loss, reason = "figures of three digits")]
 fn add(row: &mut Row, sample: &Sample) {
-    let Sample { measured, nodes, traffic } = sample;
+    let Sample { measured, nodes, traffic, silent } = sample;
     row.sample(figures::RATE, "/s", Better::Higher, measured.rate());
     let quantiles = [(figures::P50, 0.5), (figures::P90, 0.9), (figures::P99, 0.99), (figures::P999, 0.999)];
     for (name, share) in quantiles {
@@ -110,7 +110,11 @@ fn add(row: &mut Row, sample: &Sample) {
             row.sample(name, "ms", Better::Lower, latency.as_secs_f64() * 1000.0);
         }
     }
-    row.series = series(measured);
+    row.series = measured.whole_seconds().into_iter().map(|count| count as f64).collect();
+    if *silent {
+        row.notes
+            .push("in one round not every node told what it counted: nothing per commit or read".to_owned());
+    }
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     row.sample(figures::RSS, "MiB", Better::Lower, mebibytes(nodes.resident));
     row.sample(PEAK_RSS, "MiB", Better::Lower, mebibytes(nodes.most_resident));
@@ -140,16 +144,6 @@ fn add(row: &mut Row, sample: &Sample) {
     if row.what == MEMORY && row.parameters.get("puts").is_some_and(|puts| measured.done as f64 != *puts) {
         row.notes.push(format!("only {} puts were answered", measured.done));
     }
-}
-
-/// Whole seconds: the part of one at the end would look like a stall.
-#[allow(clippy::cast_precision_loss, reason = "operations in a second")]
-fn series(measured: &Measured) -> Vec<f64> {
-    let whole = usize::try_from(measured.nanos / 1_000_000_000).unwrap_or(usize::MAX);
-    let mut series: Vec<f64> = measured.per_second.iter().take(whole).map(|count| *count as f64).collect();
-    // Seconds at the end in which nothing was answered.
-    series.resize(whole, 0.0);
-    series
 }
 
 /// What did not go as it should.
@@ -204,7 +198,7 @@ mod tests {
         };
         let traffic =
             Traffic { commits: done / 2, syncs: done, wire_bytes: done * 300, ..Traffic::default() };
-        Sample { measured, nodes, traffic: Some(traffic) }
+        Sample { measured, nodes, traffic: Some(traffic), silent: false }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Sample {
     pub nodes: Usage,
     /// What the nodes counted in that time, if they tell.
     pub traffic: Option<Traffic>,
+    /// They tell, but not all of them did.
+    pub silent: bool,
 }
 
 /// Puts a cluster under load.
@@ -38,7 +40,8 @@ pub async fn take(running: &Running, args: &LoadArgs) -> Result<Sample> {
         _ => None,
     };
     load.end().await?;
-    Ok(Sample { measured, nodes, traffic })
+    let silent = running.observer.is_some() && traffic.is_none();
+    Ok(Sample { measured, nodes, traffic, silent })
 }
 
 /// Whether every node said what it counted. One that has much to do may take its time.

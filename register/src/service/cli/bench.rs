@@ -19,11 +19,15 @@ pub(super) fn bench(global: &Global, args: &LoadArgs) -> Result<Exit, Ended> {
         return Err(Ended::new(Exit::Usage, why));
     }
     let measured = with_access(global, |access| run(global, args, access))?;
-    Ok(match measured {
-        Measured { done: 0, unknown: 0, .. } => Exit::Unavailable,
-        Measured { done: 0, .. } => Exit::Unknown,
-        _ => Exit::Done,
-    })
+    if measured.done > 0 {
+        return Ok(Exit::Done);
+    }
+    let Measured { not_applied, unknown, unfinished, .. } = measured;
+    let exit = if unknown > 0 { Exit::Unknown } else { Exit::Unavailable };
+    let why = format!(
+        "nothing was answered: {not_applied} operations not applied, {unknown} unknown, {unfinished} under way at the end"
+    );
+    Err(Ended::new(exit, why))
 }
 
 async fn run(global: &Global, args: &LoadArgs, access: ClientConfig) -> Result<Measured, Ended> {
@@ -108,7 +112,7 @@ fn table(args: &LoadArgs, measured: &Measured) {
         outcomes += &format!("; {late} began late, {unfinished} were due and not answered at the end");
     }
     output::line(&format!("{:<10} {outcomes}", "outcomes"));
-    let series: Vec<String> = measured.per_second.iter().map(ToString::to_string).collect();
+    let series: Vec<String> = measured.whole_seconds().iter().map(ToString::to_string).collect();
     output::line(&format!("{:<10} {}", "by second", series.join(" ")));
     if let Some(each) = measured.cpu_nanos.checked_div(*done) {
         let micros = Duration::from_nanos(each).as_secs_f64() * 1e6;
