@@ -61,8 +61,8 @@ fn args(clients: u32, seconds: u64) -> LoadArgs {
     LoadArgs { clients, seconds: Duration::from_secs(seconds), ..LoadArgs::default() }
 }
 
-fn at_rate(rate: u32, args: LoadArgs) -> LoadArgs {
-    LoadArgs { rate: NonZeroU32::new(rate), ..args }
+fn at_rate(rate: u32, args: &LoadArgs) -> LoadArgs {
+    LoadArgs { rate: NonZeroU32::new(rate), ..args.clone() }
 }
 
 async fn measure(service: &Service, args: &LoadArgs) -> Measured {
@@ -86,7 +86,7 @@ async fn a_closed_loop_hides_a_stall_in_its_percentiles() {
 #[tokio::test(start_paused = true)]
 async fn an_open_loop_shows_a_stall_in_its_percentiles() {
     // A tenth of what was to be done fell into the stall.
-    let measured = measure(&stalling(), &at_rate(500, args(1000, 10))).await;
+    let measured = measure(&stalling(), &at_rate(500, &args(1000, 10))).await;
     assert!(millis(&measured, 0.5) < 20, "{measured:?}");
     assert!((400..600).contains(&millis(&measured, 0.95)), "{measured:?}");
     assert_eq!(measured.late, 0);
@@ -94,7 +94,7 @@ async fn an_open_loop_shows_a_stall_in_its_percentiles() {
 
 #[tokio::test(start_paused = true)]
 async fn what_could_not_begin_in_time_is_late_and_no_faster_for_it() {
-    let measured = measure(&stalling(), &at_rate(500, args(20, 10))).await;
+    let measured = measure(&stalling(), &at_rate(500, &args(20, 10))).await;
     // What came due while the backlog was worked off was late too.
     assert!((400..900).contains(&measured.late), "{measured:?}");
     assert!((400..600).contains(&millis(&measured, 0.95)), "{measured:?}");
@@ -104,7 +104,7 @@ async fn what_could_not_begin_in_time_is_late_and_no_faster_for_it() {
 async fn what_never_began_is_told() {
     // 10 at a time, 100 ms each: a tenth of what is asked.
     let service = Service::new(100);
-    let measured = measure(&service, &at_rate(1000, args(10, 9))).await;
+    let measured = measure(&service, &at_rate(1000, &args(10, 9))).await;
     assert!((800..=900).contains(&measured.done), "{measured:?}");
     assert!((8990..=9020).contains(&measured.unfinished), "{measured:?}");
     assert!(millis(&measured, 1.0) > 8000, "{measured:?}");
@@ -113,7 +113,7 @@ async fn what_never_began_is_told() {
 #[tokio::test(start_paused = true)]
 async fn an_open_loop_begins_as_many_as_it_should() {
     let service = Service::new(1);
-    let measured = measure(&service, &at_rate(300, args(50, 10))).await;
+    let measured = measure(&service, &at_rate(300, &args(50, 10))).await;
     assert!((2990..=3010).contains(&measured.done), "{measured:?}");
     assert_eq!(measured.per_second.len(), 10);
     assert!(measured.per_second.iter().all(|count| (290..=310).contains(count)), "{measured:?}");
@@ -138,7 +138,7 @@ async fn what_was_not_done_has_no_latency() {
     let measured = measure(&refusing, &args(1, 2)).await;
     assert!(measured.not_applied > 50 && measured.done == 0 && measured.latencies.is_empty(), "{measured:?}");
     let silent = Service { ending: Ending::Unknown, ..Service::new(10) };
-    let measured = measure(&silent, &at_rate(10, args(5, 2))).await;
+    let measured = measure(&silent, &at_rate(10, &args(5, 2))).await;
     assert_eq!((measured.unknown, measured.done), (20, 0));
 }
 
@@ -146,7 +146,7 @@ async fn what_was_not_done_has_no_latency() {
 async fn a_number_of_operations_may_end_it() {
     let limited =
         LoadArgs { operations: Some(1000), warm_up: Duration::ZERO, keys: 20, reads: 50, ..args(10, 600) };
-    for limited in [limited.clone(), at_rate(100, limited)] {
+    for limited in [limited.clone(), at_rate(100, &limited)] {
         let service = Service::new(10);
         let measured = measure(&service, &limited).await;
         assert_eq!((measured.done, measured.unfinished), (1000, 0));
