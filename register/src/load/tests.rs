@@ -96,8 +96,8 @@ async fn an_open_loop_shows_a_stall_in_its_percentiles() {
 async fn what_could_not_begin_in_time_is_late_and_no_faster_for_it() {
     let measured = measure(&stalling(), &at_rate(500, &args(20, 10))).await;
     // What came due while the backlog was worked off was late too.
-    assert!((400..900).contains(&measured.late), "{measured:?}");
-    assert!((400..600).contains(&millis(&measured, 0.95)), "{measured:?}");
+    assert!((400..900).contains(&measured.late), "{}", measured.late);
+    assert!((400..800).contains(&millis(&measured, 0.95)), "{:?}", measured.quantile(0.95));
 }
 
 #[tokio::test(start_paused = true)]
