@@ -23,9 +23,9 @@ use super::results::Row;
 use crate::workload::Loop;
 use scenario::Scenario;
 
+pub(super) use row::window;
 pub use row::{UNDISTURBED, undisturbed};
-pub(super) use snapshot::{Behind, Return};
-pub(super) use trial::ATTEMPT_TIMEOUT;
+pub(super) use trial::{ATTEMPT_TIMEOUT, judge, plan};
 
 /// The name of this group.
 pub const GROUP: &str = "faults";

@@ -105,7 +105,8 @@ fn conditions(scenario: &Scenario, loops: Loop) -> Row {
     row
 }
 
-fn window(row: &mut Row, window: &Window, name: impl Fn(&str) -> String) {
+/// Throughput and latencies under these names.
+pub(in crate::suite) fn window(row: &mut Row, window: &Window, name: impl Fn(&str) -> String) {
     if let Some(rate) = window.rate() {
         row.sample(&name(figures::RATE), "/s", Better::Higher, rate);
     }

@@ -54,7 +54,7 @@ const TAIL: Duration = Duration::from_millis(700);
 const DISK: u64 = 512 << 20;
 
 /// What the clients do.
-pub(super) fn plan(loops: Loop) -> Plan {
+pub(in crate::suite) fn plan(loops: Loop) -> Plan {
     let (clients, rate) = match loops {
         Loop::Open => (4, 1000),
         Loop::Closed => (32, u64::MAX),
@@ -148,7 +148,7 @@ async fn under_load(
 }
 
 /// The verdict in words, if it is a good one.
-async fn judge(recorder: Recorder, file: &Path) -> Result<String> {
+pub(in crate::suite) async fn judge(recorder: Recorder, file: &Path) -> Result<String> {
     let begun = Instant::now();
     let checking = tokio::task::spawn_blocking(move || {
         let history = recorder.history();
