@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use register::NodeStatus;
+
 use crate::fill::Fill;
 use crate::stage::Stage;
 
@@ -33,6 +35,10 @@ pub(super) struct Return {
 
 /// How often the state may be written over until a snapshot takes the log's place.
 const ATTEMPTS: u32 = 32;
+/// One that listens answers sooner; one that does not listen yet does so soon.
+const ANSWER: Duration = Duration::from_millis(200);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(5);
 /// For sending and installing a snapshot.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -71,17 +77,16 @@ impl Behind {
         let begun = Instant::now();
         stage.cluster.node(node)?.start()?;
         let arrival = Watch::start(&self.data, begun)?;
-        let back = stage.observer.wait_until(
-            "the follower to have the snapshot and what follows it",
-            PATIENCE,
-            |all| all.iter().any(|s| s.node == node && s.last_applied >= goal && s.snapshot_index > 0),
-        );
-        let back = back.await;
-        let caught_up = begun.elapsed();
-        if let Err(error) = back {
+        let is_back = |s: &NodeStatus| s.last_applied >= goal && s.snapshot_index > 0;
+        while !stage.observer.ask(node, ANSWER).await.is_some_and(|status| is_back(&status)) {
             stage.cluster.check_alive()?;
-            return Err(error.context(stage.cluster.node(node)?.log_tail()));
+            if begun.elapsed() > PATIENCE {
+                let tail = stage.cluster.node(node)?.log_tail();
+                bail!("n{node} has not caught up by a snapshot within {PATIENCE:?}; {tail}");
+            }
+            tokio::time::sleep(PAUSE).await;
         }
+        let caught_up = begun.elapsed();
         let (first_byte, durable, bytes) = arrival.end().context("no snapshot arrived at the follower")?;
         Ok(Return { first_byte, durable, caught_up, bytes })
     }

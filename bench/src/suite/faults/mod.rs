@@ -62,7 +62,8 @@ pub async fn run_some(context: &Context, wanted: impl Fn(&str) -> bool) -> Resul
 async fn measure(context: &Context, dir: &std::path::Path, scenario: &Scenario, loops: Loop) -> Result<Row> {
     let mut trials = Vec::new();
     for round in 0..context.level.pick(1, 2, 4) {
-        let name = format!("{}-{}-{round}", scenario.what.replace([' ', '%', '\''], "-"), row::name(loops));
+        let name = format!("{}, {}, {round}", scenario.what, row::name(loops));
+        let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let trial = trial::run(context, &dir.join(&name), scenario, loops).await;
         match trial.with_context(|| format!("{}, {}, round {round}", scenario.what, row::name(loops)))? {
             trial::Outcome::Done(trial) => trials.push(*trial),

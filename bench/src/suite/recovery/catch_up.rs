@@ -31,7 +31,7 @@ pub(super) async fn measure(context: &Context) -> Result<Row> {
         let goal = stage.observer.look().await.iter().map(|status| status.commit_index).max().unwrap_or(0);
         let started = Started::now(&mut stage, node)?;
         let ready = started.ready(&mut stage).await?;
-        let applied = started.applied(&mut stage, &client, goal).await?;
+        let applied = started.applied(&mut stage, goal).await?;
         let all = stage.observer.look().await;
         let installed = all.iter().any(|status| status.node == node && status.snapshot_index > 0);
         ensure!(!installed, "n{node} was sent a snapshot, although the leader has all of its log");

@@ -47,7 +47,7 @@ pub(super) async fn measure(context: &Context) -> Result<Vec<Row>> {
         let size = forget_cached(&stage.layout.node(node)?.data)?;
         let started = Started::now(&mut stage, node)?;
         let ready = started.ready(&mut stage).await?;
-        let applied = started.applied(&mut stage, &client, goal).await?;
+        let applied = started.applied(&mut stage, goal).await?;
         one.sample("ready", "ms", Better::Lower, ms(ready));
         one.sample("applied", "ms", Better::Lower, ms(applied));
         one.sample("read", "MiB/s", Better::Higher, float(size) / float(1 << 20) / ready.as_secs_f64());

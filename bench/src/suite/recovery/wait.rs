@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use register::Client;
 use rustix::fs::{Advice, fadvise};
 
 use crate::stage::Stage;
@@ -52,10 +51,9 @@ impl Started {
     }
 
     /// Until it has applied so much, after it was ready.
-    pub(super) async fn applied(&self, stage: &mut Stage, client: &Client, goal: u64) -> Result<Duration> {
-        let endpoint = stage.layout.node(self.node)?.client_addr.to_string();
+    pub(super) async fn applied(&self, stage: &mut Stage, goal: u64) -> Result<Duration> {
         loop {
-            let applied = client.status(&endpoint, ANSWER).await.map_or(0, |status| status.last_applied);
+            let applied = stage.observer.ask(self.node, ANSWER).await.map_or(0, |status| status.last_applied);
             if applied >= goal {
                 return Ok(self.begun.elapsed());
             }
