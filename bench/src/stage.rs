@@ -132,8 +132,11 @@ pub async fn read_back(cluster: &mut Cluster, observer: &Observer, shared: &Arc<
     let mut actor = Actor::new(shared.clone(), client);
     let keys = shared.keys().count();
     for key in 0..keys {
-        if !actor.get(key).await {
-            bail!("key {key} could not be read although every fault is healed");
+        let begun = Instant::now();
+        while !actor.get(key).await {
+            if begun.elapsed() > START_UP {
+                bail!("key {key} could not be read for {START_UP:?}, although every fault is healed");
+            }
         }
     }
     let agreed = observer.wait_until("all nodes to agree", START_UP, |a| all_agree(a, nodes)).await?;

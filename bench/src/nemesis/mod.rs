@@ -177,7 +177,7 @@ impl<'a> Nemesis<'a> {
         let begin = self.clock.now();
         self.recorder.fault(&what, FaultEdge::Begin, begin);
         let mut evidence: Vec<String> = self.begin(planned.fault, node).await?.into_iter().collect();
-        self.say(&what, &evidence.join(", "));
+        self.say(&what, evidence.first().map_or("begun", String::as_str));
         tokio::time::sleep(planned.lasting).await;
         let healing = evidence.len();
         evidence.extend(self.heal(planned.fault, node).await.with_context(|| format!("healing: {what}"))?);

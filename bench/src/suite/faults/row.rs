@@ -41,7 +41,7 @@ pub(super) fn of(scenario: &Scenario, loops: Loop, trials: &[Trial]) -> Row {
     for trial in trials {
         let spans: Vec<_> = trial.injected.iter().map(|fault| (fault.begin, fault.back)).collect();
         let during = trial.measured.touching(&spans);
-        window(&mut row, &during, |name| name.to_owned());
+        window(&mut row, &during, str::to_owned);
         window(&mut row, &trial.measured.inside(&[trial.calm]), undisturbed);
         all.add(&during);
         unavailable(&mut row, trial);
@@ -89,7 +89,7 @@ fn conditions(scenario: &Scenario, loops: Loop) -> Row {
     row.notes.push(format!("a client suspects a node after {} ms of silence", ATTEMPT_TIMEOUT.as_millis()));
     row.notes.push(
         "during: of operations under way between a fault's begin and the last node's return, and answered; \
-         unavailable: the longest time without an acknowledged write in each such span"
+         unavailable: the longest time without an acknowledged write from each fault's begin until it is healed"
             .to_owned(),
     );
     if scenario.proxied {
@@ -122,8 +122,11 @@ pub(in crate::suite) fn window(row: &mut Row, window: &Window, name: impl Fn(&st
 /// A sample per fault, of all rounds; and of the whole undisturbed time one per round, to compare with.
 fn unavailable(row: &mut Row, trial: &Trial) {
     for fault in &trial.injected {
-        let gap = trial.measured.longest_gap(fault.begin, fault.back);
-        row.sample(figures::UNAVAILABLE, "ms", Better::Lower, ms(gap));
+        // A node that was asked to end is back so soon that its return is a part of it.
+        let until = if fault.what.starts_with("restart") { fault.back } else { fault.end };
+        let gap = |until| ms(trial.measured.longest_gap(fault.begin, until));
+        row.sample(figures::UNAVAILABLE, "ms", Better::Lower, gap(until));
+        row.sample("unavailable until all are back", "ms", Better::Lower, gap(fault.back));
     }
     let (from, to) = trial.calm;
     let gap = trial.measured.gap_within(from, to);
