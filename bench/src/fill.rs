@@ -23,13 +23,13 @@ pub struct Fill {
 }
 
 /// One write may take so long; more means that the cluster does not work.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Fill {
     /// Of a state of so many bytes: large values, each key once.
     #[must_use]
     pub fn state(bytes: u64) -> Fill {
-        const VALUE: u32 = 256 << 10;
+        const VALUE: u32 = 128 << 10;
         let count = bytes.div_ceil(u64::from(VALUE));
         Fill { count, keys: count, value_bytes: VALUE as usize, at_once: 16 }
     }

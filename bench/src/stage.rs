@@ -51,6 +51,8 @@ pub struct Stage {
     pub layout: Layout,
 }
 
+/// How long a patient client waits for a node's answer before it asks another.
+const PATIENT: Duration = Duration::from_secs(5);
 /// Between two looks of the tally.
 const TALLY: Duration = Duration::from_millis(500);
 /// The seed of the proxy's draws.
@@ -84,6 +86,12 @@ impl Stage {
         let observer = Arc::new(observe(&layout, &access).await?);
         started(&mut cluster, &observer).await?;
         Ok(Stage { disks, cluster, network, observer, access, layout })
+    }
+
+    /// A client of it that has time: many large values at once would seem lost to a hasty one, and be sent again.
+    pub async fn patient_client(&self) -> Result<Client> {
+        let access = ClientConfig { attempt_timeout: PATIENT, ..self.access.clone() };
+        Client::connect(access).await.context("starting a client")
     }
 
     /// A client of it.

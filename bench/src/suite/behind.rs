@@ -50,7 +50,7 @@ impl Behind {
         let node = nodes.iter().copied().find(|id| *id != leader).context("there is no follower")?;
         let last = stage.observer.look().await.iter().map(|status| status.last_log_index).max().unwrap_or(0);
         stage.cluster.node(node)?.kill()?;
-        let client = stage.client().await?;
+        let client = stage.patient_client().await?;
         Fill::state(bytes).write(&client).await?;
         for _ in 0..ATTEMPTS {
             let others = stage.observer.look().await;

@@ -14,7 +14,7 @@ use crate::suite::results::Row;
 pub(super) async fn measure(context: &Context) -> Result<Row> {
     let count = context.level.pick(20_000, 200_000, 1_000_000);
     let (mut stage, dir) = set(context, "catch-up", Snapshots::never()).await?;
-    let client = stage.client().await?;
+    let client = stage.patient_client().await?;
     let mut row = row("catch up");
     row.parameters.insert("entries".to_owned(), float(count));
     row.parameters.insert("payload".to_owned(), 256.0);

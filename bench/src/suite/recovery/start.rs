@@ -21,7 +21,7 @@ pub(super) async fn measure(context: &Context) -> Result<Vec<Row>> {
     let count = bytes / u64::try_from(VALUE).unwrap_or(u64::MAX);
     context.say(&format!("{}: {} MiB of log", super::GROUP, bytes >> 20));
     let (mut stage, dir) = set(context, "start", Snapshots::never()).await?;
-    let client = stage.client().await?;
+    let client = stage.patient_client().await?;
     Fill { value_bytes: VALUE, ..Fill::entries(count) }.write(&client).await?;
 
     let mut one = row("start one node with a log");
