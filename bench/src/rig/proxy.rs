@@ -212,7 +212,9 @@ mod tests {
         }
 
         fn until(&self, wanted: impl Fn(Counts) -> bool) {
+            let begun = std::time::Instant::now();
             while !wanted(self.proxy.counts()) {
+                assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", self.proxy.counts());
                 thread::sleep(Duration::from_millis(1));
             }
         }

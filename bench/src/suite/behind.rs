@@ -18,6 +18,8 @@ use crate::stage::Stage;
 pub(super) struct Behind {
     pub(super) node: u64,
     data: PathBuf,
+    /// Of the state, at least.
+    bytes: u64,
 }
 
 /// How a follower came back.
@@ -48,16 +50,16 @@ impl Behind {
         let nodes = stage.cluster.ids();
         let leader = stage.observer.leader().await?;
         let node = nodes.iter().copied().find(|id| *id != leader).context("there is no follower")?;
-        let last = stage.observer.look().await.iter().map(|status| status.last_log_index).max().unwrap_or(0);
         stage.cluster.node(node)?.kill()?;
         let client = stage.patient_client().await?;
         Fill::state(bytes).write(&client).await?;
+        let all = stage.observer.look().await.iter().map(|status| status.commit_index).max().unwrap_or(0);
         for _ in 0..ATTEMPTS {
             let others = stage.observer.look().await;
-            let gone = others.iter().filter(|status| status.first_log_index > last + 1).count();
+            let gone = others.iter().filter(|status| status.first_log_index > all).count();
             if gone + 1 >= nodes.len() {
                 let data = stage.layout.node(node)?.data.clone();
-                return Ok(Behind { node, data });
+                return Ok(Behind { node, data, bytes });
             }
             // The log since the last snapshot must weigh as much as that one.
             Fill { count: (Fill::state(bytes).count / 8).max(1), ..Fill::state(bytes) }
@@ -88,6 +90,12 @@ impl Behind {
         }
         let caught_up = begun.elapsed();
         let (first_byte, durable, bytes) = arrival.end().context("no snapshot arrived at the follower")?;
+        if bytes < self.bytes {
+            bail!(
+                "a snapshot of {bytes} bytes arrived at n{node}, but the state has {} and more",
+                self.bytes
+            );
+        }
         Ok(Return { first_byte, durable, caught_up, bytes })
     }
 }

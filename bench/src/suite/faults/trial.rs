@@ -197,3 +197,22 @@ impl Processes {
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use history_checker::{Key, Value};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bad_history_fails_the_run_and_is_named() {
+        let recorder = Recorder::in_memory();
+        let key = || Some(Key::from("k"));
+        let client = recorder.process().write(key(), Value::from(1), 1).ok(2);
+        let client = client.read(key(), 3).ok(Value::from(1), 4);
+        assert!(judge(recorder.clone(), Path::new("h.jsonl")).await.unwrap().contains("2 operations"));
+        let _client = client.read(key(), 5).ok(Value::Null, 6);
+        let error = judge(recorder, Path::new("h.jsonl")).await.unwrap_err().to_string();
+        assert!(error.contains("h.jsonl") && error.contains("NOT linearizable"), "{error}");
+    }
+}
