@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use register::NodeStatus;
 
 use crate::fill::Fill;
+use crate::setup::Snapshots;
 use crate::stage::Stage;
 
 /// A follower that is away, and what it will need.
@@ -43,6 +44,12 @@ const ANSWER: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_millis(5);
 /// For sending and installing a snapshot.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// With these the first snapshot is taken when the whole state is written: a transfer to the follower begins with the
+/// first that it needs, goes on when it is back, and is to be of the whole.
+pub(super) fn snapshots(bytes: u64) -> Snapshots {
+    Snapshots { min_log_bytes: bytes + bytes / 16, bytes_per_second: Snapshots::DEFAULT_RATE }
+}
 
 impl Behind {
     /// Ends a follower, and writes a state of so many bytes until the others have dropped the log that it needs.

@@ -14,8 +14,8 @@ use super::snapshot;
 use crate::measure::{Clock, KindMeasure, Measured};
 use crate::nemesis::{Injected, Nemesis};
 use crate::rig::disk;
-use crate::setup::Snapshots;
 use crate::stage::{self, Stage, Wishes};
+use crate::suite::behind;
 use crate::suite::context::Context;
 use crate::tally::{Tally, Traffic};
 use crate::usage;
@@ -70,9 +70,7 @@ pub(super) async fn run(context: &Context, dir: &Path, scenario: &Scenario, loop
         return Ok(Outcome::LeftOut(format!("{why:#}")));
     }
     let snapshots = match scenario.deed {
-        Deed::Snapshot(bytes) => {
-            Some(Snapshots { min_log_bytes: bytes / 4, bytes_per_second: Snapshots::DEFAULT_RATE })
-        }
+        Deed::Snapshot(bytes) => Some(behind::snapshots(bytes)),
         Deed::Faults(_) => None,
     };
     let (program, proxied) = (context.register.clone(), scenario.proxied);

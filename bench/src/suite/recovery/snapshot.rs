@@ -10,9 +10,8 @@ use history_checker::{FaultEdge, Recorder};
 
 use super::{agreed, float, removed, row, set};
 use crate::measure::{Clock, Measured};
-use crate::setup::Snapshots;
 use crate::stage;
-use crate::suite::behind::{Behind, Return};
+use crate::suite::behind::{self, Behind, Return};
 use crate::suite::context::Context;
 use crate::suite::faults::{judge, plan, undisturbed, window};
 use crate::suite::figure::Better;
@@ -41,8 +40,7 @@ pub(super) async fn measure(context: &Context) -> Result<Row> {
 }
 
 async fn once(context: &Context, bytes: u64, row: &mut Row) -> Result<()> {
-    let snapshots = Snapshots { min_log_bytes: 64 << 20, bytes_per_second: Snapshots::DEFAULT_RATE };
-    let (mut stage, dir) = set(context, "snapshot", snapshots).await?;
+    let (mut stage, dir) = set(context, "snapshot", behind::snapshots(bytes)).await?;
     let away = Behind::make(&mut stage, bytes).await?;
 
     let history = dir.join("history.jsonl");
