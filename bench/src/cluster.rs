@@ -107,6 +107,16 @@ impl Node {
         self.process.as_ref().map(Child::id)
     }
 
+    /// Asks it to end (SIGTERM) and waits for it. The evidence is its exit status.
+    pub async fn stop(&mut self) -> Result<String> {
+        if self.process.is_none() {
+            bail!("n{} is to end, but it does not run", self.id);
+        }
+        self.signal(Signal::TERM)?;
+        self.wait_for_end().await?;
+        Ok("ended by SIGTERM with status 0".to_owned())
+    }
+
     /// Starts its process; its output is added to its log.
     pub fn start(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);

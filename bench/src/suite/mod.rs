@@ -3,7 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | [`context`] | what every group is given |
+//! | `behind` | a follower that was away until it needs a snapshot |
+//! | [`faults`] | what is left of the service while something is broken |
 //! | [`figure`] | a quantity measured several times; ratios of interleaved rounds |
+//! | [`recovery`] | starting with a long log, catching up, installing a snapshot |
 //! | [`results`] | rows of figures, as they are written and read again |
 //! | [`core`] | group: three nodes stepped in one thread |
 //! | [`driver`] | group: three nodes in one process |
@@ -20,16 +23,19 @@
 //! | [`service`] | group 4: the service as deployed |
 
 pub mod aims;
+mod behind;
 pub mod checker;
 pub mod compare;
 pub mod context;
 pub mod core;
 pub mod driver;
+pub mod faults;
 pub mod figure;
 pub mod load_child;
 pub mod page;
 pub mod processes;
 pub mod ran;
+pub mod recovery;
 pub mod results;
 pub mod service;
 pub mod simulator;
