@@ -17,9 +17,11 @@
 //! | [`report`] | the figures, as text for people and as JSON for programs |
 //! | [`page`] | all of it for the browser, with every operation |
 //! | [`suite`] | everything that is measured, in eight groups |
+//! | [`bare`] | the yardstick: what a replicated put costs without consensus |
 //! | [`conditions`] | what must be said beside every figure |
 #![forbid(unsafe_code)]
 
+pub mod bare;
 pub mod cluster;
 pub mod conditions;
 pub mod demo;

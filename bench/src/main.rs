@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use bench::bare::{self, BareArgs};
 use bench::demo::{self, DemoArgs};
+use bench::suite::limits::echo::{self, EchoArgs};
 use bench::suite::ran::Ran;
 use bench::suite::results::Results;
 use bench::suite::{self, SuiteArgs};
@@ -54,6 +56,12 @@ enum Command {
         #[arg(long)]
         seconds: f64,
     },
+    /// The processes of the suite's yardstick
+    #[command(hide = true)]
+    Bare(BareArgs),
+    /// The other process of the suite's round trips
+    #[command(hide = true)]
+    Echo(EchoArgs),
 }
 
 /// The run itself failed; below that the status is the verdict's.
@@ -92,6 +100,8 @@ fn run(command: &Command) -> Result<ExitCode> {
             print!("{}", suite::compare::words(&Results::read(before)?, &Results::read(after)?));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Bare(args) => bare::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Echo(args) => echo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Core { batch, seconds } => say(&suite::core::measure(*batch, length(*seconds)?)?),
         Command::Driver { proposers, seconds } => {
             // All nodes and proposers on one thread: what another thread is given costs more than it saves.

@@ -3,26 +3,29 @@
 //! | file | what |
 //! |---|---|
 //! | [`context`] | what every group is given |
-//! | `behind` | a follower that was away until it needs a snapshot |
-//! | [`faults`] | what is left of the service while something is broken |
 //! | [`figure`] | a quantity measured several times; ratios of interleaved rounds |
-//! | [`recovery`] | starting with a long log, catching up, installing a snapshot |
 //! | [`results`] | rows of figures, as they are written and read again |
-//! | [`core`] | group: three nodes stepped in one thread |
-//! | [`driver`] | group: three nodes in one process |
-//! | [`checker`] | group: verdicts against sizes |
-//! | [`simulator`] | group: simulated events per second |
+//! | [`limits`] | group 1: what the machine can do at all |
+//! | [`core`] | group 2: three nodes stepped in one thread |
+//! | [`driver`] | group 3: three nodes in one process |
+//! | [`service`] | group 4: the service as deployed |
+//! | [`faults`] | group 5: what is left of it while something is broken |
+//! | [`recovery`] | group 6: starting with a long log, catching up, installing a snapshot |
+//! | [`checker`] | group 7: verdicts against sizes |
+//! | [`simulator`] | group 8: simulated events per second |
+//! | [`subject`] | a key-value service that can be put under load |
+//! | [`bare`] | the bare pipeline as a subject |
+//! | [`load_child`] | a load as a process of its own |
 //! | [`ran`] | a run of ours or of a peer in a process of its own |
+//! | [`processes`] | processor time, memory and context switches of a process |
+//! | `behind` | a follower that was away until it needs a snapshot |
 //! | [`aims`] | what is to be reached, and whether it is |
 //! | [`table`] | the run in the terminal |
 //! | [`page`] | the run in the browser |
 //! | [`compare`] | two runs beside each other |
-//! | [`processes`] | processor time, memory and context switches of a process |
-//! | [`load_child`] | a load as a process of its own |
-//! | [`subject`] | a key-value service that can be put under load |
-//! | [`service`] | group 4: the service as deployed |
 
 pub mod aims;
+pub mod bare;
 mod behind;
 pub mod checker;
 pub mod compare;
@@ -31,6 +34,7 @@ pub mod core;
 pub mod driver;
 pub mod faults;
 pub mod figure;
+pub mod limits;
 pub mod load_child;
 pub mod page;
 pub mod processes;
@@ -48,8 +52,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 
 use crate::conditions::Conditions;
+use bare::Bare;
 use context::{Context, Level};
-use results::{Drift, FORMAT, Results};
+use results::{Drift, FORMAT, Results, Row};
+use subject::{Ours, Subject};
 
 /// What the suite is told.
 #[derive(Debug, clap::Args)]
@@ -88,10 +94,18 @@ impl SuiteArgs {
 /// What is measured together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Group {
+    /// What the machine can do at all
+    Limits,
     /// Three nodes stepped in one thread
     Core,
     /// Three nodes in one process, with their driver
     Driver,
+    /// Three processes, mutual TLS, synced logs
+    Service,
+    /// The same while something is broken
+    Faults,
+    /// Starting with a long log, catching up, installing a snapshot
+    Recovery,
     /// From a history to a verdict
     Checker,
     /// Simulated events per second
@@ -99,7 +113,16 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [Group; 4] = [Group::Core, Group::Driver, Group::Checker, Group::Simulator];
+    const ALL: [Group; 8] = [
+        Group::Limits,
+        Group::Core,
+        Group::Driver,
+        Group::Service,
+        Group::Faults,
+        Group::Recovery,
+        Group::Checker,
+        Group::Simulator,
+    ];
 }
 
 /// Runs the groups, writes what they came to, and returns it.
@@ -115,22 +138,36 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
         ..Results::default()
     };
     results.left_out.extend(missing(&context));
+    let before = limits::machine(&context).await.context("measuring the machine before the run")?;
     let wanted = |group: &Group| args.groups.is_empty() || args.groups.contains(group);
     for group in Group::ALL.into_iter().filter(wanted) {
         let rows = match group {
+            Group::Limits => limits::run(&context).await,
             Group::Core => core::run(&context).await,
             Group::Driver => driver::run(&context).await,
+            Group::Service => service(&context).await,
+            Group::Faults => faults::run(&context).await,
+            Group::Recovery => recovery::run(&context).await,
             Group::Checker => checker::run(&context).await,
             Group::Simulator => simulator::run(&context).await,
         };
         results.rows.extend(rows.with_context(|| format!("measuring {group:?}"))?);
     }
-    results.drift = Drift::default();
+    let after = limits::machine(&context).await.context("measuring the machine after the run")?;
+    let pair = |(name, before): (String, f64)| after.get(&name).map(|after| (name.clone(), (before, *after)));
+    results.drift = Drift { limits: before.into_iter().filter_map(pair).collect() };
     results.seconds = began.elapsed().as_secs_f64();
     let text = serde_json::to_string_pretty(&results).context("writing the results as JSON")?;
     write(&args.out.join("results.json"), &text)?;
     write(&args.report(), &page::html(&results))?;
     Ok(results)
+}
+
+/// Beside the yardstick, and whatever else is there, in turn.
+async fn service(context: &Context) -> Result<Vec<Row>> {
+    let (ours, bare) = (Ours::new(context), Bare::new(context));
+    let subjects: [&dyn Subject; 2] = [&ours, &bare];
+    Ok(service::measure(context, &subjects, &service::settings::settings(context.level)).await)
 }
 
 fn context(args: &SuiteArgs, began: Instant) -> Result<Context> {
@@ -169,7 +206,8 @@ fn missing(context: &Context) -> Vec<String> {
         .is_none()
         .then_some("etcd: it is not on the PATH (Debian: `apt-get install etcd-server`)");
     let simulator = context.simulator.is_none().then_some("the simulator: no program was given");
-    [peers, etcd, simulator].into_iter().flatten().map(str::to_owned).collect()
+    let there = [peers, etcd, simulator].into_iter().flatten();
+    there.chain(faults::LEFT_OUT.iter().copied()).map(str::to_owned).collect()
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
