@@ -1,40 +1,47 @@
-//! OmniPaxos: three nodes on its own memory storage, messages handed over as they are.
-
-use std::time::{Duration, Instant};
+//! OmniPaxos: three nodes on its own memory storage.
+//!
+//! Its `batch_size` is set to what is proposed at a time, so that each batch is written and sent at once. A command's
+//! bytes are shared between the nodes: it clones entries into messages and logs.
 
 use anyhow::{Context, Result, anyhow, ensure};
+use bytes::Bytes;
 use omnipaxos::messages::Message;
 use omnipaxos::storage::{Entry, NoSnapshot};
 use omnipaxos::{ClusterConfig, OmniPaxos, ServerConfig};
 use omnipaxos_storage::memory_storage::MemoryStorage;
 
-use crate::Ran;
-
-const ENTRIES_PER_CLUSTER: u64 = 1 << 17;
+use super::Trio;
 
 #[derive(Clone, Debug)]
-struct Command(#[allow(dead_code, reason = "it is carried, not read")] Vec<u8>);
+struct Command(#[allow(dead_code, reason = "it is carried, not read")] Bytes);
 
 impl Entry for Command {
     type Snapshot = NoSnapshot;
 }
 
-struct Trio {
+pub struct Omnipaxos {
     nodes: Vec<OmniPaxos<Command, MemoryStorage<Command>>>,
     leader: usize,
     outgoing: Vec<Message<Command>>,
 }
 
-impl Trio {
-    fn elected() -> Result<Trio> {
+/// More than an election ever takes.
+const TICKS_TO_ELECT: usize = 1000;
+
+impl Trio for Omnipaxos {
+    const SUBJECT: &'static str = "omnipaxos 0.2.4";
+    const SETTINGS: &'static str = "MemoryStorage, batch_size = commands proposed at a time";
+
+    fn elected(batch: usize) -> Result<Omnipaxos> {
         let node = |pid: u64| {
-            let cluster = ClusterConfig { configuration_id: 1, nodes: vec![1, 2, 3], ..ClusterConfig::default() };
-            let server = ServerConfig { pid, ..ServerConfig::default() };
+            let cluster =
+                ClusterConfig { configuration_id: 1, nodes: vec![1, 2, 3], ..ClusterConfig::default() };
+            let server = ServerConfig { pid, batch_size: batch, ..ServerConfig::default() };
             cluster.build_for_server(server, MemoryStorage::default()).map_err(|error| anyhow!("{error:?}"))
         };
         let nodes = (1..=3).map(node).collect::<Result<Vec<_>>>()?;
-        let mut trio = Trio { nodes, leader: 0, outgoing: Vec::new() };
-        for _ in 0..1000 {
+        let mut trio = Omnipaxos { nodes, leader: 0, outgoing: Vec::new() };
+        for _ in 0..TICKS_TO_ELECT {
             trio.nodes.iter_mut().for_each(OmniPaxos::tick);
             trio.settle()?;
             if let Some((leader, true)) = trio.nodes[0].get_current_leader() {
@@ -42,14 +49,14 @@ impl Trio {
                 return Ok(trio);
             }
         }
-        Err(anyhow!("omnipaxos elected nobody"))
+        Err(anyhow!("omnipaxos elected nobody in {TICKS_TO_ELECT} ticks"))
     }
 
     fn commit(&mut self, batch: usize, command: &[u8]) -> Result<()> {
         let leader = self.leader;
         let before = self.nodes[leader].get_decided_idx();
         for _ in 0..batch {
-            let entry = Command(command.to_vec());
+            let entry = Command(Bytes::copy_from_slice(command));
             self.nodes[leader].append(entry).map_err(|error| anyhow!("{error:?}"))?;
         }
         self.settle()?;
@@ -57,7 +64,10 @@ impl Trio {
         ensure!(decided == batch, "omnipaxos decided {decided} of {batch}");
         Ok(())
     }
+}
 
+impl Omnipaxos {
+    /// Hands messages over until nobody has any.
     fn settle(&mut self) -> Result<()> {
         loop {
             for node in &mut self.nodes {
@@ -72,26 +82,4 @@ impl Trio {
             }
         }
     }
-}
-
-pub fn run(batch: usize, bytes: usize, length: Duration) -> Result<Ran> {
-    let command = vec![7; bytes];
-    let (mut commands, mut measured) = (0, Duration::ZERO);
-    while measured < length {
-        let mut trio = Trio::elected()?;
-        let begun = Instant::now();
-        let mut here = 0;
-        while here < ENTRIES_PER_CLUSTER && measured + begun.elapsed() < length {
-            trio.commit(batch, &command)?;
-            here += batch as u64;
-        }
-        measured += begun.elapsed();
-        commands += here;
-    }
-    Ok(Ran {
-        subject: "omnipaxos 0.2.4",
-        commands,
-        nanos: u64::try_from(measured.as_nanos())?,
-        settings: "MemoryStorage; its defaults",
-    })
 }
