@@ -2,11 +2,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`core`] | raft-rs and OmniPaxos, three nodes stepped in one thread |
+//! | [`mod@core`] | raft-rs and OmniPaxos, three nodes stepped in one thread |
 //! | [`openraft`] | three nodes in one process, with the library's own tasks |
+//! | [`etcd`] | the load on a cluster of etcd |
 #![forbid(unsafe_code)]
 
 mod core;
+mod etcd;
 mod openraft;
 
 use anyhow::Result;
@@ -26,6 +28,8 @@ enum Row {
     Core(core::Core),
     /// openraft, three nodes in one process: commands applied and answered
     Openraft(openraft::Openraft),
+    /// Load on a cluster of etcd
+    Etcd(etcd::Etcd),
 }
 
 /// What one run of a library came to.
@@ -45,6 +49,7 @@ fn main() -> Result<()> {
     let ran = match Cli::parse().row {
         Row::Core(core) => core::run(&core)?,
         Row::Openraft(openraft) => openraft::run(&openraft)?,
+        Row::Etcd(etcd) => return etcd::run(&etcd),
     };
     println!("{}", serde_json::to_string(&ran)?);
     Ok(())
