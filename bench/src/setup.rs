@@ -200,7 +200,8 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn fresh_directory(dir: &Path) -> Result<()> {
+/// Makes it, empty. What an earlier run of this program left in it is ended and removed; anything else is left alone.
+pub(crate) fn fresh_directory(dir: &Path) -> Result<()> {
     let marker = dir.join(MARKER);
     if dir.exists() {
         let empty = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?.next().is_none();
@@ -230,9 +231,9 @@ fn end_leftovers(dir: &Path) -> Result<()> {
             continue;
         };
         let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let config = path.with_extension("toml");
-        let is_ours =
-            command_line.split(|byte| *byte == 0).any(|arg| arg == config.as_os_str().as_encoded_bytes());
+        let configs = ["toml", "yaml"].map(|extension| path.with_extension(extension));
+        let is_config = |arg: &[u8]| configs.iter().any(|file| arg == file.as_os_str().as_encoded_bytes());
+        let is_ours = command_line.split(|byte| *byte == 0).any(is_config);
         if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
             // It may end by itself between the look and the signal.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
