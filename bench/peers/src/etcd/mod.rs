@@ -3,12 +3,14 @@
 mod connection;
 mod messages;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use register::load::{LoadArgs, run_and_tell};
+use tokio::runtime::Builder;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use connection::Connection;
@@ -28,17 +30,17 @@ pub struct Etcd {
     /// Its key
     #[arg(long, requires = "ca")]
     key: Option<PathBuf>,
-    /// Whom the connections are made with
-    #[arg(long, value_enum, default_value_t = To::All)]
-    to: To,
-    /// Threads of this program
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    threads: u16,
+    /// Whom the connections are made with; if it is not said, the leader for puts and all members for reads
+    #[arg(long, value_enum)]
+    to: Option<To>,
+    /// Threads of this program; if it is not said, one for every two cores
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
     #[command(flatten)]
     load: LoadArgs,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum To {
     /// All members in turn: those that do not lead pass writes on
     All,
@@ -53,11 +55,13 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Loads it; says so line by line, as every load program does.
 pub fn run(etcd: &Etcd) -> Result<()> {
-    let runtime = match etcd.threads {
-        1 => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
-        many => {
-            tokio::runtime::Builder::new_multi_thread().worker_threads(many.into()).enable_all().build()?
-        }
+    let threads = match etcd.threads {
+        Some(threads) => threads.get(),
+        None => std::thread::available_parallelism()?.get() / 2,
+    };
+    let runtime = match threads {
+        0 | 1 => Builder::new_current_thread().enable_all().build()?,
+        many => Builder::new_multi_thread().worker_threads(many).enable_all().build()?,
     };
     runtime.block_on(load(etcd))
 }
@@ -65,12 +69,14 @@ pub fn run(etcd: &Etcd) -> Result<()> {
 async fn load(etcd: &Etcd) -> Result<()> {
     let tls = etcd.tls()?;
     let cluster = cluster(&etcd.endpoints, tls.as_ref()).await?;
-    let endpoints = match etcd.to {
+    let endpoints = match etcd.to() {
         To::All => &etcd.endpoints[..],
         To::Leader => std::slice::from_ref(&cluster.leader),
     };
+    // As many with each member as with any other.
+    let count = usize::try_from(etcd.load.connections())?.next_multiple_of(endpoints.len());
     let mut connections = Vec::new();
-    for (_, endpoint) in (0..etcd.load.connections()).zip(endpoints.iter().cycle()) {
+    for endpoint in endpoints.iter().cycle().take(count) {
         connections.push(Connection::open(endpoint, tls.as_ref()).await?);
     }
     let subject = format!("etcd {}", cluster.version);
@@ -79,6 +85,15 @@ async fn load(etcd: &Etcd) -> Result<()> {
 }
 
 impl Etcd {
+    /// What costs least where all members share a machine: a put that is sent to another member is passed on to the
+    /// leader; a linearizable read is answered by any member, which asks the leader once for many. Fewer clients than
+    /// members would read from some that do not lead.
+    fn to(&self) -> To {
+        let many = usize::try_from(self.load.clients).is_ok_and(|clients| clients >= self.endpoints.len());
+        let usual = if self.load.reads > 50 && many { To::All } else { To::Leader };
+        self.to.unwrap_or(usual)
+    }
+
     fn tls(&self) -> Result<Option<ClientTlsConfig>> {
         let (Some(ca), Some(cert), Some(key)) = (&self.ca, &self.cert, &self.key) else { return Ok(None) };
         let read =
@@ -119,4 +134,38 @@ async fn leader(endpoints: &[String], tls: Option<&ClientTlsConfig>) -> Result<O
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        etcd: Etcd,
+    }
+
+    fn parse(args: &[&str]) -> Result<Etcd, clap::Error> {
+        let endpoints = ["etcd", "--endpoints", "http://a:1,http://b:2,http://c:3"];
+        Program::try_parse_from([&endpoints, args].concat()).map(|program| program.etcd)
+    }
+
+    #[test]
+    fn puts_go_to_the_leader_and_reads_to_all() {
+        let to = |args: &[&str]| parse(args).unwrap().to();
+        assert_eq!(to(&[]), To::Leader);
+        assert_eq!(to(&["--reads", "100"]), To::All);
+        assert_eq!(to(&["--reads", "100", "--clients", "1"]), To::Leader);
+        assert_eq!(to(&["--to", "all"]), To::All);
+    }
+
+    #[test]
+    fn certificates_are_given_together_or_not_at_all() {
+        assert!(parse(&["--ca", "a"]).is_err());
+        assert!(parse(&["--cert", "a", "--key", "b"]).is_err());
+        assert!(parse(&["--ca", "a", "--cert", "b", "--key", "c"]).is_ok());
+    }
 }

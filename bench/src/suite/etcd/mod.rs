@@ -49,7 +49,8 @@ impl Etcd {
         let program = context.etcd.clone().context(
             "etcd is left out: it is not on the PATH (Debian and Ubuntu: `apt-get install etcd-server`)",
         )?;
-        let peers = context.peers.clone().context("etcd is left out: its load, bench/peers, was not built")?;
+        let peers =
+            context.peers.clone().context("etcd is left out: its load, bench/peers, was not built")?;
         let said = said(&program, "--version")?;
         let version = version(&said).with_context(|| format!("`etcd --version` said {said:?}"))?;
         let separate_http = said_in_help(&program, config::SEPARATE_HTTP)?;
@@ -102,9 +103,11 @@ impl Subject for Etcd {
     fn describe(&self) -> Description {
         let mut notes = vec![
             "defaults but for TLS, the log level (error) and the gateway from JSON, which is off".to_owned(),
+            "puts are sent to the leader, reads to all members: of the two what costs less here".to_owned(),
         ];
         if self.separate_http {
-            notes.push("HTTP has a port of its own, so that gRPC's is served by gRPC's own server".to_owned());
+            notes
+                .push("HTTP has a port of its own, so that gRPC's is served by gRPC's own server".to_owned());
         }
         Description {
             name: format!("etcd {}", self.version),
@@ -176,7 +179,10 @@ fn version(said: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use register::load::LoadArgs;
+
     use super::*;
+    use crate::suite::service::sample;
 
     #[test]
     fn the_version_is_found() {
@@ -185,21 +191,44 @@ mod tests {
         assert_eq!(version("command not found"), None);
     }
 
-    #[test]
-    fn what_is_missing_is_said() {
-        let context = Context {
+    fn context(etcd: Option<PathBuf>, peers: Option<PathBuf>) -> Context {
+        Context {
             level: crate::suite::context::Level::Quick,
             dir: PathBuf::new(),
             bench: PathBuf::new(),
             register: PathBuf::new(),
-            peers: None,
-            etcd: None,
+            peers,
+            etcd,
             began: Instant::now(),
-        };
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
         let why = |context: &Context| Etcd::find(context).unwrap_err().to_string();
-        assert!(why(&context).contains("apt-get install etcd-server"));
-        let context = Context { etcd: Some("etcd".into()), ..context };
-        assert!(why(&context).contains("bench/peers"));
+        assert!(why(&context(None, None)).contains("apt-get install etcd-server"));
+        assert!(why(&context(Some("etcd".into()), None)).contains("bench/peers"));
+    }
+
+    #[tokio::test]
+    #[ignore = "needs two programs: `ETCD=/usr/bin/etcd PEERS=…/peers cargo test -p bench --lib -- --ignored etcd`"]
+    async fn a_cluster_takes_a_load_and_ends_with_its_owner() {
+        let program = |name| std::env::var_os(name).map(PathBuf::from);
+        let etcd = Etcd::find(&context(program("ETCD"), program("PEERS"))).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let running = etcd.start(&dir.path().join("etcd"), 3).await.unwrap();
+        for reads in [0, 100] {
+            let second = Duration::from_secs(1);
+            let args = LoadArgs { keys: 100, reads, warm_up: second, seconds: second, ..LoadArgs::default() };
+            let sample = sample::take(&running, &args).await.unwrap();
+            println!("{:?} {:.0} /s, nodes {:?}", etcd.describe(), sample.measured.rate(), sample.nodes);
+            assert!(sample.measured.done > 0 && sample.measured.unknown == 0, "{:?}", sample.measured);
+            assert_eq!(sample.measured.subject, etcd.describe().name);
+            assert!(sample.nodes.processor > Duration::ZERO && sample.nodes.resident > 0);
+        }
+        let pids = running.pids.clone();
+        drop(running);
+        assert!(pids.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()), "{pids:?}");
     }
 
     #[test]
