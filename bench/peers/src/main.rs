@@ -26,8 +26,8 @@ struct Cli {
 enum Row {
     /// Three nodes stepped in one thread: commands committed
     Core(core::Core),
-    /// openraft, three nodes in one process: commands applied and answered
-    Openraft(openraft::Openraft),
+    /// Three nodes in one process with the library's own tasks: commands applied and answered
+    Driver(openraft::Driver),
     /// Load on a cluster of etcd
     Etcd(etcd::Etcd),
 }
@@ -48,7 +48,7 @@ struct Ran {
 fn main() -> Result<()> {
     let ran = match Cli::parse().row {
         Row::Core(core) => core::run(&core)?,
-        Row::Openraft(openraft) => openraft::run(&openraft)?,
+        Row::Driver(driver) => openraft::run(&driver)?,
         Row::Etcd(etcd) => return etcd::run(&etcd),
     };
     println!("{}", serde_json::to_string(&ran)?);

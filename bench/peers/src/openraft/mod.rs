@@ -27,7 +27,9 @@ use types::Command;
 
 /// What is run, and for how long.
 #[derive(Args)]
-pub struct Openraft {
+pub struct Driver {
+    /// Which library
+    library: Library,
     /// Concurrent proposers, each with one command under way
     #[arg(long, default_value_t = 64)]
     proposers: usize,
@@ -40,6 +42,11 @@ pub struct Openraft {
     /// Where the tasks run
     #[arg(long, value_enum, default_value_t = Threads::Shared)]
     threads: Threads,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Library {
+    Openraft,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -58,19 +65,20 @@ const LOOK: Duration = Duration::from_millis(5);
 const ELECTION: Duration = Duration::from_secs(10);
 
 /// Measures it.
-pub fn run(openraft: &Openraft) -> Result<Ran> {
-    ensure!(openraft.proposers > 0, "--proposers must be at least 1");
-    let length = Duration::try_from_secs_f64(openraft.seconds)?;
+pub fn run(driver: &Driver) -> Result<Ran> {
+    let Library::Openraft = driver.library;
+    ensure!(driver.proposers > 0, "--proposers must be at least 1");
+    let length = Duration::try_from_secs_f64(driver.seconds)?;
     let cores = std::thread::available_parallelism()?.get();
-    let (nodes, proposers) = match openraft.threads {
+    let (nodes, proposers) = match driver.threads {
         Threads::Shared => (workers(cores)?, None),
         Threads::Split => (workers(cores)?, Some(workers(1)?)),
         Threads::One => (Builder::new_current_thread().enable_all().build()?, None),
     };
     let proposers = proposers.as_ref().unwrap_or(&nodes);
     let leader = nodes.block_on(elected())?;
-    let (commands, time) = proposers.block_on(propose(leader, openraft, length))?;
-    let threads = match openraft.threads {
+    let (commands, time) = proposers.block_on(propose(leader, driver, length))?;
+    let threads = match driver.threads {
         Threads::Shared => format!("one runtime of {cores} workers"),
         Threads::Split => format!("{cores} workers for the nodes, 1 for proposers"),
         Threads::One => "one thread".to_owned(),
@@ -116,9 +124,9 @@ async fn elected() -> Result<Node> {
 }
 
 /// Commands answered, and in which time.
-async fn propose(leader: Node, openraft: &Openraft, length: Duration) -> Result<(u64, Duration)> {
+async fn propose(leader: Node, driver: &Driver, length: Duration) -> Result<(u64, Duration)> {
     let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let bytes = openraft.bytes;
+    let bytes = driver.bytes;
     let proposer = || {
         let (leader, done, stop) = (leader.clone(), done.clone(), stop.clone());
         tokio::spawn(async move {
@@ -130,7 +138,7 @@ async fn propose(leader: Node, openraft: &Openraft, length: Duration) -> Result<
             anyhow::Ok(())
         })
     };
-    let proposers: Vec<_> = (0..openraft.proposers).map(|_| proposer()).collect();
+    let proposers: Vec<_> = (0..driver.proposers).map(|_| proposer()).collect();
     tokio::time::sleep(length / 5).await;
     let (begun, before) = (Instant::now(), done.load(Relaxed));
     tokio::time::sleep(length).await;

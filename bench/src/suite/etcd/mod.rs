@@ -197,6 +197,8 @@ mod tests {
             dir: PathBuf::new(),
             bench: PathBuf::new(),
             register: PathBuf::new(),
+            checker: PathBuf::new(),
+            simulator: None,
             peers,
             etcd,
             began: Instant::now(),
