@@ -15,6 +15,7 @@
 //! | [`simulator`] | group 8: simulated events per second |
 //! | [`subject`] | a key-value service that can be put under load |
 //! | [`bare`] | the bare pipeline as a subject |
+//! | [`etcd`] | etcd as a subject |
 //! | [`load_child`] | a load as a process of its own |
 //! | [`ran`] | a run of ours or of a peer in a process of its own |
 //! | [`processes`] | processor time, memory and context switches of a process |
@@ -32,6 +33,7 @@ pub mod compare;
 pub mod context;
 pub mod core;
 pub mod driver;
+pub mod etcd;
 pub mod faults;
 pub mod figure;
 pub mod limits;
@@ -54,6 +56,7 @@ use anyhow::{Context as _, Result};
 use crate::conditions::Conditions;
 use bare::Bare;
 use context::{Context, Level};
+use etcd::Etcd;
 use results::{Drift, FORMAT, Results, Row};
 use subject::{Ours, Subject};
 
@@ -166,7 +169,9 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
 /// Beside the yardstick, and whatever else is there, in turn.
 async fn service(context: &Context) -> Result<Vec<Row>> {
     let (ours, bare) = (Ours::new(context), Bare::new(context));
-    let subjects: [&dyn Subject; 2] = [&ours, &bare];
+    let etcd = Etcd::find(context).ok();
+    let mut subjects: Vec<&dyn Subject> = vec![&ours, &bare];
+    subjects.extend(etcd.iter().map(|etcd| etcd as &dyn Subject));
     Ok(service::measure(context, &subjects, &service::settings::settings(context.level)).await)
 }
 
@@ -201,13 +206,9 @@ fn missing(context: &Context) -> Vec<String> {
         .peers
         .is_none()
         .then_some("raft-rs, omnipaxos, openraft: no program of bench/peers was given");
-    let etcd = context
-        .etcd
-        .is_none()
-        .then_some("etcd: it is not on the PATH (Debian: `apt-get install etcd-server`)");
     let simulator = context.simulator.is_none().then_some("the simulator: no program was given");
-    let there = [peers, etcd, simulator].into_iter().flatten();
-    there.chain(faults::LEFT_OUT.iter().copied()).map(str::to_owned).collect()
+    let known = [peers, simulator].into_iter().flatten().chain(faults::LEFT_OUT.iter().copied());
+    known.map(str::to_owned).chain(Etcd::find(context).err().map(|why| why.to_string())).collect()
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -32,8 +32,6 @@ pub mod figures {
     pub const BYTES: &str = "bytes";
     /// Log syncs on all nodes per committed entry.
     pub const SYNCS: &str = "syncs";
-    /// [`P99`] of the same load before the fault.
-    pub const CALM_P99: &str = "p99 undisturbed";
     /// From the begin of a fault to the next acknowledged write, in milliseconds.
     pub const UNAVAILABLE: &str = "unavailable";
 }

@@ -53,7 +53,7 @@ fn a_percentile_needs_samples_beyond_it() {
     let kills = |count: usize| {
         let mut row = Row {
             group: "faults".into(),
-            what: "kill the leader".into(),
+            what: "kill the leader, closed loop".into(),
             subject: "raft-register".into(),
             ..Row::default()
         };
@@ -62,7 +62,7 @@ fn a_percentile_needs_samples_beyond_it() {
     };
     let of = |count| {
         let lines = judged(vec![kills(count)]);
-        let of = |aim| line(&lines, "faults, kill the leader", aim).clone();
+        let of = |aim| line(&lines, "faults, kill the leader, closed loop", aim).clone();
         (of("unavailable p50 ≤ 350"), of("unavailable p99 ≤ 700"))
     };
     let (half, most) = of(20);
@@ -75,14 +75,14 @@ fn a_percentile_needs_samples_beyond_it() {
 fn what_a_fault_did_is_told_as_a_multiple_of_before() {
     let mut row = Row {
         group: "faults".into(),
-        what: "slow follower".into(),
+        what: "slow a follower, closed loop".into(),
         subject: "raft-register".into(),
         ..Row::default()
     };
     row.sample(figures::P99, "ms", Better::Lower, 5.0);
-    row.sample(figures::CALM_P99, "ms", Better::Lower, 2.0);
+    row.sample(&undisturbed(figures::P99), "ms", Better::Lower, 2.0);
     let lines = judged(vec![row]);
-    let slow = line(&lines, "faults, slow follower", "p99 ≤ 2 × undisturbed");
+    let slow = line(&lines, "faults, slow a follower, closed loop", "p99 ≤ 2 × undisturbed");
     assert_eq!((slow.verdict, slow.figure.as_str()), (Verdict::NotReached, "2.50 ×"));
 }
 
