@@ -1,6 +1,7 @@
 //! The nodes' processes: started, killed, paused, resumed, and ended whatever happens. Each method
 //! that does something to a process answers with evidence that it happened.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,6 +24,8 @@ pub struct Node {
     id: u64,
     endpoint: String,
     program: PathBuf,
+    /// On its command line before that of its configuration.
+    arguments: Vec<OsString>,
     config: PathBuf,
     log: PathBuf,
     pid_file: PathBuf,
@@ -36,10 +39,17 @@ impl Cluster {
     /// The nodes of a layout, not yet started.
     #[must_use]
     pub fn new(layout: &Layout) -> Cluster {
+        Cluster::of_program(layout, &layout.program, &["serve".into()])
+    }
+
+    /// The same, but another program's; its arguments stand before `--config`.
+    #[must_use]
+    pub fn of_program(layout: &Layout, program: &Path, arguments: &[OsString]) -> Cluster {
         let node = |node: &crate::setup::NodeLayout| Node {
             id: node.id,
             endpoint: node.client_addr.to_string(),
-            program: layout.program.clone(),
+            program: program.to_owned(),
+            arguments: arguments.to_owned(),
             config: node.config.clone(),
             log: node.log.clone(),
             pid_file: node.pid_file.clone(),
@@ -62,6 +72,12 @@ impl Cluster {
     #[must_use]
     pub fn ids(&self) -> Vec<u64> {
         self.nodes.iter().map(|node| node.id).collect()
+    }
+
+    /// The process ids of the nodes that run, in order.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(Node::pid).collect()
     }
 
     /// Fails if a node that should be running has ended.
@@ -95,12 +111,28 @@ impl Node {
         &self.endpoint
     }
 
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// Asks it to end (SIGTERM) and waits for it. The evidence is its exit status.
+    pub async fn stop(&mut self) -> Result<String> {
+        if self.process.is_none() {
+            bail!("n{} is to end, but it does not run", self.id);
+        }
+        self.signal(Signal::TERM)?;
+        self.wait_for_end().await?;
+        Ok("ended by SIGTERM with status 0".to_owned())
+    }
+
     /// Starts its process; its output is added to its log.
     pub fn start(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("opening the log {}", self.log.display()))?;
         let child = Command::new(&self.program)
-            .arg("serve")
+            .args(&self.arguments)
             .arg("--config")
             .arg(&self.config)
             .stdin(Stdio::null())
@@ -250,6 +282,7 @@ mod tests {
             id: 1,
             endpoint: String::new(),
             program,
+            arguments: vec!["serve".into()],
             config: file("n1.toml"),
             log: file("n1.log"),
             pid_file: file("n1.pid"),

@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use history_checker::{ModelKind, Options, Recorder, Summary};
-use raft::ClusterId;
+use register::ClientConfig;
 use register::outcome::MAX_VALUE;
-use register::{Client, ClientConfig};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use crate::cluster::Cluster;
 use crate::conditions::Conditions;
 use crate::measure::{Clock, Kind, KindMeasure, Measured};
 use crate::nemesis::{self, Injected, Nemesis};
-use crate::observer::{Observer, all_agree};
+use crate::observer::Observer;
 use crate::page;
 use crate::report::{self, Checked, FaultRow, Load, OperationRow, Report, TrafficTable};
 use crate::setup::Layout;
-use crate::workload::{self, Actor, Plan, Shared};
+use crate::stage::{self, Background};
+use crate::workload::{self, Loop, Plan, Shared};
 
 /// How the demo runs.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,7 +58,6 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(2);
 /// A node that owes an answer for so long is suspected: a little more than the time in which a new
 /// leader is elected.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(300);
-const START_UP: Duration = Duration::from_secs(20);
 
 /// Runs the demo, prints its page, and returns the verdict.
 pub async fn run(args: &DemoArgs) -> Result<Summary> {
@@ -71,10 +70,10 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
 
     let mut cluster = Cluster::new(&layout);
     cluster.start_all()?;
-    let access = access(&layout)?;
-    let client = Client::connect(access.clone()).await.context("starting the observing client")?;
-    let observer = Arc::new(Observer::new(client, layout.endpoints()));
-    started(&mut cluster, &observer).await?;
+    let access = ClientConfig { attempt_timeout: ATTEMPT_TIMEOUT, ..stage::access(&layout)? };
+    let observer = Arc::new(stage::observe(&layout, &access).await?);
+    let (took, leader) = stage::started(&mut cluster, &observer).await?;
+    println!("{NODES} nodes up after {:.1} s, n{leader} leads", took.as_secs_f64());
 
     let history_path = args.dir.join("history.jsonl");
     let history =
@@ -83,6 +82,7 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
     let plan = Plan {
         clients: args.clients,
         keys: args.keys,
+        loops: Loop::Closed,
         rate: args.rate,
         value_bytes: args.value_bytes,
         timeout: OPERATION_TIMEOUT,
@@ -92,7 +92,7 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
 
     let (measured, injected, load_ends) = under_load(args, seed, &mut cluster, &observer, &shared).await?;
     println!("{:6.1} s  clients have ended, reading every key back", shared.clock.elapsed().as_secs_f64());
-    let read_back = read_back(&mut cluster, &observer, &shared).await?;
+    let read_back = stage::read_back(&mut cluster, &observer, &shared).await?;
     let traffic = observer.tally(|tally| tally.traffic());
     cluster.stop_all().await.context("stopping the nodes")?;
     recorder.flush().with_context(|| format!("writing {}", history_path.display()))?;
@@ -130,33 +130,6 @@ pub async fn run(args: &DemoArgs) -> Result<Summary> {
     Ok(found.summary())
 }
 
-fn access(layout: &Layout) -> Result<ClientConfig> {
-    let cluster = ClusterId::new(&layout.cluster).context("naming the cluster")?;
-    let endpoints = layout.endpoints().into_iter().map(|(_, endpoint)| endpoint).collect();
-    let config = ClientConfig::new(cluster, endpoints, layout.client_certs());
-    Ok(ClientConfig { attempt_timeout: ATTEMPT_TIMEOUT, ..config })
-}
-
-/// Waits until every node follows one leader.
-async fn started(cluster: &mut Cluster, observer: &Observer) -> Result<()> {
-    let nodes = cluster.ids().len();
-    let begun = Instant::now();
-    let agreed = observer.wait_until("all nodes to follow one leader", START_UP, |a| all_agree(a, nodes));
-    let answers = match agreed.await {
-        Ok(answers) => answers,
-        Err(error) => {
-            // A node that ended says more than one that is silent.
-            cluster.check_alive()?;
-            let tails: Result<Vec<_>> =
-                cluster.ids().into_iter().map(|id| Ok(cluster.node(id)?.log_tail())).collect();
-            return Err(error.context(tails?.join("\n")));
-        }
-    };
-    let leader = answers.iter().find_map(|status| status.leader).unwrap_or(0);
-    println!("{nodes} nodes up after {:.1} s, n{leader} leads", begun.elapsed().as_secs_f64());
-    Ok(())
-}
-
 /// Clients and faults at once, until the time is up and every fault is healed.
 async fn under_load(
     args: &DemoArgs,
@@ -167,14 +140,11 @@ async fn under_load(
 ) -> Result<(Measured, Vec<Injected>, u64)> {
     observer.look().await;
     observer.tally(crate::tally::Tally::set_baseline);
-    let mut clients = JoinSet::new();
-    for number in 0..args.clients {
-        clients.spawn(workload::run_client(shared.clone(), number));
-    }
-    let background = [Background(show_progress(shared.clone())), Background(keep_tally(observer.clone()))];
+    let mut clients = workload::start(shared)?;
+    let background = [Background(show_progress(shared.clone())), stage::keep_tally(observer.clone())];
 
     let length = Duration::from_secs(args.seconds);
-    let mut nemesis = Nemesis { cluster, observer, recorder: &shared.recorder, clock: shared.clock };
+    let mut nemesis = Nemesis::of_processes(cluster, observer, &shared.recorder, shared.clock);
     let injected = nemesis.run(&nemesis::plan(length, seed), length).await?;
 
     shared.stop();
@@ -194,33 +164,6 @@ async fn under_load(
     Ok((measured, injected, load_ends))
 }
 
-/// Everything is healed: all nodes agree, and every key can be read.
-async fn read_back(cluster: &mut Cluster, observer: &Observer, shared: &Arc<Shared>) -> Result<String> {
-    let nodes = cluster.ids().len();
-    let client =
-        Client::connect(shared.access.clone()).await.context("starting the client that reads back")?;
-    let mut actor = Actor::new(shared.clone(), client);
-    let keys = shared.keys().count();
-    for key in 0..keys {
-        if !actor.get(key).await {
-            bail!("key {key} could not be read although every fault is healed");
-        }
-    }
-    let agreed = observer.wait_until("all nodes to agree", START_UP, |a| all_agree(a, nodes)).await?;
-    cluster.check_alive()?;
-    let applied = agreed.first().map_or(0, |status| status.last_applied);
-    Ok(format!("all {keys} keys; all {nodes} nodes have applied all {applied} entries"))
-}
-
-/// A task that ends with its owner.
-struct Background(JoinHandle<()>);
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 fn show_progress(shared: Arc<Shared>) -> JoinHandle<()> {
     const EVERY: Duration = Duration::from_secs(2);
     tokio::spawn(async move {
@@ -237,15 +180,6 @@ fn show_progress(shared: Arc<Shared>) -> JoinHandle<()> {
                 progress.unknown.load(Relaxed),
             );
             before = answered;
-        }
-    })
-}
-
-fn keep_tally(observer: Arc<Observer>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            observer.look().await;
         }
     })
 }

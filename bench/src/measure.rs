@@ -90,6 +90,8 @@ pub struct Measured {
     kinds: [KindMeasure; 4],
     /// When writes were acknowledged.
     acknowledged: Vec<u64>,
+    /// Since when operations were wanted, and when they were answered.
+    answered: Vec<(u64, u64)>,
 }
 
 impl Default for KindMeasure {
@@ -102,7 +104,8 @@ impl Default for KindMeasure {
 
 impl Default for Measured {
     fn default() -> Measured {
-        Measured { kinds: std::array::from_fn(|_| KindMeasure::default()), acknowledged: Vec::new() }
+        let kinds = std::array::from_fn(|_| KindMeasure::default());
+        Measured { kinds, acknowledged: Vec::new(), answered: Vec::new() }
     }
 }
 
@@ -134,7 +137,7 @@ impl KindMeasure {
 }
 
 impl Measured {
-    /// Notes an operation that was invoked and ended at these times.
+    /// Notes an operation that was invoked (in an open loop: wanted) and ended at these times.
     pub fn note(&mut self, kind: Kind, ending: Ending, invoked: u64, ended: u64) {
         let measure = &mut self.kinds[kind as usize];
         match ending {
@@ -146,6 +149,7 @@ impl Measured {
         if matches!(ending, Ending::Done | Ending::NotSwapped) {
             // An auto-resizing histogram takes every value.
             let _ = measure.latency.record(ended.saturating_sub(invoked) / 1000);
+            self.answered.push((invoked, ended));
         }
         if ending == Ending::Done && kind != Kind::Get {
             self.acknowledged.push(ended);
@@ -154,16 +158,67 @@ impl Measured {
 
     /// Adds another client's.
     pub fn add(&mut self, other: &Measured) {
-        for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
-            // Both have the same precision and resize.
-            let _ = mine.latency.add(&theirs.latency);
-            mine.done += theirs.done;
-            mine.not_swapped += theirs.not_swapped;
-            mine.not_applied += theirs.not_applied;
-            mine.unknown += theirs.unknown;
+        self.add_all([other]);
+    }
+
+    /// Adds those of many clients.
+    pub fn add_all<'a>(&mut self, others: impl IntoIterator<Item = &'a Measured>) {
+        for other in others {
+            for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
+                // Both have the same precision and resize.
+                let _ = mine.latency.add(&theirs.latency);
+                mine.done += theirs.done;
+                mine.not_swapped += theirs.not_swapped;
+                mine.not_applied += theirs.not_applied;
+                mine.unknown += theirs.unknown;
+            }
+            self.acknowledged.extend(&other.acknowledged);
+            self.answered.extend(&other.answered);
         }
-        self.acknowledged.extend(&other.acknowledged);
         self.acknowledged.sort_unstable();
+    }
+
+    /// Latencies and throughput of what was under way in these spans of time, be it in part only: who waited through a
+    /// stall waited in it, whenever the answer came.
+    #[must_use]
+    pub fn touching(&self, spans: &[(u64, u64)]) -> Window {
+        let touches =
+            |(began, ended): (u64, u64)| spans.iter().any(|(from, to)| began < *to && ended >= *from);
+        self.window(spans, touches)
+    }
+
+    /// Of what lay in these spans of time as a whole.
+    #[must_use]
+    pub fn inside(&self, spans: &[(u64, u64)]) -> Window {
+        let lies = |(began, ended): (u64, u64)| spans.iter().any(|(from, to)| began >= *from && ended < *to);
+        self.window(spans, lies)
+    }
+
+    fn window(&self, spans: &[(u64, u64)], wanted: impl Fn((u64, u64)) -> bool) -> Window {
+        let mut window = Window::default();
+        for (began, ended) in self.answered.iter().copied() {
+            if wanted((began, ended)) {
+                // An auto-resizing histogram takes every value.
+                let _ = window.latency.record(ended.saturating_sub(began) / 1000);
+            }
+            if spans.iter().any(|(from, to)| (*from..*to).contains(&ended)) {
+                window.answered += 1;
+            }
+        }
+        window.nanos = spans.iter().map(|(from, to)| to.saturating_sub(*from)).sum();
+        window
+    }
+
+    /// Operations answered in each second from the start of the clock.
+    #[must_use]
+    pub fn answered_per_second(&self) -> Vec<u64> {
+        const SECOND: u64 = 1_000_000_000;
+        let seconds = self.answered.iter().map(|(_, ended)| ended / SECOND + 1).max().unwrap_or(0);
+        let mut counts = vec![0; usize::try_from(seconds).unwrap_or(0)];
+        for second in self.answered.iter().filter_map(|(_, ended)| usize::try_from(ended / SECOND).ok()) {
+            counts[second] += 1;
+        }
+        counts
     }
 
     /// Of one kind.
@@ -218,6 +273,47 @@ impl Measured {
     }
 }
 
+/// What happened in some spans of time.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Microseconds, of what was answered.
+    latency: Histogram<u64>,
+    /// Answers that came in these spans.
+    pub answered: u64,
+    /// Their length.
+    pub nanos: u64,
+}
+
+impl Default for Window {
+    fn default() -> Window {
+        Window { latency: KindMeasure::default().latency, answered: 0, nanos: 0 }
+    }
+}
+
+impl Window {
+    /// Answers per second; none where there was no time.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = Duration::from_nanos(self.nanos).as_secs_f64();
+        (seconds > 0.0).then(|| self.answered as f64 / seconds)
+    }
+
+    /// The latency in milliseconds that this share (0 to 1) did not exceed; none if nothing was answered.
+    #[must_use]
+    pub fn quantile_ms(&self, share: f64) -> Option<f64> {
+        (!self.latency.is_empty()).then(|| to_ms(self.latency.value_at_quantile(share)))
+    }
+
+    /// Adds what happened in another run's.
+    pub fn add(&mut self, other: &Window) {
+        // Both have the same precision and resize.
+        let _ = self.latency.add(&other.latency);
+        self.answered += other.answered;
+        self.nanos += other.nanos;
+    }
+}
+
 fn to_ms(micros: u64) -> f64 {
     Duration::from_micros(micros).as_secs_f64() * 1000.0
 }
@@ -262,6 +358,22 @@ mod tests {
         assert_eq!(measured.kind(Kind::Cas).max_ms(), Some(2.0));
         assert_eq!(measured.longest_gap(0, 10), 10);
         assert_eq!(measured.sum(KindMeasure::count), 2);
+    }
+
+    #[test]
+    fn who_waited_through_a_fault_waited_in_it() {
+        const MS: u64 = 1_000_000;
+        let mut measured = Measured::default();
+        for (began, ended) in [(0, 5), (8, 40), (12, 14), (19, 21), (30, 31)] {
+            measured.note(Kind::Get, Ending::Done, began * MS, ended * MS);
+        }
+        let (fault, calm) = ([(10 * MS, 20 * MS)], [(0, 10 * MS)]);
+        let during = measured.touching(&fault);
+        assert_eq!((during.latency.len(), during.answered), (3, 1));
+        assert!(during.quantile_ms(1.0).is_some_and(|longest| longest >= 32.0));
+        assert_eq!(during.rate(), Some(100.0));
+        let undisturbed = measured.inside(&calm);
+        assert_eq!((undisturbed.latency.len(), undisturbed.answered), (1, 1));
     }
 
     #[test]

@@ -49,6 +49,14 @@ impl Observer {
         answers
     }
 
+    /// What one node says, if it answers within that time.
+    pub async fn ask(&self, node: u64, patience: Duration) -> Option<NodeStatus> {
+        let (_, endpoint) = self.endpoints.iter().find(|(id, _)| *id == node)?;
+        let status = self.client.status(endpoint, patience).await.ok()?;
+        self.tally(|tally| tally.observe(status.clone()));
+        Some(status)
+    }
+
     /// Works on the tally.
     pub fn tally<T>(&self, work: impl FnOnce(&mut Tally) -> T) -> T {
         work(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner))

@@ -316,6 +316,7 @@ pub(crate) fn sample() -> Report {
         what: "kill n1 (leader)".to_owned(),
         begin: 200 * MS,
         end: 300 * MS,
+        back: 380 * MS,
         evidence: vec!["exited by signal 9".to_owned(), "caught up in 80 ms".to_owned()],
     };
     let kind = |name: &str, frames| KindTraffic {

@@ -1,9 +1,11 @@
 //! The directory of a run: certificates, a configuration per node, ports that are free now.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use anyhow::{Context, Result, bail};
 use register::ClientCerts;
@@ -19,6 +21,29 @@ pub struct Layout {
     pub program: PathBuf,
     /// The nodes, by id.
     pub nodes: Vec<NodeLayout>,
+    /// Where the first of a pair reaches the second, if not directly.
+    routes: BTreeMap<(u64, u64), SocketAddr>,
+    snapshots: Option<Snapshots>,
+}
+
+/// When nodes take snapshots and how fast they send them, if not as the program has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshots {
+    /// Bytes of log before one is taken.
+    pub min_log_bytes: u64,
+    /// Sent in a second; 0: no limit.
+    pub bytes_per_second: u64,
+}
+
+impl Snapshots {
+    /// Sent as fast as the program does by itself.
+    pub const DEFAULT_RATE: u64 = 64 << 20;
+
+    /// None: the whole log stays.
+    #[must_use]
+    pub fn never() -> Snapshots {
+        Snapshots { min_log_bytes: 1 << 50, bytes_per_second: Snapshots::DEFAULT_RATE }
+    }
 }
 
 /// Where everything of a node is.
@@ -49,7 +74,11 @@ impl Layout {
     /// Makes a fresh directory with everything that the nodes need. An earlier run's is replaced,
     /// anything else is left alone.
     pub fn create(dir: &Path, cluster: &str, nodes: u64) -> Result<Layout> {
-        let program = program()?;
+        Layout::create_for(program()?, dir, cluster, nodes)
+    }
+
+    /// As [`Layout::create`], for a `raft-register` that is elsewhere.
+    pub fn create_for(program: PathBuf, dir: &Path, cluster: &str, nodes: u64) -> Result<Layout> {
         fresh_directory(dir)?;
         let dir = dir.canonicalize().with_context(|| format!("finding {}", dir.display()))?;
         let mut ports = free_ports(2 * usize::try_from(nodes)?)?.into_iter();
@@ -66,10 +95,28 @@ impl Layout {
             })
         };
         let nodes = (1..=nodes).map(&mut node).collect::<Result<Vec<_>>>()?;
-        let layout = Layout { cluster: cluster.to_owned(), program, nodes, dir };
+        let (cluster, routes) = (cluster.to_owned(), BTreeMap::new());
+        let layout = Layout { cluster, program, nodes, dir, routes, snapshots: None };
         layout.make_certificates()?;
         layout.write_configs()?;
         Ok(layout)
+    }
+
+    /// Nodes that are started from now on reach each other by these ways.
+    pub fn route(&mut self, routes: BTreeMap<(u64, u64), SocketAddr>) -> Result<()> {
+        self.routes = routes;
+        self.write_configs()
+    }
+
+    /// Nodes that are started from now on take snapshots like this.
+    pub fn snapshots(&mut self, snapshots: Snapshots) -> Result<()> {
+        self.snapshots = Some(snapshots);
+        self.write_configs()
+    }
+
+    /// A node by its id.
+    pub fn node(&self, id: u64) -> Result<&NodeLayout> {
+        self.nodes.iter().find(|node| node.id == id).with_context(|| format!("there is no node n{id}"))
     }
 
     /// The load's certificate.
@@ -84,7 +131,9 @@ impl Layout {
         self.nodes.iter().map(|node| (node.id, node.client_addr.to_string())).collect()
     }
 
-    fn certs(&self) -> PathBuf {
+    /// Where the certificates are.
+    #[must_use]
+    pub fn certs(&self) -> PathBuf {
         self.dir.join("certs")
     }
 
@@ -126,7 +175,14 @@ impl Layout {
             quoted(&node.data),
             quoted(&self.certs()),
         );
+        text += &format!("listen_peers = \"{}\"\n", node.peer_addr);
+        if let Some(Snapshots { min_log_bytes, bytes_per_second }) = self.snapshots {
+            text += &format!(
+                "\n[snapshots]\nmin_log_bytes = {min_log_bytes}\nbytes_per_second = {bytes_per_second}\n"
+            );
+        }
         for NodeLayout { id, peer_addr, client_addr, .. } in &self.nodes {
+            let peer_addr = self.routes.get(&(node.id, *id)).unwrap_or(peer_addr);
             text +=
                 &format!("\n[[members]]\nid = {id}\npeer = \"{peer_addr}\"\nclient = \"{client_addr}\"\n");
         }
@@ -144,7 +200,8 @@ fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn fresh_directory(dir: &Path) -> Result<()> {
+/// Makes it, empty. What an earlier run of this program left in it is ended and removed; anything else is left alone.
+pub(crate) fn fresh_directory(dir: &Path) -> Result<()> {
     let marker = dir.join(MARKER);
     if dir.exists() {
         let empty = fs::read_dir(dir).with_context(|| format!("listing {}", dir.display()))?.next().is_none();
@@ -174,9 +231,9 @@ fn end_leftovers(dir: &Path) -> Result<()> {
             continue;
         };
         let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let config = path.with_extension("toml");
-        let is_ours =
-            command_line.split(|byte| *byte == 0).any(|arg| arg == config.as_os_str().as_encoded_bytes());
+        let configs = ["toml", "yaml"].map(|extension| path.with_extension(extension));
+        let is_config = |arg: &[u8]| configs.iter().any(|file| arg == file.as_os_str().as_encoded_bytes());
+        let is_ours = command_line.split(|byte| *byte == 0).any(is_config);
         if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
             // It may end by itself between the look and the signal.
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -185,13 +242,26 @@ fn end_leftovers(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Ports that nobody uses now. All are held until all are known, so that none is given twice.
+/// Ports that nobody uses now, below those that the system hands out by itself: no client's socket is to take one while
+/// its node is down. Each process begins its search elsewhere.
 fn free_ports(count: usize) -> Result<Vec<SocketAddr>> {
-    let sockets: Vec<UdpSocket> = (0..count)
-        .map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<Result<_, _>>()
-        .context("looking for free UDP ports on 127.0.0.1")?;
-    sockets.iter().map(|socket| socket.local_addr().context("asking a socket for its port")).collect()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u16 = 10_000;
+    const PORTS: u16 = 22_000;
+    // All are held until all are known, so that none is given twice.
+    let mut held: Vec<UdpSocket> = Vec::new();
+    for _ in 0..PORTS {
+        if held.len() == count {
+            break;
+        }
+        let step = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Relaxed));
+        let port = FIRST + u16::try_from(step % u32::from(PORTS)).unwrap_or(0);
+        held.extend(UdpSocket::bind((Ipv4Addr::LOCALHOST, port)));
+    }
+    if held.len() < count {
+        bail!("fewer than {count} UDP ports from {FIRST} to {} are free on 127.0.0.1", FIRST + PORTS - 1);
+    }
+    held.iter().map(|socket| socket.local_addr().context("asking a socket for its port")).collect()
 }
 
 #[cfg(test)]
@@ -212,6 +282,28 @@ mod tests {
         fs::write(foreign.join("precious"), "").unwrap();
         assert!(fresh_directory(&foreign).unwrap_err().to_string().contains("not made by this program"));
         assert!(foreign.join("precious").exists());
+    }
+
+    #[test]
+    fn a_node_listens_at_its_own_address_and_dials_where_it_was_told_to() {
+        let node = |id: u64| NodeLayout {
+            id,
+            peer_addr: SocketAddr::from(([127, 0, 0, 1], 7000 + u16::try_from(id).unwrap())),
+            client_addr: SocketAddr::from(([127, 0, 0, 1], 7100)),
+            config: PathBuf::new(),
+            log: PathBuf::new(),
+            pid_file: PathBuf::new(),
+            data: PathBuf::new(),
+        };
+        let (dir, program, cluster) = (PathBuf::from("run"), PathBuf::new(), "c".to_owned());
+        let routes = BTreeMap::from([((1, 2), SocketAddr::from(([127, 0, 0, 1], 9)))]);
+        let snapshots = Some(Snapshots::never());
+        let layout = Layout { dir, cluster, program, nodes: vec![node(1), node(2)], routes, snapshots };
+        let text = layout.config(&layout.nodes[0]);
+        assert!(text.contains("listen_peers = \"127.0.0.1:7001\""), "{text}");
+        assert!(text.contains("id = 2\npeer = \"127.0.0.1:9\""), "{text}");
+        assert!(text.contains("id = 1\npeer = \"127.0.0.1:7001\""), "{text}");
+        assert!(layout.config(&layout.nodes[1]).contains("id = 1\npeer = \"127.0.0.1:7001\""));
     }
 
     #[test]

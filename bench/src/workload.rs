@@ -1,18 +1,23 @@
-//! Concurrent clients: each a network client of its own, one operation at a time, at a steady pace,
-//! every operation written into the history before it is sent and after it is answered.
+//! Concurrent clients, every operation written into the history before it is sent and after it is answered.
 //!
-//! Values are unique, so that every value read names the one write that it comes from. Latency is
-//! from sending to answer in a closed loop: a client that waits sends nothing meanwhile, so what is
-//! said of a stall is in the gaps without an acknowledged write, not in the percentiles.
+//! Values are unique, so that every value read names the one write that it comes from.
+//!
+//! In a closed loop each client has one operation under way, and latency is from sending to answer: a client that waits
+//! sends nothing meanwhile, so what is said of a stall is in the gaps without an acknowledged write, not in the
+//! percentiles. In an open loop operations begin when their time has come, however many are unanswered, and latency is
+//! from that time on: a stall is in the percentiles of all who wanted something meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use history_checker::{Key, Process, Recorder, Value};
 use register::{Client, ClientConfig, Expect, Swap, Version, Versioned, WriteError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::measure::{Clock, Ending, Kind, Measured};
@@ -24,6 +29,8 @@ pub struct Plan {
     pub clients: u64,
     /// Keys that they share.
     pub keys: u64,
+    /// Whether a client waits for its answer before it goes on.
+    pub loops: Loop,
     /// Operations per second that all of them together aim at.
     pub rate: u64,
     /// Bytes of a value.
@@ -32,6 +39,15 @@ pub struct Plan {
     pub timeout: Duration,
     /// Repeats the same choices.
     pub seed: u64,
+}
+
+/// When an operation begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loop {
+    /// When the one before is answered, and its time has come.
+    Closed,
+    /// When its time has come.
+    Open,
 }
 
 /// What the clients of one run share.
@@ -80,28 +96,107 @@ impl Shared {
         (0..self.plan.keys).map(|n| format!("key-{n}"))
     }
 
+    /// Whether clients are to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
     fn fresh_value(&self) -> u64 {
         self.next_value.fetch_add(1, Relaxed)
     }
 }
 
+/// Starts all clients; each ends after [`Shared::stop`] with what it measured. Dropped, they end at once.
+pub fn start(shared: &Arc<Shared>) -> Result<JoinSet<Result<Measured>>> {
+    let mut clients = JoinSet::new();
+    match shared.plan.loops {
+        Loop::Closed => {
+            for number in 0..shared.plan.clients {
+                clients.spawn(run_client(shared.clone(), number));
+            }
+        }
+        Loop::Open => {
+            let mut ticks = Vec::new();
+            for number in 0..shared.plan.clients {
+                let (tick, wanted) = unbounded_channel();
+                ticks.push(tick);
+                clients.spawn(run_open(shared.clone(), number, wanted));
+            }
+            metronome(shared.clone(), ticks)?;
+        }
+    }
+    Ok(clients)
+}
+
 /// Runs client `number` until [`Shared::stop`].
-pub async fn run_client(shared: Arc<Shared>, number: u64) -> Result<Measured> {
-    let connected = Client::connect(shared.access.clone()).await;
-    let client = connected.with_context(|| format!("starting client {number}"))?;
+async fn run_client(shared: Arc<Shared>, number: u64) -> Result<Measured> {
+    let (client, mut rng) = connect(&shared, number).await?;
     let plan = &shared.plan;
-    let mut rng = fastrand::Rng::with_seed(plan.seed.wrapping_mul(1_000_003).wrapping_add(number));
     let pace = Duration::from_secs(plan.clients) / u32::try_from(plan.rate.max(1)).unwrap_or(u32::MAX);
     let mut turn = Instant::now() + pace.mul_f64(rng.f64());
 
     let mut actor = Actor::new(shared.clone(), client);
-    while !shared.stop.load(Relaxed) {
-        sleep_until(turn).await;
-        actor.act(&mut rng).await;
+    while !shared.is_stopped() {
+        // A timer is of a millisecond: who aims at more than it can do is not to wait for one.
+        if turn > Instant::now() {
+            sleep_until(turn).await;
+        }
+        actor.act(&mut rng, None).await;
         // Late is late: a stall is not made up for by a burst.
         turn = (turn + pace).max(Instant::now());
     }
     Ok(actor.measured)
+}
+
+async fn connect(shared: &Shared, number: u64) -> Result<(Client, fastrand::Rng)> {
+    let connected = Client::connect(shared.access.clone()).await;
+    let client = connected.with_context(|| format!("starting client {number}"))?;
+    Ok((client, fastrand::Rng::with_seed(shared.plan.seed.wrapping_mul(1_000_003).wrapping_add(number))))
+}
+
+/// Says to clients in turn when the next operation is wanted, on a thread of its own: the runtime's timers are of a
+/// millisecond. Ends with the clients.
+fn metronome(shared: Arc<Shared>, ticks: Vec<UnboundedSender<u64>>) -> Result<()> {
+    let beat = move || {
+        let pace = Duration::from_secs(1) / u32::try_from(shared.plan.rate.max(1)).unwrap_or(u32::MAX);
+        let mut wanted = shared.clock.elapsed() + pace;
+        for tick in ticks.iter().cycle() {
+            thread::sleep(wanted.saturating_sub(shared.clock.elapsed()));
+            let nanos = u64::try_from(wanted.as_nanos()).unwrap_or(u64::MAX);
+            if shared.is_stopped() || tick.send(nanos).is_err() {
+                return;
+            }
+            wanted += pace;
+        }
+    };
+    let thread = thread::Builder::new().name("metronome".to_owned()).spawn(beat);
+    thread.map(drop).context("starting the thread that says when operations begin")
+}
+
+/// Runs open-loop client `number` until nobody wants anything more. One connection; for each operation under way an
+/// actor, and so a process in the history.
+async fn run_open(shared: Arc<Shared>, number: u64, mut wanted: UnboundedReceiver<u64>) -> Result<Measured> {
+    let (client, mut rng) = connect(&shared, number).await?;
+    let mut idle: Vec<Actor> = Vec::new();
+    let mut acting: JoinSet<Actor> = JoinSet::new();
+    while let Some(since) = wanted.recv().await {
+        while let Some(done) = acting.try_join_next() {
+            idle.push(done.context("an operation panicked")?);
+        }
+        let mut actor = idle.pop().unwrap_or_else(|| Actor::new(shared.clone(), client.clone()));
+        let mut rng = rng.fork();
+        acting.spawn(async move {
+            actor.act(&mut rng, Some(since)).await;
+            actor
+        });
+    }
+    let mut measured = Measured::default();
+    while let Some(done) = acting.join_next().await {
+        idle.push(done.context("an operation panicked")?);
+    }
+    measured.add_all(idle.iter().map(|actor| &actor.measured));
+    Ok(measured)
 }
 
 /// One client at work.
@@ -115,6 +210,8 @@ pub struct Actor {
     seen: Vec<Option<(Version, u64)>>,
     /// The key of the last operation: the one where `seen` is most likely still true.
     last_key: usize,
+    /// Since when the operation under way is wanted, if that was before it was sent.
+    wanted: Option<u64>,
     measured: Measured,
 }
 
@@ -125,11 +222,12 @@ impl Actor {
         let keys: Vec<String> = shared.keys().collect();
         let process = Some(shared.recorder.process());
         let (seen, measured) = (vec![None; keys.len()], Measured::default());
-        Actor { shared, client, process, keys, seen, last_key: 0, measured }
+        Actor { shared, client, process, keys, seen, last_key: 0, wanted: None, measured }
     }
 
-    /// One operation, drawn at random.
-    async fn act(&mut self, rng: &mut fastrand::Rng) {
+    /// One operation, drawn at random; wanted since then, if that is not now.
+    async fn act(&mut self, rng: &mut fastrand::Rng, wanted: Option<u64>) {
+        self.wanted = wanted;
         let key = rng.usize(..self.keys.len());
         match rng.u32(..100) {
             0..40 => {
@@ -256,7 +354,7 @@ impl Actor {
     /// `process` is none when the outcome is unknown: the next operation is another process's.
     fn end(&mut self, kind: Kind, ending: Ending, sent: u64, now: u64, process: Option<Process>) {
         self.process = process;
-        self.measured.note(kind, ending, sent, now);
+        self.measured.note(kind, ending, self.wanted.take().unwrap_or(sent), now);
         let progress = &self.shared.progress;
         let count = match ending {
             Ending::Done | Ending::NotSwapped => &progress.answered,

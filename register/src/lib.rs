@@ -9,6 +9,7 @@
 //! | [`client_core`] | the client without I/O: sessions, retries, leader hints |
 //! | [`port`] | what reaches the node, and what a client is told of its answer |
 //! | [`status`] | what a node says of itself to a client |
+//! | `load` | load on a service, and what it measured (feature `service`) |
 //! | `service` | server, network client and command line (feature `service`) |
 //!
 //! Everything outside `service` is pure: no clock, no randomness of its own, no I/O. The simulator
@@ -17,6 +18,8 @@
 
 pub mod client_core;
 pub mod command;
+#[cfg(feature = "service")]
+pub mod load;
 pub mod machine;
 pub mod outcome;
 pub mod port;

@@ -90,6 +90,43 @@ fn without_a_quorum_it_is_unavailable() {
 }
 
 #[test]
+fn a_cluster_under_load() {
+    let cluster = Cluster::started(3);
+    let bench = |more: &[&str]| {
+        let short = ["bench", "--clients", "8", "--keys", "10", "--warm-up", "0.1", "--seconds", "0.5"];
+        cluster.cli(&[&short[..], more].concat())
+    };
+    let mixed = bench(&["--reads", "50"]);
+    assert_eq!(mixed.code, Some(0), "{mixed:?}");
+    for said in
+        ["load/0 to load/9", "50 % linearizable gets", "8 clients", "4 connections", "p99.9", "leader"]
+    {
+        assert!(mixed.stdout.contains(said), "{said}: {mixed:?}");
+    }
+    assert_eq!(cluster.cli(&["get", "load/9", "--raw"]).stdout.len(), 256);
+
+    for open in [&[][..], &["--rate", "100"]] {
+        let told = bench(&[&["-o", "json"], open].concat());
+        let lines: Vec<&str> = told.stdout.lines().collect();
+        let [register::load::BEGUN, json] = lines[..] else { panic!("{told:?}") };
+        let measured: register::load::Measured = serde_json::from_str(json).unwrap();
+        assert!(measured.done > 0 && measured.quantile(0.5).is_some(), "{measured:?}");
+        assert_eq!((measured.not_applied, measured.unknown), (0, 0), "{measured:?}");
+    }
+}
+
+#[test]
+fn a_load_that_cannot_be_says_why() {
+    let cluster = Cluster::new(1);
+    for args in [["--clients", "0"], ["--value-bytes", "1048577"], ["--reads", "101"]] {
+        assert_eq!(cluster.cli(&[&["bench"][..], &args].concat()).code, Some(2), "{args:?}");
+    }
+    let nobody = cluster.cli(&["bench", "--timeout", "500ms", "-o", "json"]);
+    assert_eq!(nobody.code, Some(3), "{nobody:?}");
+    assert!(!nobody.stdout.contains(register::load::BEGUN), "{nobody:?}");
+}
+
+#[test]
 fn certificates_made_by_the_binary_serve() {
     let dir = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {

@@ -3,6 +3,7 @@
 //! This crate depends on no other crate of the workspace, so it runs when they do not build.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod command;
 mod demo;
 mod evidence;
@@ -38,6 +39,8 @@ struct Cli {
 enum Job {
     /// Three real nodes, clients, faults, and a verdict: see what the project does in a minute
     Demo(demo::DemoArgs),
+    /// What it costs, beside others and beside the machine's limits; `compare A B` for two runs
+    Bench(bench::BenchArgs),
     /// Everything that must hold before a change is merged
     Test(suite::TestArgs),
     /// The lab tests of part 4A (leader election), over QUIC or simulated
@@ -82,6 +85,7 @@ fn run(job: Job) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match job {
         Job::Demo(args) => demo::run(&workspace, &args),
+        Job::Bench(args) => bench::run(&workspace, &args),
         Job::Test(args) => suite::run(&workspace, &args),
         Job::Test4a(args) => lab_tests::run("4a", &args).map(|()| ExitCode::SUCCESS),
         Job::Test4b(args) => lab_tests::run("4b", &args).map(|()| ExitCode::SUCCESS),

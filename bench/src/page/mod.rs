@@ -10,7 +10,8 @@ use history_checker::page::{CONTENT_POLICY, escape, fragment};
 use crate::report::{FaultRow, Load, OperationRow, Report};
 use chart::Chart;
 
-const STYLE: &str = include_str!("page.css");
+/// What every page of this crate looks like.
+pub(crate) const STYLE: &str = include_str!("page.css");
 
 /// One self-contained page: `report`, with the timeline of `history` and of what the checker `found` in it.
 #[must_use]

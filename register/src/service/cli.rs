@@ -1,5 +1,6 @@
 //! The commands of `raft-register`: what the words mean, and how each ends.
 
+mod bench;
 mod cert;
 mod debug;
 mod kv;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::config::parse_duration;
 use super::exit::{self, Exit};
+use crate::load::LoadArgs;
 
 /// A linearizable replicated register: server, client and administration in one program.
 #[derive(Debug, Parser)]
@@ -91,6 +93,14 @@ enum Command {
     },
     /// Ask every endpoint for its status
     Status,
+    /// Put a running cluster under load, and say how it did
+    ///
+    /// It writes to the cluster that it is pointed at, under keys that begin with `load/`, as fast as the cluster
+    /// answers: whoever else uses that cluster will notice. Its keys stay behind. --timeout holds for each operation.
+    ///
+    /// It ends well if any operation was answered. With `-o json` it prints `begun` when the warming up is over, and at
+    /// the end what it measured, latencies in nanoseconds with how often each occurred.
+    Bench(LoadArgs),
     /// Look into the data directory of a node that does not run
     #[command(subcommand)]
     Debug(DebugCommand),
@@ -202,6 +212,7 @@ fn run(global: &Global, command: Command) -> Result<Exit, Ended> {
         Command::Cas(cas) => kv::cas(global, cas),
         Command::Del { key } => kv::delete(global, key),
         Command::Status => status::status(global),
+        Command::Bench(args) => bench::bench(global, &args),
         Command::Debug(command) => debug::debug(global.output, command),
     }
 }

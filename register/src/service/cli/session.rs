@@ -16,6 +16,14 @@ pub(super) fn with_client<T, F: Future<Output = Result<T, Ended>>>(
     global: &Global,
     command: impl FnOnce(Client) -> F,
 ) -> Result<T, Ended> {
+    with_access(global, |access| async move { command(connect(access).await?).await })
+}
+
+/// Runs one command that knows how to connect.
+pub(super) fn with_access<T, F: Future<Output = Result<T, Ended>>>(
+    global: &Global,
+    command: impl FnOnce(ClientConfig) -> F,
+) -> Result<T, Ended> {
     if global.endpoints.is_empty() {
         return Err(Ended::new(Exit::Usage, "no --endpoints given"));
     }
@@ -24,16 +32,16 @@ pub(super) fn with_client<T, F: Future<Output = Result<T, Ended>>>(
         None => only_client(&global.certs_dir)?,
     };
     let certs = ClientCerts::in_dir(&global.certs_dir, &name);
-    let cluster = cluster_of(&certs)?;
+    let access = ClientConfig::new(cluster_of(&certs)?, global.endpoints.clone(), certs);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Ended::new(Exit::Error, error))?;
-    runtime.block_on(async {
-        let client = Client::connect(ClientConfig::new(cluster, global.endpoints.clone(), certs)).await;
-        let client = client.map_err(|error| match error {
-            ConnectError::Certs(_) | ConnectError::NoEndpoints => Ended::new(Exit::Usage, error),
-            ConnectError::Socket(_) => Ended::new(Exit::Error, error),
-        })?;
-        command(client).await
+    runtime.block_on(command(access))
+}
+
+pub(super) async fn connect(access: ClientConfig) -> Result<Client, Ended> {
+    Client::connect(access).await.map_err(|error| match error {
+        ConnectError::Certs(_) | ConnectError::NoEndpoints => Ended::new(Exit::Usage, error),
+        ConnectError::Socket(_) => Ended::new(Exit::Error, error),
     })
 }
 

@@ -4,28 +4,15 @@ use serde::Serialize;
 
 use super::session::with_client;
 use super::{Ended, Global, Output, output};
-use crate::service::client::StatusError;
+use crate::service::client::{Client, StatusError};
 use crate::service::exit::Exit;
 use crate::status::NodeStatus;
 
-type Row = (String, Result<NodeStatus, StatusError>);
+/// An endpoint, and what it said.
+pub(super) type Row = (String, Result<NodeStatus, StatusError>);
 
 pub(super) fn status(global: &Global) -> Result<Exit, Ended> {
-    let rows = with_client(global, |client| async move {
-        let mut asked = Vec::new();
-        for endpoint in global.endpoints.clone() {
-            let (client, timeout) = (client.clone(), global.timeout);
-            asked.push(tokio::spawn(async move {
-                let status = client.status(&endpoint, timeout).await;
-                (endpoint, status)
-            }));
-        }
-        let mut rows: Vec<Row> = Vec::new();
-        for answer in asked {
-            rows.push(answer.await.map_err(|error| Ended::new(Exit::Error, error))?);
-        }
-        Ok(rows)
-    })?;
+    let rows = with_client(global, |client| async move { all(&client, global).await })?;
     match global.output {
         Output::Table => table(&rows),
         Output::Json => output::json(&rows.iter().map(as_json).collect::<Vec<_>>()),
@@ -36,6 +23,23 @@ pub(super) fn status(global: &Global) -> Result<Exit, Ended> {
         Some(_) if rows.iter().any(refused) => Exit::NotAuthorised,
         Some(_) => Exit::Unavailable,
     })
+}
+
+/// What every endpoint says.
+pub(super) async fn all(client: &Client, global: &Global) -> Result<Vec<Row>, Ended> {
+    let mut asked = Vec::new();
+    for endpoint in global.endpoints.clone() {
+        let (client, timeout) = (client.clone(), global.timeout);
+        asked.push(tokio::spawn(async move {
+            let status = client.status(&endpoint, timeout).await;
+            (endpoint, status)
+        }));
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for answer in asked {
+        rows.push(answer.await.map_err(|error| Ended::new(Exit::Error, error))?);
+    }
+    Ok(rows)
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,9 @@
 //! What goes wrong, and when. Each fault leaves evidence that it landed; one without evidence ends
 //! the run with an error, for a run whose faults did not happen proves nothing.
 
+mod acts;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,6 +12,9 @@ use history_checker::{FaultEdge, Recorder};
 use crate::cluster::Cluster;
 use crate::measure::Clock;
 use crate::observer::Observer;
+use crate::rig::disk::LoopDisk;
+use crate::rig::proxy::{Counts, Proxy};
+use crate::rig::throttle::Throttle;
 
 /// A fault to inject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +29,29 @@ pub struct Planned {
     pub lasting: Duration,
 }
 
-/// What is done to a node.
+/// What is done to a node, or to all links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// SIGKILL; healed by starting it again.
     Kill,
+    /// SIGTERM, and waiting for its end; healed by starting it again.
+    Restart,
     /// SIGSTOP; healed by SIGCONT.
     Pause,
+    /// Stopped for 50 of every 60 ms.
+    Slow,
+    /// Nothing gets from it to its peers, nor from them to it. Clients still reach it.
+    Isolate,
+    /// Nothing gets from its peers to it.
+    Deafen,
+    /// Nothing gets from it to its peers.
+    Mute,
+    /// So many of a hundred datagrams between nodes are lost.
+    Lose(u8),
+    /// Each datagram between nodes arrives so much later.
+    Delay(Duration),
+    /// Its file system lets nothing be written and no sync end.
+    Stall,
 }
 
 /// Who it is done to, chosen when the time has come.
@@ -39,6 +61,10 @@ pub enum Target {
     Leader,
     /// One of the others.
     Follower,
+    /// This one.
+    Node(u64),
+    /// All links between nodes.
+    Links,
 }
 
 /// A fault that was injected and healed.
@@ -50,6 +76,8 @@ pub struct Injected {
     pub begin: u64,
     /// When it was healed.
     pub end: u64,
+    /// When all nodes had applied what was committed when it was healed.
+    pub back: u64,
     /// How we know.
     pub evidence: Vec<String>,
 }
@@ -70,11 +98,12 @@ pub fn plan(length: Duration, seed: u64) -> Vec<Planned> {
     let slots = u32::try_from(room.as_secs() / SLOT.as_secs()).unwrap_or(u32::MAX).max(2);
     let slot = room / slots;
     let planned = |n: u32| {
-        let fault = if n.is_multiple_of(2) { Fault::Kill } else { Fault::Pause };
-        let target = match fault {
-            Fault::Kill => Target::Leader,
-            Fault::Pause if n == 1 || rng.bool() => Target::Leader,
-            Fault::Pause => Target::Follower,
+        let (fault, target) = if n.is_multiple_of(2) {
+            (Fault::Kill, Target::Leader)
+        } else if n == 1 || rng.bool() {
+            (Fault::Pause, Target::Leader)
+        } else {
+            (Fault::Pause, Target::Follower)
         };
         let at = QUIET + slot * n + slot.mul_f64(rng.f64() * 0.2);
         Planned { at, fault, target, lasting: slot.mul_f64(0.3 + rng.f64() * 0.15) }
@@ -87,15 +116,34 @@ pub fn plan(length: Duration, seed: u64) -> Vec<Planned> {
 pub struct Nemesis<'a> {
     /// The processes.
     pub cluster: &'a mut Cluster,
+    /// Between the nodes, if there is something.
+    pub network: Option<&'a Proxy>,
+    /// Of the nodes that have a file system of their own.
+    pub disks: Option<&'a mut BTreeMap<u64, LoopDisk>>,
     /// Finds the leader, and sees a node come back.
     pub observer: &'a Observer,
     /// Faults stand in the history too.
     pub recorder: &'a Recorder,
     /// The run's clock.
     pub clock: Clock,
+    throttle: Option<Throttle>,
+    /// What the proxy had counted when the fault under way began.
+    before: Counts,
 }
 
-impl Nemesis<'_> {
+impl<'a> Nemesis<'a> {
+    /// One that has nothing but processes to play with; what else there is may be set.
+    #[must_use]
+    pub fn of_processes(
+        cluster: &'a mut Cluster,
+        observer: &'a Observer,
+        recorder: &'a Recorder,
+        clock: Clock,
+    ) -> Nemesis<'a> {
+        let (network, disks, throttle, before) = (None, None, None, Counts::default());
+        Nemesis { cluster, network, disks, observer, recorder, clock, throttle, before }
+    }
+
     /// Carries the plan out and stays until `length` has passed. Cancelled, it leaves faults unhealed.
     pub async fn run(&mut self, plan: &[Planned], length: Duration) -> Result<Vec<Injected>> {
         let mut injected = Vec::new();
@@ -107,52 +155,51 @@ impl Nemesis<'_> {
         Ok(injected)
     }
 
-    async fn inject(&mut self, planned: &Planned) -> Result<Injected> {
+    /// One fault from its begin until everything is as before.
+    pub async fn inject(&mut self, planned: &Planned) -> Result<Injected> {
         let leader = self.observer.leader().await.context("choosing whom to hit")?;
-        let (node, role) = match planned.target {
-            Target::Leader => (leader, "leader"),
-            Target::Follower => {
-                let follower = self.cluster.ids().into_iter().find(|id| *id != leader);
-                (follower.unwrap_or(leader), "follower")
+        let follower = || self.cluster.ids().into_iter().find(|id| *id != leader);
+        let node = match planned.target {
+            Target::Leader | Target::Links => leader,
+            Target::Follower => follower().unwrap_or(leader),
+            Target::Node(id) => id,
+        };
+        let role = if node == leader { "leader" } else { "follower" };
+        let what = match planned.target {
+            Target::Links => format!("{}, all links", planned.fault),
+            Target::Leader | Target::Follower | Target::Node(_) => {
+                format!("{} n{node} ({role})", planned.fault)
             }
         };
-        let verb = match planned.fault {
-            Fault::Kill => "kill",
-            Fault::Pause => "pause",
-        };
-        let what = format!("{verb} n{node} ({role})");
         // The last word of a process about what it counted.
         self.observer.look().await;
 
         let begin = self.clock.now();
         self.recorder.fault(&what, FaultEdge::Begin, begin);
-        let mut evidence = vec![match planned.fault {
-            Fault::Kill => self.cluster.node(node)?.kill()?,
-            Fault::Pause => self.cluster.node(node)?.pause().await?,
-        }];
-        self.say(&what, &evidence[0]);
+        let mut evidence: Vec<String> = self.begin(planned.fault, node).await?.into_iter().collect();
+        self.say(&what, evidence.first().map_or("begun", String::as_str));
         tokio::time::sleep(planned.lasting).await;
-        match planned.fault {
-            Fault::Kill => self.cluster.node(node)?.start()?,
-            Fault::Pause => evidence.push(self.cluster.node(node)?.resume().await?),
-        }
+        let healing = evidence.len();
+        evidence.extend(self.heal(planned.fault, node).await.with_context(|| format!("healing: {what}"))?);
         let end = self.clock.now();
         self.recorder.fault(&what, FaultEdge::End, end);
-        evidence.push(self.caught_up(node, end).await?);
-        self.say(&format!("healed: {what}"), &evidence[1..].join(", "));
-        Ok(Injected { what, begin, end, evidence })
+        evidence.push(self.caught_up(end).await?);
+        self.say(&format!("healed: {what}"), &evidence[healing..].join(", "));
+        Ok(Injected { what, begin, end, back: self.clock.now(), evidence })
     }
 
-    /// A node is back when it has applied what was committed when it was healed.
-    async fn caught_up(&mut self, node: u64, healed: u64) -> Result<String> {
+    /// All are back when every node has applied what was committed when the fault was healed.
+    async fn caught_up(&mut self, healed: u64) -> Result<String> {
         let goal = self.observer.look().await.iter().map(|status| status.commit_index).max().unwrap_or(0);
-        let what = format!("n{node} to catch up");
-        let back = self.observer.wait_until(&what, CATCH_UP, |answers| {
-            answers.iter().any(|status| status.node == node && status.last_applied >= goal)
+        let nodes = self.cluster.ids();
+        let back = self.observer.wait_until("all nodes to catch up", CATCH_UP, |answers| {
+            answers.iter().filter(|status| status.last_applied >= goal).count() == nodes.len()
         });
         if let Err(error) = back.await {
             self.cluster.check_alive()?;
-            return Err(error.context(self.cluster.node(node)?.log_tail()));
+            let tails: Result<Vec<_>> =
+                nodes.into_iter().map(|id| Ok(self.cluster.node(id)?.log_tail())).collect();
+            return Err(error.context(tails?.join("\n")));
         }
         let took = Duration::from_nanos(self.clock.now().saturating_sub(healed));
         Ok(format!("caught up in {} ms", took.as_millis()))

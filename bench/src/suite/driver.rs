@@ -1,0 +1,167 @@
+//! Driver and state machine in one process: three nodes on memory disks, wired by queues, and concurrent proposers that
+//! each wait until their command was applied. Every message goes through the real codec.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
+use raft::driver::{Bootstrap, Options};
+use raft::storage::{MemoryDisk, Storage};
+use raft::transport::{InProcess, Inbox};
+use raft::{
+    BootId, ClusterId, Config, Handle, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine,
+};
+use tokio::time::Instant;
+
+use super::context::{Context, Level};
+use super::figure::Better;
+use super::ran::{self, Ran};
+use super::results::{Row, figures};
+
+/// Bytes of a command.
+const COMMAND: [u8; 256] = [7; 256];
+/// Before anything is counted.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// Ours beside its peer, which take turns.
+pub async fn run(context: &Context) -> Result<Vec<Row>> {
+    let seconds = context.level.pick(0.7, 2.0, 5.0).to_string();
+    let mut rows = Vec::new();
+    for proposers in proposers(context.level) {
+        let measured =
+            ["--proposers".to_owned(), proposers.to_string(), "--seconds".to_owned(), seconds.clone()];
+        let ours = (&context.bench, vec!["driver".to_owned()]);
+        let peer =
+            context.peers.iter().map(|peers| (peers, ["driver", "openraft"].map(str::to_owned).into()));
+        let subjects: Vec<_> = [ours].into_iter().chain(peer).collect();
+        let mut of_count = vec![Row::default(); subjects.len()];
+        for _ in 0..context.level.rounds() {
+            for ((program, words), row) in subjects.iter().zip(&mut of_count) {
+                let ran = ran::run(program, &[words.as_slice(), measured.as_slice()].concat()).await?;
+                row.sample(figures::RATE, "/s", Better::Higher, ran.rate());
+                row.subject = ran.subject;
+                row.notes = vec![ran.settings];
+            }
+        }
+        for mut row in of_count {
+            row.group = "driver".to_owned();
+            row.what = "propose".to_owned();
+            row.durability = "memory".to_owned();
+            row.tls = "none".to_owned();
+            row.client = "the same process".to_owned();
+            let parameters = [("clients", proposers), ("payload", COMMAND.len()), ("nodes", 3)];
+            row.parameters = parameters.map(|(name, value)| (name.to_owned(), value as f64)).into();
+            rows.push(row);
+        }
+        context.say(&format!("driver: {proposers} proposers"));
+    }
+    Ok(rows)
+}
+
+fn proposers(level: Level) -> Vec<usize> {
+    level.pick(vec![1, 64, 1024], vec![1, 64, 256, 1024], vec![1, 64, 256, 1024, 4096])
+}
+
+/// What `bench driver` does.
+pub async fn measure(proposers: usize, length: Duration) -> Result<Ran> {
+    let nodes = start()?;
+    let leader = leader(&nodes).await?;
+    let (applied, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let tasks: Vec<_> = (0..proposers)
+        .map(|_| tokio::spawn(propose(leader.clone(), applied.clone(), over.clone())))
+        .collect();
+    tokio::time::sleep(WARM_UP).await;
+    let (begun, before) = (Instant::now(), applied.load(Relaxed));
+    tokio::time::sleep(length).await;
+    let (commands, took) = (applied.load(Relaxed) - before, begun.elapsed());
+    over.store(true, Relaxed);
+    for task in tasks {
+        task.await.context("a proposer ended before its time")??;
+    }
+    Ok(Ran {
+        subject: format!("raft {}", env!("CARGO_PKG_VERSION")),
+        commands,
+        nanos: u64::try_from(took.as_nanos())?,
+        settings: "Config::lan, real codec, memory disks with the real log format, one thread".to_owned(),
+    })
+}
+
+async fn propose(leader: Handle, applied: Arc<AtomicU64>, over: Arc<AtomicBool>) -> Result<()> {
+    while !over.load(Relaxed) {
+        let accepted = leader.propose(Bytes::copy_from_slice(&COMMAND)).await.context("proposing")?;
+        accepted.outcome().await.context("waiting for a command to be applied")?;
+        applied.fetch_add(1, Relaxed);
+    }
+    Ok(())
+}
+
+fn start() -> Result<Vec<Node>> {
+    let voters: BTreeMap<_, _> = (1..=3).map(|n| (NodeId(n), Incarnation(n.into()))).collect();
+    let cluster = ClusterId::new("bench")?;
+    let network = InProcess::new();
+    let node = |(id, incarnation): (&NodeId, &Incarnation)| -> Result<Node> {
+        let log = Storage::open(MemoryDisk::new(), &cluster, *id, *incarnation)?;
+        let (inbox, received) = Inbox::new();
+        let bootstrap = Bootstrap::Membership(Membership { voters: voters.clone() });
+        let options = Options { config: Config::lan(), bootstrap, boot: BootId(1), seed: id.0 };
+        let transport = network.join(*id, *incarnation, inbox);
+        Ok(Node::spawn(options, log, Counter(0), transport, received)?)
+    };
+    voters.iter().map(node).collect()
+}
+
+async fn leader(nodes: &[Node]) -> Result<Handle> {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) {
+        for node in nodes.iter().map(Node::handle) {
+            if let Ok(accepted) = node.propose(Bytes::new()).await
+                && accepted.outcome().await.is_ok()
+            {
+                return Ok(node);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    bail!("no node was elected within ten seconds")
+}
+
+/// Counts what it was given.
+struct Counter(u64);
+
+impl StateMachine for Counter {
+    type Snapshot = Bytes;
+
+    fn apply(&mut self, _: LogIndex, _: &Bytes) -> Bytes {
+        self.0 += 1;
+        Bytes::new()
+    }
+
+    fn query(&self, _: &Bytes) -> Bytes {
+        Bytes::copy_from_slice(&self.0.to_le_bytes())
+    }
+
+    fn snapshot(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.0.to_le_bytes())
+    }
+
+    fn restore(source: &mut dyn io::Read) -> io::Result<Counter> {
+        let mut bytes = [0; 8];
+        source.read_exact(&mut bytes)?;
+        Ok(Counter(u64::from_le_bytes(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn proposers_are_answered() {
+        let ran = measure(4, Duration::from_millis(50)).await.unwrap();
+        assert!(ran.commands > 0 && ran.nanos >= 50_000_000);
+    }
+}
