@@ -84,7 +84,7 @@ impl Root {
     fn of(path: &str) -> Option<Root> {
         let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
-            [_, "build.rs"] | [_, "src", "lib.rs" | "main.rs"] => Some(Root::Code),
+            [_, "build.rs"] | [_, .., "src", "lib.rs" | "main.rs"] => Some(Root::Code),
             [_, "src", "bin", _] | [_, "src", "bin", _, "main.rs"] => Some(Root::Code),
             [_, "tests" | "benches" | "examples", ..] => Some(Root::Test),
             _ => None,
@@ -130,6 +130,7 @@ mod tests {
             ("raft/src/dead.rs", "//! Dead."),
             ("raft/src/bin/tool.rs", "//! A root of its own."),
             ("raft/tests/all.rs", "//! So is this."),
+            ("bench/peers/src/main.rs", "//! A crate within another's directory."),
         ]);
         let findings = Modules::of(&tree).check(&tree);
         assert_eq!(findings.len(), 1, "{findings:?}");

@@ -3,10 +3,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`scenario`] | what is done to whom, how often |
-//! | [`trial`] | one run: a cluster, clients, faults, reading back, the checker's verdict |
-//! | [`snapshot`] | the fault that is none: a follower that comes back and needs a snapshot |
-//! | [`row`] | figures from runs |
+//! | `scenario` | what is done to whom, how often |
+//! | `trial` | one run: a cluster, clients, faults, reading back, the checker's verdict |
+//! | `snapshot` | the fault that is none: a follower that comes back and needs a snapshot |
+//! | `row` | figures from runs |
 //!
 //! Every run's history is checked, and every key is read back; a run that is not linearizable, or that cannot be
 //! decided, ends the suite with an error that names the history.

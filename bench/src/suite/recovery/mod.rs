@@ -2,10 +2,10 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`start`] | one node, and all nodes, start with a log of so many bytes |
-//! | [`catch_up`] | a follower was away for so many entries |
-//! | [`snapshot`] | a follower was away until it needs the whole state |
-//! | [`wait`] | for what a node says and answers |
+//! | `start` | one node, and all nodes, start with a log of so many bytes |
+//! | `catch_up` | a follower was away for so many entries |
+//! | `snapshot` | a follower was away until it needs the whole state |
+//! | `wait` | for what a node says and answers |
 //!
 //! The logs and states come through clients, as any would.
 

@@ -6,7 +6,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`settings`] | what is done at which level |
+//! | [`mod@settings`] | what is done at which level |
 //! | [`sample`] | one load on one cluster, and what it cost |
 //! | [`rows`] | samples of all rounds, as rows |
 

@@ -63,12 +63,6 @@ pub(super) const ROWS: &[Bug] = &[
         "a vote of an earlier term counts",
     )
     .simulated(Explored("election")),
-    Bug::new(
-        "unasked-votes-elect",
-        Unknown,
-        "votes that nobody asked for elect a candidate whose own vote is not durable",
-    )
-    .tested("raft", "a_vote_won_before_the_own_one_is_durable_does_not_make_a_majority"),
     Bug::new("step-down-forgotten", Rule("paper §5.1"), "a leader goes on when an answer has a higher term")
         .simulated(After(7)),
     Bug::new(
@@ -83,6 +77,12 @@ pub(super) const ROWS: &[Bug] = &[
         "a write without entries keeps the term and vote of the one before",
     )
     .simulated(After(1)),
+    Bug::new(
+        "unasked-votes-elect",
+        Unknown,
+        "votes that nobody asked for elect a candidate whose own vote is not durable",
+    )
+    .tested("raft", "a_vote_won_before_the_own_one_is_durable_does_not_make_a_majority"),
     Bug::new(
         "up-to-date-index-first",
         Rule("paper §5.4.1"),
