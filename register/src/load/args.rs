@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use crate::outcome::MAX_VALUE;
+
+/// Each of them takes memory before anything is measured.
+const MAX_CLIENTS: i64 = 100_000;
+/// Each has a socket.
+const MAX_CONNECTIONS: i64 = 1_000;
+
 /// What to do to a service, and for how long.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
 pub struct LoadArgs {
     /// Operations under way at the same time: exactly so many in a closed loop, at most in an open one
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=MAX_CLIENTS))]
     pub clients: u32,
     /// Connections that the clients share, each with a session of its own; never more than clients
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MAX_CONNECTIONS))]
     pub connections: u32,
     /// How many of 100 operations are linearizable reads; the others are puts
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
@@ -18,7 +25,7 @@ pub struct LoadArgs {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub keys: u64,
     /// Bytes of a value
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = value_bytes)]
     pub value_bytes: usize,
     /// Seconds that are not measured, before those that are
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
@@ -86,6 +93,11 @@ impl Default for LoadArgs {
 }
 
 /// A number of seconds, perhaps with a fraction.
+fn value_bytes(text: &str) -> Result<usize, String> {
+    let bytes = text.parse().map_err(|_| format!("{text:?} is not a number of bytes"))?;
+    if bytes > MAX_VALUE { Err(format!("a value has at most {MAX_VALUE} bytes")) } else { Ok(bytes) }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
     Duration::try_from_secs_f64(number).map_err(|error| format!("{text:?}: {error}"))
@@ -150,6 +162,9 @@ mod tests {
             ["--seconds", "-1"],
             ["--seconds", "inf"],
             ["--rate", "0"],
+            ["--clients", "100001"],
+            ["--connections", "1001"],
+            ["--value-bytes", "99999999999"],
         ] {
             assert!(parse(&args).is_err(), "{args:?}");
         }
