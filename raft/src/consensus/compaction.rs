@@ -48,7 +48,10 @@ impl Raft {
         for peer in leader.peers.values() {
             match (peer.mode, &peer.sending) {
                 // What follows the snapshot is needed as soon as it is there.
-                (Mode::Snapshot, Some(transfer)) => upto = upto.min(transfer.snapshot().last.index),
+                (Mode::Snapshot, Some(transfer)) if !peer.is_gone(now, &self.config) => {
+                    upto = upto.min(transfer.snapshot().last.index);
+                }
+                (Mode::Snapshot, _) => {}
                 _ if now <= peer.last_heard + self.config.election_min => upto = upto.min(peer.match_index),
                 _ => {}
             }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::config::Config;
 use super::io::{Misdeed, Output};
 use super::message::{InstallSnapshot, InstallSnapshotReply, Message, SnapshotOutcome};
 use super::progress::{Mode, Progress};
@@ -12,6 +13,10 @@ use super::state::Raft;
 use super::transfer::Transfer;
 use super::types::{LogIndex, NodeId, Timestamp};
 use crate::marks::mark;
+
+/// Election timeouts of silence after which a peer that was being sent a snapshot begins with the newest: a link that
+/// fails for seconds, and a restart, do not throw away what is there.
+const PATIENCE: u32 = 10;
 
 impl Raft {
     /// Begins a transfer where the log cannot help, ends one where it can again, and asks for as many
@@ -27,7 +32,12 @@ impl Raft {
         }
         let Some(newest) = newest else { return };
         let heard = peer.last_heard;
+        let gone = peer.is_gone(now, &self.config);
         let transfer = peer.begin_snapshot(now, newest);
+        if gone && transfer.snapshot() != newest {
+            // When it is back it has the most of the newest: nothing keeps the log that follows the other one.
+            *transfer = Transfer::new(now, newest);
+        }
         if transfer.probe_due(&self.config, heard) <= now {
             transfer.probed(now);
             let (snapshot, data) = (transfer.snapshot(), Bytes::new());
@@ -123,6 +133,11 @@ impl Raft {
 }
 
 impl Progress {
+    /// Silent for so long that nothing is kept for what it was being sent.
+    pub(super) fn is_gone(&self, now: Timestamp, config: &Config) -> bool {
+        now > self.last_heard + config.election_min * PATIENCE
+    }
+
     /// The snapshot that is on its way; `newest` if there was none.
     fn begin_snapshot(&mut self, now: Timestamp, newest: SnapshotId) -> &mut Transfer {
         if self.mode != Mode::Snapshot {

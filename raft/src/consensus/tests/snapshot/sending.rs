@@ -210,6 +210,33 @@ fn a_newer_snapshot_does_not_end_a_transfer_that_can_be_read() {
     assert_eq!(says(&mut node, SnapshotOutcome::Next(50)), [], "late, of the old one");
 }
 
+/// A peer that was sent pieces of one snapshot says nothing for `millis`; then a newer one is there.
+fn silent_for(millis: u64) -> (Solo, Vec<Output>) {
+    let mut node = leader(small());
+    behind(&mut node);
+    has(&mut node, 0);
+    wait(&mut node, millis);
+    node.acks(N2, LogIndex(6));
+    let (newer, meta) = snapshot(id(6, 2), 200);
+    let outputs = node.step(Input::SnapshotStored { id: newer, meta });
+    (node, outputs)
+}
+
+fn is_sent(node: &Solo) -> LogIndex {
+    node.raft.progress().nth(1).unwrap().1.sending.as_ref().unwrap().snapshot().last.index
+}
+
+#[test]
+fn a_peer_that_is_gone_keeps_neither_log_nor_an_old_snapshot() {
+    let patience = 10 * u64::try_from(Config::lan().election_min.as_millis()).unwrap();
+    let (node, outputs) = silent_for(patience);
+    assert_eq!(is_sent(&node), LogIndex(5), "it may be back, and has some of it");
+    assert!(!outputs.contains(&Output::Compact(LogIndex(6))), "{outputs:?}");
+    let (node, outputs) = silent_for(patience + 10);
+    assert_eq!(is_sent(&node), LogIndex(6));
+    assert!(outputs.contains(&Output::Compact(LogIndex(6))), "{outputs:?}");
+}
+
 #[test]
 fn a_late_piece_of_an_earlier_snapshot_is_not_sent() {
     let mut node = leader(small());
