@@ -94,7 +94,7 @@ fn run(command: &Command) -> Result<ExitCode> {
             let results = until_interrupted(suite::run(args))?;
             print!("{}", suite::table::text(&results));
             println!("\n{}", args.report().display());
-            Ok(ExitCode::SUCCESS)
+            Ok(if results.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NO_VERDICT) })
         }
         Command::Compare { before, after } => {
             print!("{}", suite::compare::words(&Results::read(before)?, &Results::read(after)?));

@@ -15,9 +15,8 @@ use raft::consensus::{Raft, Start};
 use raft::{Config, EntryKind, Incarnation, Membership, NodeId, Timestamp, bootstrap};
 
 use super::context::Context;
-use super::figure::Better;
 use super::ran::{self, Ran};
-use super::results::{Row, figures};
+use super::results::{Results, Row, parameters};
 
 /// Bytes of a command; each is allocated, as one that came from a client.
 const COMMAND: [u8; 256] = [7; 256];
@@ -29,38 +28,24 @@ const BATCH_TIME: Duration = Duration::from_micros(20);
 pub const BATCHES: [u64; 3] = [1, 64, 1024];
 
 /// Ours beside its peers, which take turns.
-pub async fn run(context: &Context) -> Result<Vec<Row>> {
-    let seconds = context.level.pick(0.5, 1.0, 3.0).to_string();
-    let mut rows = Vec::new();
+pub async fn run(context: &Context, results: &mut Results) {
+    let seconds = context.level.pick(0.5, 1.0, 3.0);
+    let mut subjects = vec![(context.bench.clone(), vec!["core"])];
+    subjects.extend(context.peers.iter().flat_map(|program| {
+        ["raft-rs", "omnipaxos"].map(|peer| (program.clone(), vec!["core", peer]))
+    }));
     for batch in BATCHES {
-        let measured = ["--batch".to_owned(), batch.to_string(), "--seconds".to_owned(), seconds.clone()];
-        let ours = (&context.bench, vec!["core".to_owned()]);
-        let peers = context.peers.iter().flat_map(|program| {
-            ["raft-rs", "omnipaxos"].map(|peer| (program, vec!["core".to_owned(), peer.to_owned()]))
-        });
-        let subjects: Vec<_> = [ours].into_iter().chain(peers).collect();
-        let mut of_batch = vec![Row::default(); subjects.len()];
-        for _ in 0..context.level.rounds() {
-            for ((program, words), row) in subjects.iter().zip(&mut of_batch) {
-                let ran = ran::run(program, &[words.as_slice(), measured.as_slice()].concat()).await?;
-                row.sample(figures::RATE, "/s", Better::Higher, ran.rate());
-                row.subject = ran.subject;
-                row.notes = vec![ran.settings];
-            }
-        }
-        for mut row in of_batch {
-            row.group = "core".to_owned();
-            row.what = "commit".to_owned();
-            row.durability = "memory".to_owned();
-            row.tls = "none".to_owned();
-            row.client = "the same thread".to_owned();
-            let parameters = [("batch", batch), ("payload", COMMAND.len() as u64), ("nodes", 3)];
-            row.parameters = parameters.map(|(name, value)| (name.to_owned(), value as f64)).into();
-            rows.push(row);
-        }
+        let row = Row {
+            group: "core".to_owned(),
+            what: "commit".to_owned(),
+            client: "the same thread".to_owned(),
+            parameters: parameters([("batch", batch), ("payload", COMMAND.len() as u64), ("nodes", 3)]),
+            ..Row::in_memory()
+        };
+        let args = ["--batch".to_owned(), batch.to_string(), "--seconds".to_owned(), seconds.to_string()];
         context.say(&format!("core: batches of {batch}"));
+        results.take(&format!("core: batches of {batch}"), ran::in_turn(context, &subjects, &args, &row).await);
     }
-    Ok(rows)
 }
 
 /// What `bench core` does: batches for as long as is asked.

@@ -18,9 +18,8 @@ use raft::{
 use tokio::time::Instant;
 
 use super::context::{Context, Level};
-use super::figure::Better;
 use super::ran::{self, Ran};
-use super::results::{Row, figures};
+use super::results::{Results, Row, parameters};
 
 /// Bytes of a command.
 const COMMAND: [u8; 256] = [7; 256];
@@ -28,41 +27,27 @@ const COMMAND: [u8; 256] = [7; 256];
 const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Ours beside its peer, which take turns.
-pub async fn run(context: &Context) -> Result<Vec<Row>> {
-    let seconds = context.level.pick(0.7, 2.0, 5.0).to_string();
-    let mut rows = Vec::new();
+pub async fn run(context: &Context, results: &mut Results) {
+    let seconds = context.level.pick(0.7, 2.0, 5.0);
+    let mut subjects = vec![(context.bench.clone(), vec!["driver"])];
+    subjects.extend(context.peers.iter().map(|program| (program.clone(), vec!["driver", "openraft"])));
     for proposers in proposers(context.level) {
-        let measured =
-            ["--proposers".to_owned(), proposers.to_string(), "--seconds".to_owned(), seconds.clone()];
-        let ours = (&context.bench, vec!["driver".to_owned()]);
-        let peer =
-            context.peers.iter().map(|peers| (peers, ["driver", "openraft"].map(str::to_owned).into()));
-        let subjects: Vec<_> = [ours].into_iter().chain(peer).collect();
-        let mut of_count = vec![Row::default(); subjects.len()];
-        for _ in 0..context.level.rounds() {
-            for ((program, words), row) in subjects.iter().zip(&mut of_count) {
-                let ran = ran::run(program, &[words.as_slice(), measured.as_slice()].concat()).await?;
-                row.sample(figures::RATE, "/s", Better::Higher, ran.rate());
-                row.subject = ran.subject;
-                row.notes = vec![ran.settings];
-            }
-        }
-        for mut row in of_count {
-            row.group = "driver".to_owned();
-            row.what = "propose".to_owned();
-            row.durability = "memory".to_owned();
-            row.tls = "none".to_owned();
-            row.client = "the same process".to_owned();
-            let parameters = [("clients", proposers), ("payload", COMMAND.len()), ("nodes", 3)];
-            row.parameters = parameters.map(|(name, value)| (name.to_owned(), value as f64)).into();
-            rows.push(row);
-        }
-        context.say(&format!("driver: {proposers} proposers"));
+        let row = Row {
+            group: "driver".to_owned(),
+            what: "propose".to_owned(),
+            client: "the same process".to_owned(),
+            parameters: parameters([("clients", proposers), ("payload", COMMAND.len() as u64), ("nodes", 3)]),
+            ..Row::in_memory()
+        };
+        let args =
+            ["--proposers".to_owned(), proposers.to_string(), "--seconds".to_owned(), seconds.to_string()];
+        let what = format!("driver: {proposers} proposers");
+        context.say(&what);
+        results.take(&what, ran::in_turn(context, &subjects, &args, &row).await);
     }
-    Ok(rows)
 }
 
-fn proposers(level: Level) -> Vec<usize> {
+fn proposers(level: Level) -> Vec<u64> {
     level.pick(vec![1, 64, 1024], vec![1, 64, 256, 1024], vec![1, 64, 256, 1024, 4096])
 }
 

@@ -144,21 +144,25 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
     let before = limits::machine(&context).await.context("measuring the machine before the run")?;
     let wanted = |group: &Group| args.groups.is_empty() || args.groups.contains(group);
     for group in Group::ALL.into_iter().filter(wanted) {
-        let rows = match group {
-            Group::Limits => limits::run(&context).await,
-            Group::Core => core::run(&context).await,
-            Group::Driver => driver::run(&context).await,
-            Group::Service => service(&context).await,
-            Group::Faults => faults::run(&context).await,
-            Group::Recovery => recovery::run(&context).await,
-            Group::Checker => checker::run(&context).await,
-            Group::Simulator => simulator::run(&context).await,
-        };
-        results.rows.extend(rows.with_context(|| format!("measuring {group:?}"))?);
+        match group {
+            Group::Limits => results.take("limits", limits::run(&context).await),
+            Group::Core => core::run(&context, &mut results).await,
+            Group::Driver => driver::run(&context, &mut results).await,
+            Group::Service => results.take("service", service(&context).await),
+            Group::Faults => faults::run(&context, &mut results).await,
+            Group::Recovery => recovery::run(&context, &mut results).await,
+            Group::Checker => results.take("checker", checker::run(&context).await),
+            Group::Simulator => results.take("simulator", simulator::run(&context).await),
+        }
     }
-    let after = limits::machine(&context).await.context("measuring the machine after the run")?;
-    let pair = |(name, before): (String, f64)| after.get(&name).map(|after| (name.clone(), (before, *after)));
-    results.drift = Drift { limits: before.into_iter().filter_map(pair).collect() };
+    match limits::machine(&context).await {
+        Ok(after) => {
+            let pair =
+                |(name, before): (String, f64)| after.get(&name).map(|after| (name.clone(), (before, *after)));
+            results.drift = Drift { limits: before.into_iter().filter_map(pair).collect() };
+        }
+        Err(error) => results.take("the machine after the run", Err(error)),
+    }
     results.seconds = began.elapsed().as_secs_f64();
     let text = serde_json::to_string_pretty(&results).context("writing the results as JSON")?;
     write(&args.out.join("results.json"), &text)?;

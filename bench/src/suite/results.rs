@@ -57,6 +57,37 @@ pub struct Results {
     pub rows: Vec<Row>,
     /// What was left out, and why: a peer that is not installed, a fault that needs root.
     pub left_out: Vec<String>,
+    /// What was begun and not measured, and why. With any of it the run has failed.
+    #[serde(default)]
+    pub failed: Vec<String>,
+}
+
+/// Counts as [`Row::parameters`].
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "counts for people")]
+pub fn parameters<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, f64> {
+    counts.map(|(name, count)| (name.to_owned(), count as f64)).into()
+}
+
+impl Row {
+    /// Of something that has neither disk nor network.
+    #[must_use]
+    pub fn in_memory() -> Row {
+        Row { durability: "memory".to_owned(), tls: "none".to_owned(), ..Row::default() }
+    }
+}
+
+impl Results {
+    /// Takes in what was measured, or why it was not: what fails takes nothing of the rest with it.
+    pub fn take(&mut self, what: &str, measured: Result<Vec<Row>>) {
+        match measured {
+            Ok(rows) => self.rows.extend(rows),
+            Err(error) => {
+                println!("FAILED: {what}: {error:#}");
+                self.failed.push(format!("{what}: {error:#}"));
+            }
+        }
+    }
 }
 
 /// Raised whenever older files can no longer be read.
@@ -191,6 +222,15 @@ impl Drift {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fails_takes_nothing_of_the_rest_with_it() {
+        let mut results = Results::default();
+        results.take("a", Ok(vec![Row::in_memory()]));
+        results.take("b", Err(anyhow::anyhow!("why")));
+        results.take("c", Ok(vec![Row::in_memory()]));
+        assert_eq!((results.rows.len(), results.failed), (2, vec!["b: why".to_owned()]));
+    }
 
     #[test]
     fn drift_is_told_in_both_directions_and_where_there_is_no_number() {

@@ -35,6 +35,9 @@ pub fn text(results: &Results) -> String {
     for what in &results.left_out {
         let _infallible = writeln!(text, "\nleft out: {what}");
     }
+    for what in &results.failed {
+        let _infallible = writeln!(text, "\nFAILED: {what}");
+    }
     text + &aims_table(results) + &conditions(results)
 }
 
@@ -126,6 +129,7 @@ mod tests {
         let results = Results {
             rows: vec![row],
             left_out: vec!["etcd: not on the PATH".into()],
+            failed: vec!["recovery: no leader".into()],
             drift: Drift { limits },
             ..Results::default()
         };
@@ -134,6 +138,7 @@ mod tests {
             "1.50 M /s",
             "allocations 3.00",
             "left out: etcd",
+            "FAILED: recovery: no leader",
             "NOT REACHED",
             "DRIFTED: syncs changed by -20 %",
         ] {

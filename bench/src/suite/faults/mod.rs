@@ -19,7 +19,7 @@ mod trial;
 use anyhow::{Context as _, Result};
 
 use super::context::{Context, Level};
-use super::results::Row;
+use super::results::{Results, Row};
 use crate::workload::Loop;
 use scenario::Scenario;
 
@@ -41,31 +41,25 @@ pub const LEFT_OUT: &[&str] = &[
 
 /// A row for each scenario and kind of loop. One that this machine cannot do has a row without figures, whose note says
 /// why.
-pub async fn run(context: &Context) -> Result<Vec<Row>> {
-    run_some(context, |_| true).await
-}
-
-/// As [`run`], of the scenarios with a name that is wanted.
-pub async fn run_some(context: &Context, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
-    let dir = context.dir.join(GROUP);
-    std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-    let mut rows = Vec::new();
-    for scenario in Scenario::all(context.level).into_iter().filter(|scenario| wanted(scenario.what)) {
+pub async fn run(context: &Context, results: &mut Results) {
+    for scenario in Scenario::all(context.level) {
         for loops in loops(context.level, &scenario) {
-            context.say(&format!("{GROUP}: {}, {}", scenario.what, row::name(loops)));
-            rows.push(measure(context, &dir, &scenario, loops).await?);
+            let what = format!("{GROUP}: {}, {}", scenario.what, row::name(loops));
+            context.say(&what);
+            results.take(&what, measure(context, &scenario, loops).await.map(|row| vec![row]));
         }
     }
-    Ok(rows)
 }
 
-async fn measure(context: &Context, dir: &std::path::Path, scenario: &Scenario, loops: Loop) -> Result<Row> {
+async fn measure(context: &Context, scenario: &Scenario, loops: Loop) -> Result<Row> {
+    let dir = context.dir.join(GROUP);
+    std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
     let mut trials = Vec::new();
     for round in 0..context.level.pick(1, 2, 4) {
         let name = format!("{}, {}, {round}", scenario.what, row::name(loops));
         let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
         let trial = trial::run(context, &dir.join(&name), scenario, loops).await;
-        match trial.with_context(|| format!("{}, {}, round {round}", scenario.what, row::name(loops)))? {
+        match trial.with_context(|| format!("round {round}"))? {
             trial::Outcome::Done(trial) => trials.push(*trial),
             trial::Outcome::LeftOut(why) => {
                 context.say(&format!("{GROUP}: {} is left out: {why}", scenario.what));

@@ -30,7 +30,8 @@ pub fn html(results: &Results) -> String {
         format!("<section><h2>Conditions</h2>{}</section>", conditions(results)),
         format!("<section><h2>Aims</h2>{}</section>", aims_table(&lines)),
         groups.iter().map(|(name, rows)| group(name, rows)).collect::<String>(),
-        left_out(results),
+        list("Failed", &results.failed),
+        list("Left out", &results.left_out),
         "</main>".to_owned(),
     ]
     .concat();
@@ -149,12 +150,12 @@ fn told(name: &str, figure: &Figure) -> Option<String> {
     })
 }
 
-fn left_out(results: &Results) -> String {
-    if results.left_out.is_empty() {
+fn list(title: &str, all: &[String]) -> String {
+    if all.is_empty() {
         return String::new();
     }
-    let items = results.left_out.iter().map(|what| format!("<li>{}</li>", escape(what)));
-    format!("<section><h2>Left out</h2><ul>{}</ul></section>", items.collect::<String>())
+    let items = all.iter().map(|what| format!("<li>{}</li>", escape(what)));
+    format!("<section><h2>{title}</h2><ul>{}</ul></section>", items.collect::<String>())
 }
 
 #[cfg(test)]
@@ -180,6 +181,7 @@ mod tests {
         let results = Results {
             rows: vec![row],
             left_out: vec![evil.into()],
+            failed: vec![evil.into()],
             commit: evil.into(),
             drift: Drift { limits },
             ..Results::default()

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 
 use super::context::Context;
 use super::faults::ATTEMPT_TIMEOUT;
-use super::results::Row;
+use super::results::{Results, Row};
 use crate::observer::all_agree;
 use crate::setup::Snapshots;
 use crate::stage::{Stage, Wishes};
@@ -29,23 +29,14 @@ use crate::stage::{Stage, Wishes};
 pub const GROUP: &str = "recovery";
 
 /// The rows of this group.
-pub async fn run(context: &Context) -> Result<Vec<Row>> {
-    run_some(context, |_| true).await
+pub async fn run(context: &Context, results: &mut Results) {
+    results.take("recovery: starting with a long log", start::measure(context).await);
+    results.take("recovery: a follower that catches up", one(catch_up::measure(context).await));
+    results.take("recovery: a snapshot to a follower", one(snapshot::measure(context).await));
 }
 
-/// As [`run`], of the rows with a name that is wanted: `start`, `catch up`, `snapshot`.
-pub async fn run_some(context: &Context, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    if wanted("start") {
-        rows.extend(start::measure(context).await.context("starting with a long log")?);
-    }
-    if wanted("catch up") {
-        rows.push(catch_up::measure(context).await.context("a follower that catches up")?);
-    }
-    if wanted("snapshot") {
-        rows.push(snapshot::measure(context).await.context("a snapshot to a follower")?);
-    }
-    Ok(rows)
+fn one(row: Result<Row>) -> Result<Vec<Row>> {
+    row.map(|row| vec![row])
 }
 
 /// Three nodes, and the directory to be removed when they have ended.
