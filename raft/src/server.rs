@@ -6,7 +6,7 @@ mod io;
 mod snapshots;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -33,9 +33,9 @@ pub struct Server<M> {
     machine: M,
     sessions: Sessions,
     last_applied: LogIndex,
-    /// Accepted commands by index, with the term they were accepted in: an entry of another term
+    /// Accepted commands in order of index, with the term they were accepted in: an entry of another term
     /// at the index is somebody else's.
-    waiting: BTreeMap<LogIndex, (Term, Ticket)>,
+    waiting: VecDeque<(LogIndex, Term, Ticket)>,
     /// Reads without an index yet.
     asking: BTreeMap<Ticket, Bytes>,
     /// What those count against the limit in bytes.
@@ -67,7 +67,7 @@ impl<M: StateMachine> Server<M> {
             sessions,
             last_applied,
             snapshots: Schedule::default(),
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             asking: BTreeMap::new(),
             asking_bytes: 0,
             granted: BTreeMap::new(),
@@ -160,7 +160,7 @@ impl<M: StateMachine> Server<M> {
             // `apply_committed` asks consensus itself.
             consensus_io::Output::Commit(_) => {}
             consensus_io::Output::Accepted { ticket, id } => {
-                self.waiting.insert(id.index, (id.term, ticket));
+                self.waiting.push_back((id.index, id.term, ticket));
                 self.outputs.push(Output::Accepted { ticket, id });
             }
             consensus_io::Output::ReadGranted { ticket, index } => {
@@ -200,12 +200,13 @@ impl<M: StateMachine> Server<M> {
 
     /// The leadership is lost: what is not committed may yet commit, or never.
     fn give_up_uncommitted(&mut self) {
-        let uncommitted = self.waiting.split_off(&self.raft.commit_index().next());
+        let committed = self.waiting.partition_point(|(index, ..)| *index <= self.raft.commit_index());
+        let uncommitted = self.waiting.split_off(committed);
         if crate::seeded_bug!("resolved-by-index-alone") {
             self.waiting.extend(uncommitted);
             return;
         }
-        for (_, ticket) in uncommitted.into_values() {
+        for (.., ticket) in uncommitted {
             mark!("uncommitted-told-unknown");
             if crate::seeded_bug!("unknown-told-as-refused") {
                 self.reply(ticket, Reply::Refused(Refusal::NotLeader { leader: None }));

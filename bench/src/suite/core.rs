@@ -31,9 +31,12 @@ pub const BATCHES: [u64; 3] = [1, 64, 1024];
 pub async fn run(context: &Context, results: &mut Results) {
     let seconds = context.level.pick(0.5, 1.0, 3.0);
     let mut subjects = vec![(context.bench.clone(), vec!["core"])];
-    subjects.extend(context.peers.iter().flat_map(|program| {
-        ["raft-rs", "omnipaxos"].map(|peer| (program.clone(), vec!["core", peer]))
-    }));
+    subjects.extend(
+        context
+            .peers
+            .iter()
+            .flat_map(|program| ["raft-rs", "omnipaxos"].map(|peer| (program.clone(), vec!["core", peer]))),
+    );
     for batch in BATCHES {
         let row = Row {
             group: "core".to_owned(),
@@ -44,7 +47,8 @@ pub async fn run(context: &Context, results: &mut Results) {
         };
         let args = ["--batch".to_owned(), batch.to_string(), "--seconds".to_owned(), seconds.to_string()];
         context.say(&format!("core: batches of {batch}"));
-        results.take(&format!("core: batches of {batch}"), ran::in_turn(context, &subjects, &args, &row).await);
+        results
+            .take(&format!("core: batches of {batch}"), ran::in_turn(context, &subjects, &args, &row).await);
     }
 }
 

@@ -157,8 +157,9 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
     }
     match limits::machine(&context).await {
         Ok(after) => {
-            let pair =
-                |(name, before): (String, f64)| after.get(&name).map(|after| (name.clone(), (before, *after)));
+            let pair = |(name, before): (String, f64)| {
+                after.get(&name).map(|after| (name.clone(), (before, *after)))
+            };
             results.drift = Drift { limits: before.into_iter().filter_map(pair).collect() };
         }
         Err(error) => results.take("the machine after the run", Err(error)),

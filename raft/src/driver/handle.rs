@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::waiting::{Then, Waiting};
 use crate::consensus::io::Refusal;
 use crate::consensus::types::{LogId, LogIndex, SessionId};
-use crate::pump::{Status, StopCause};
+use crate::pump::{Ask, Status, StopCause};
+use crate::server::Reply;
 use crate::session::SessionTag;
 
 /// The node has ended.
@@ -93,15 +95,9 @@ impl Accepted {
     }
 }
 
-pub(super) type AcceptedSender = oneshot::Sender<Result<LogId, Refusal>>;
-pub(super) type OutcomeSender = oneshot::Sender<Result<Applied, OutcomeError>>;
-pub(super) type ReadSender = oneshot::Sender<Result<Bytes, ReadError>>;
-
 /// What a handle asks of the loop.
 pub(super) enum Request {
-    Propose { tag: Option<SessionTag>, command: Bytes, accepted: AcceptedSender, outcome: OutcomeSender },
-    OpenSession { accepted: AcceptedSender, outcome: OutcomeSender },
-    Read { query: Bytes, answer: ReadSender },
+    Ask { ask: Ask, waiting: Waiting },
     Status { answer: oneshot::Sender<Status> },
     Stop,
 }
@@ -110,23 +106,25 @@ impl Request {
     /// The answer of a node that is not bootstrapped: nobody leads. Dropping the request instead
     /// would say that the node has ended.
     pub(super) fn answer_blank(self, status: &Status) {
-        let refusal = Refusal::NotLeader { leader: None };
-        // Whoever asked may have gone.
-        let _ = match self {
-            Request::Propose { accepted, .. } | Request::OpenSession { accepted, .. } => {
-                accepted.send(Err(refusal)).is_ok()
+        match self {
+            Request::Ask { waiting, .. } => {
+                waiting.told(Reply::Refused(Refusal::NotLeader { leader: None }));
             }
-            Request::Read { answer, .. } => answer.send(Err(refusal.into())).is_ok(),
-            Request::Status { answer } => answer.send(status.clone()).is_ok(),
-            Request::Stop => true,
-        };
+            Request::Status { answer } => {
+                // Whoever asked may have gone.
+                let _ = answer.send(status.clone());
+            }
+            Request::Stop => {}
+        }
     }
 
     /// What it counts against the queue's limit.
     pub(super) fn weight(&self) -> usize {
         64 + match self {
-            Request::Propose { command: data, .. } | Request::Read { query: data, .. } => data.len(),
-            Request::OpenSession { .. } | Request::Status { .. } | Request::Stop => 0,
+            Request::Ask { ask: Ask::Propose { command: data, .. } | Ask::Read { query: data }, .. } => {
+                data.len()
+            }
+            Request::Ask { ask: Ask::OpenSession, .. } | Request::Status { .. } | Request::Stop => 0,
         }
     }
 }
@@ -159,7 +157,7 @@ impl Handle {
     /// Offers a command to this node. Answers once its leader's log has it, with its place; the
     /// outcome comes from [`Accepted::outcome`]. Cancelled, the command may still be accepted.
     pub async fn propose(&self, command: Bytes) -> Result<Accepted, ProposeError> {
-        self.offer(|accepted, outcome| Request::Propose { tag: None, command, accepted, outcome }).await
+        self.offer(Ask::Propose { tag: None, command }).await
     }
 
     /// As [`Handle::propose`], under a session: however often the same serial is proposed, on
@@ -169,12 +167,12 @@ impl Handle {
         tag: SessionTag,
         command: Bytes,
     ) -> Result<Accepted, ProposeError> {
-        self.offer(|accepted, outcome| Request::Propose { tag: Some(tag), command, accepted, outcome }).await
+        self.offer(Ask::Propose { tag: Some(tag), command }).await
     }
 
     /// Opens a client session, to be used by [`Handle::propose_in_session`]. Cancelled, it may still be opened; it then expires unused.
     pub async fn open_session(&self) -> Result<SessionId, OpenSessionError> {
-        let accepted = self.offer(|accepted, outcome| Request::OpenSession { accepted, outcome }).await?;
+        let accepted = self.offer(Ask::OpenSession).await?;
         let applied = accepted.outcome().await?;
         let id = applied.response.first_chunk().ok_or(OutcomeError::Unknown)?;
         Ok(SessionId(u64::from_le_bytes(*id)))
@@ -183,12 +181,25 @@ impl Handle {
     /// Asks the state machine, linearizably (ReadIndex, dissertation §6.4). Cancelling is harmless.
     pub async fn read(&self, query: Bytes) -> Result<Bytes, ReadError> {
         let (answer, answered) = oneshot::channel();
-        let request = Request::Read { query, answer };
+        let request = Request::Ask { ask: Ask::Read { query }, waiting: Waiting::Read(answer) };
         self.check_room(&request)?;
         self.submit(request).await?;
         match answered.await {
             Ok(answer) => answer,
             Err(_) => Err(self.ended().await.into()),
+        }
+    }
+
+    /// Asks, and has `then` called with what came of it; with nothing where the node ended first: a command or a session
+    /// may have been accepted before. For who has many requests under way, each of which would cost a task.
+    ///
+    /// It is called once, at once where the queue is full, else in the node's loop: so it must not block and not panic.
+    pub fn ask(&self, ask: Ask, then: impl FnOnce(Option<Reply>) + Send + 'static) {
+        let request = Request::Ask { ask, waiting: Waiting::Then(Then::new(then)) };
+        match (self.check_room(&request), request) {
+            (Err(refusal), Request::Ask { waiting, .. }) => waiting.told(Reply::Refused(refusal)),
+            // Where there is no loop the request is dropped, and says so.
+            (_, request) => drop(self.enqueue(request)),
         }
     }
 
@@ -213,13 +224,11 @@ impl Handle {
         self.ended().await.cause
     }
 
-    async fn offer(
-        &self,
-        request: impl FnOnce(AcceptedSender, OutcomeSender) -> Request,
-    ) -> Result<Accepted, ProposeError> {
+    async fn offer(&self, ask: Ask) -> Result<Accepted, ProposeError> {
         let (accepted_sender, accepted) = oneshot::channel();
         let (outcome_sender, outcome) = oneshot::channel();
-        let request = request(accepted_sender, outcome_sender);
+        let waiting = Waiting::Write { accepted: Some(accepted_sender), outcome: outcome_sender };
+        let request = Request::Ask { ask, waiting };
         self.check_room(&request)?;
         self.submit(request).await?;
         match accepted.await {

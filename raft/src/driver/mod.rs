@@ -6,6 +6,7 @@ mod outside;
 mod run;
 mod starting;
 mod threads;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -17,7 +18,7 @@ pub use handle::{
     Accepted, Applied, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, Stopped,
 };
 
-pub use crate::pump::{Counters, DiskState, DiskStatus, Status, StopCause};
+pub use crate::pump::{Ask, Counters, DiskState, DiskStatus, Status, StopCause};
 
 use crate::consensus::config::{Config, InvalidConfig};
 use crate::consensus::types::{BootId, Membership, NodeId};

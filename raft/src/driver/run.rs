@@ -1,6 +1,5 @@
 //! The loop: take every input that waits, step them all, write once, send once per peer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -9,14 +8,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Options;
-use super::handle::{AcceptedSender, OutcomeSender, ReadSender, Request};
+use super::handle::Request;
 use super::outside::{Event, Outside, since};
 use super::starting::start;
 use super::threads::Threads;
+use super::waiting::Waiters;
 use answers::Answers;
 
-use crate::consensus::io::Ticket;
-use crate::pump::{Ask, Parts as PumpParts, Pump, StopCause, serve};
+use crate::pump::{Parts as PumpParts, Pump, StopCause, serve};
 use crate::server::APPLY_PER_DRAIN;
 use crate::state_machine::StateMachine;
 use crate::storage::{Disk, Identity, Recovered, Storage};
@@ -73,17 +72,10 @@ pub(super) fn spawn<M: StateMachine, D: Disk, T: Transport>(mut parts: Parts<M, 
     })
 }
 
-/// Who waits for what.
-pub(super) enum Waiting {
-    Acceptance { accepted: AcceptedSender, outcome: OutcomeSender },
-    Outcome(OutcomeSender),
-    Read(ReadSender),
-}
-
 struct Loop<M: StateMachine, D: Disk, T> {
     outside: Outside<T>,
     pump: Pump<M, D, Threads<M>>,
-    waiting: HashMap<Ticket, Waiting>,
+    waiting: Waiters,
 }
 
 impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
@@ -99,7 +91,7 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         let workshop = Threads::new(outside.disk.clone());
         let Options { boot, seed, .. } = options;
         let pump = Pump::new(PumpParts { storage, identity, boot, server, workshop, seed });
-        Ok(Loop { outside, pump, waiting: HashMap::new() })
+        Ok(Loop { outside, pump, waiting: Waiters::default() })
     }
 
     async fn run(mut self) -> StopCause {
@@ -138,27 +130,22 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
 
     fn take_request(&mut self, request: Request) -> Result<(), StopCause> {
         let now = self.outside.now();
-        let (waiting, ask) = match request {
-            Request::Propose { tag, command, accepted, outcome } => {
-                (Waiting::Acceptance { accepted, outcome }, Ask::Propose { tag, command })
+        match request {
+            Request::Ask { ask, waiting } => {
+                let ticket = self.pump.ask(now, ask)?;
+                self.waiting.insert(ticket, waiting);
+                Ok(())
             }
-            Request::OpenSession { accepted, outcome } => {
-                (Waiting::Acceptance { accepted, outcome }, Ask::OpenSession)
-            }
-            Request::Read { query, answer } => (Waiting::Read(answer), Ask::Read { query }),
             Request::Status { answer } => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.pump.status(now));
-                return self.pump.pass(now);
+                self.pump.pass(now)
             }
             Request::Stop => {
                 self.pump.flush()?;
-                return Err(StopCause::Requested);
+                Err(StopCause::Requested)
             }
-        };
-        let ticket = self.pump.ask(now, ask)?;
-        self.waiting.insert(ticket, waiting);
-        Ok(())
+        }
     }
 
     fn act(&mut self) -> Result<(), StopCause> {

@@ -22,7 +22,7 @@ impl<M: StateMachine> Server<M> {
             let entry = self.raft.log().get(index).ok_or(Fatal::MissingEntry { index })?.clone();
             let reply = self.apply(&entry)?;
             self.last_applied = index;
-            if let Some((term, ticket)) = self.waiting.remove(&index) {
+            if let Some((_, term, ticket)) = self.waiting.pop_front_if(|(first, ..)| *first == index) {
                 let ours = term == entry.id.term || crate::seeded_bug!("resolved-by-index-alone");
                 self.reply(ticket, if ours { reply } else { Reply::Unknown });
             }

@@ -137,8 +137,7 @@ impl<M: StateMachine> Server<M> {
         };
         (self.machine, self.sessions, self.last_applied) = (machine, sessions, applied);
         // The snapshot cannot say which of the entries in it were these.
-        let after = self.waiting.split_off(&id.last.index.next());
-        for (_, ticket) in std::mem::replace(&mut self.waiting, after).into_values() {
+        while let Some((.., ticket)) = self.waiting.pop_front_if(|(index, ..)| *index <= id.last.index) {
             self.reply(ticket, Reply::Unknown);
         }
         Ok(())

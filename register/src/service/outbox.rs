@@ -31,6 +31,8 @@ struct Queue {
     unwritten: usize,
     /// Bytes admitted by [`Outbox::admit`] and not yet returned.
     admitted: usize,
+    /// Somebody waits in [`Outbox::admit`].
+    waits_for_room: bool,
     closed: bool,
 }
 
@@ -72,12 +74,17 @@ impl Outbox {
     pub(super) fn return_and_push<M: Message>(&self, weight: usize, tag: u64, message: &M) {
         let mut queue = self.lock();
         queue.admitted = queue.admitted.saturating_sub(weight);
+        // The writer takes all that is there before it waits.
+        let fills = queue.chunks.is_empty() && queue.tail.is_empty();
         if !queue.closed {
             queue.push(tag, message);
         }
+        let drains = weight > 0 && std::mem::take(&mut queue.waits_for_room);
         drop(queue);
-        self.filled.notify_one();
-        if weight > 0 {
+        if fills {
+            self.filled.notify_one();
+        }
+        if drains {
             self.drained.notify_one();
         }
     }
@@ -92,6 +99,7 @@ impl Outbox {
                     queue.admitted += weight;
                     return;
                 }
+                queue.waits_for_room = true;
             }
             self.drained.notified().await;
         }
@@ -121,8 +129,13 @@ impl Outbox {
             }
             let bytes: usize = chunks.iter().map(Bytes::len).sum();
             stream.write_all_chunks(&mut chunks).await?;
-            self.lock().unwritten -= bytes;
-            self.drained.notify_one();
+            let mut queue = self.lock();
+            queue.unwritten -= bytes;
+            let drains = std::mem::take(&mut queue.waits_for_room);
+            drop(queue);
+            if drains {
+                self.drained.notify_one();
+            }
         }
     }
 }

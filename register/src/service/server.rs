@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use quinn::{Connection, Endpoint, Incoming, RecvStream};
 use raft::driver::Handle;
 use raft::{ClusterId, NodeId};
@@ -37,8 +37,8 @@ const CONNECTION_LIMIT: usize = 8 << 20;
 const MIN_WEIGHT: usize = 4 << 10;
 /// Connections at a time.
 const MAX_CONNECTIONS: usize = 1024;
-/// Read from a stream at once, at most.
-const READ_SIZE: usize = 64 << 10;
+/// Pieces, of about a packet, that are read from a stream at once.
+const PIECES: usize = 64;
 
 /// What the client port is started with.
 #[derive(Debug)]
@@ -211,7 +211,7 @@ async fn serve_connected(
         Ok(Err(_)) => return Ok(()),
         Err(_) => return Err(no_hello()),
     };
-    let mut frames = Frames { recv, received: BytesMut::new() };
+    let mut frames = Frames { recv, received: BytesMut::new(), pieces: [const { Bytes::new() }; PIECES] };
     let first = timeout_at(deadline, frames.next()).await.map_err(|_| no_hello())?;
     let (tag, version) = match first? {
         Some((tag, Request::Hello(hello))) => (tag, check_hello(&hello)?),
@@ -261,11 +261,11 @@ async fn read_requests(
         });
         outbox.admit(weight, CONNECTION_LIMIT).await;
         shared.in_flight.fetch_add(1, Relaxed);
-        let (shared, outbox) = (shared.clone(), outbox.clone());
-        tokio::spawn(async move {
-            let response = shared.answer(request).await;
+        let (to, outbox) = (shared.clone(), outbox.clone());
+        shared.answer(request, move |told| {
+            let response = told.unwrap_or_else(|why| Response::Refused(why.with_address(&to.addresses)));
             outbox.return_and_push(weight, tag, &response);
-            shared.in_flight.fetch_sub(1, Relaxed);
+            to.in_flight.fetch_sub(1, Relaxed);
         });
     }
     Ok(())
@@ -275,6 +275,7 @@ async fn read_requests(
 struct Frames {
     recv: RecvStream,
     received: BytesMut,
+    pieces: [Bytes; PIECES],
 }
 
 impl Frames {
@@ -286,7 +287,7 @@ impl Frames {
             if let Some(frame) = protocol::next_frame(&mut self.received).map_err(malformed)? {
                 return Ok(Some(frame));
             }
-            let read = self.recv.read_chunk(READ_SIZE, true);
+            let read = self.recv.read_chunks(&mut self.pieces);
             let read = if self.received.is_empty() {
                 read.await
             } else {
@@ -295,7 +296,11 @@ impl Frames {
                 timeout_at(at, read).await.map_err(slow)?
             };
             match read {
-                Ok(Some(chunk)) => self.received.extend_from_slice(&chunk.bytes),
+                Ok(Some(count)) => {
+                    for piece in &mut self.pieces[..count] {
+                        self.received.extend_from_slice(&std::mem::take(piece));
+                    }
+                }
                 // Finished, reset or lost: nobody is there to be told.
                 Ok(None) | Err(_) => return Ok(None),
             }
@@ -304,21 +309,21 @@ impl Frames {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request) -> Response {
-        if self.stopping.load(Relaxed) && !matches!(request, Request::Status) {
-            return Response::Refused(Refused::Stopping);
+    /// `then` is called in the node's loop for what the node answers: a task for each request would cost more than all
+    /// else that the port does with it.
+    fn answer(
+        self: &Arc<Shared>,
+        request: Request,
+        then: impl FnOnce(Result<Response, NotDone>) + Send + 'static,
+    ) {
+        if matches!(request, Request::Status) {
+            let shared = self.clone();
+            tokio::spawn(async move { then(shared.status().await) });
+        } else if self.stopping.load(Relaxed) {
+            then(Err(Refused::Stopping.into()));
+        } else {
+            super::carry::ask(&self.node, request, then);
         }
-        let answer = match request {
-            Request::Propose { session, command } => {
-                super::carry::propose(&self.node, session, command).await
-            }
-            Request::Read { query } => super::carry::read(&self.node, query).await,
-            Request::OpenSession => super::carry::open_session(&self.node).await,
-            Request::Status => self.status().await,
-            // A second one; the first was taken when the connection began.
-            Request::Hello(_) => Err(Refused::Malformed.into()),
-        };
-        answer.unwrap_or_else(|refused| Response::Refused(refused.with_address(&self.addresses)))
     }
 
     async fn status(&self) -> Result<Response, NotDone> {

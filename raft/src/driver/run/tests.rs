@@ -17,7 +17,8 @@ use crate::consensus::types::{
     BootId, ClusterId, Incarnation, LogId, LogIndex, Membership, NodeId, Term, Timestamp,
 };
 use crate::consensus::{Raft, Start};
-use crate::pump::{DiskState, Status};
+use crate::driver::waiting::Waiting;
+use crate::pump::{Ask, DiskState, Status};
 use crate::server::Server;
 use crate::session::Sessions;
 use crate::state_machine::testing::Echo;
@@ -64,7 +65,7 @@ fn on(
     let raft = Raft::new(me, Config::lan(), 1, Timestamp::default(), start).unwrap();
     let (server, workshop) = (Server::new(raft, Echo), Threads::new(outside.disk.clone()));
     let parts = PumpParts { storage, identity, boot: BootId(1), server, workshop, seed: 1 };
-    (Loop { outside, pump: Pump::new(parts), waiting: HashMap::new() }, queue)
+    (Loop { outside, pump: Pump::new(parts), waiting: Waiters::default() }, queue)
 }
 
 impl Loop<Echo, MemoryDisk, InProcessTransport> {
@@ -105,7 +106,8 @@ async fn a_turn_takes_no_more_than_it_applies() {
 
 fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
     let ((accepted, _), (outcome, _)) = (oneshot::channel(), oneshot::channel());
-    queue.send(Request::Propose { tag: None, command: vec![7; bytes].into(), accepted, outcome }).unwrap();
+    let ask = Ask::Propose { tag: None, command: vec![7; bytes].into() };
+    queue.send(Request::Ask { ask, waiting: Waiting::Write { accepted: Some(accepted), outcome } }).unwrap();
 }
 
 /// The write that waits takes the room that returns: that there is more shows all the same.
