@@ -19,6 +19,7 @@ use crate::consensus::entry::EntryKind;
 use crate::consensus::io::{self as consensus_io, Refusal, RoleName, Ticket};
 use crate::consensus::types::{LogIndex, Term, Timestamp};
 use crate::marks::mark;
+use crate::session::arena::Arena;
 use crate::session::{ReplyBounds, Sessions};
 use crate::state_machine::StateMachine;
 use snapshots::Schedule;
@@ -43,6 +44,7 @@ pub struct Server<M> {
     /// Reads that wait for the state machine to reach an index, in order of index.
     granted: BTreeMap<(LogIndex, Ticket), Bytes>,
     snapshots: Schedule,
+    arena: Arena,
     from_raft: Vec<consensus_io::Output>,
     outputs: Vec<Output>,
 }
@@ -67,6 +69,7 @@ impl<M: StateMachine> Server<M> {
             sessions,
             last_applied,
             snapshots: Schedule::default(),
+            arena: Arena::default(),
             waiting: VecDeque::new(),
             asking: BTreeMap::new(),
             asking_bytes: 0,
@@ -99,7 +102,7 @@ impl<M: StateMachine> Server<M> {
             Input::Propose { ticket, tag: Some(tag), command } => consensus_io::Input::Propose {
                 ticket,
                 kind: EntryKind::SessionCommand,
-                data: tag.encode(&command),
+                data: tag.encode(&command, &mut self.arena),
             },
             Input::OpenSession { ticket, drawn } => {
                 let data = Bytes::copy_from_slice(&drawn.0.to_le_bytes());

@@ -3,6 +3,7 @@
 //! The table is part of the replicated state: every node changes it only while applying entries,
 //! so all agree, and expiry is decided by the log, never by a clock.
 
+pub(crate) mod arena;
 mod replies;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::consensus::types::{LogIndex, SessionId};
+use arena::Arena;
 use replies::Replies;
 
 /// Sessions that live at once; opening one more ends the one unused for the longest stretch of log.
@@ -93,14 +95,9 @@ const TAG: usize = 24;
 
 impl SessionTag {
     /// The content of a `SessionCommand` entry: the tag, then the command.
-    #[must_use]
-    pub fn encode(&self, command: &Bytes) -> Bytes {
-        let mut data = BytesMut::with_capacity(TAG + command.len());
-        data.put_u64_le(self.session.0);
-        data.put_u64_le(self.serial);
-        data.put_u64_le(self.floor);
-        data.put_slice(command);
-        data.freeze()
+    pub(crate) fn encode(&self, command: &[u8], arena: &mut Arena) -> Bytes {
+        let tag = [self.session.0, self.serial, self.floor].map(u64::to_le_bytes);
+        arena.concat(&[tag.as_flattened(), command])
     }
 
     /// The tag and the command, or nothing if the data are too short to hold a tag.

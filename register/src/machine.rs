@@ -48,7 +48,21 @@ impl Slot {
     }
 }
 
-type Shard = BTreeMap<Bytes, Slot>;
+/// A key, ordered by its hash first: most comparisons then need not look at the bytes, which lie elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    hash: u64,
+    bytes: Bytes,
+}
+
+impl Key {
+    /// Shares the bytes.
+    fn new(key: &Bytes) -> Key {
+        Key { hash: hash(key), bytes: key.clone() }
+    }
+}
+
+type Shard = BTreeMap<Key, Slot>;
 
 /// The replicated register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,33 +97,35 @@ impl Register {
 
     /// What a key holds.
     #[must_use]
-    pub fn get(&self, key: &[u8]) -> Option<Versioned> {
-        self.slot(key).map(|slot| Versioned { version: slot.version, value: slot.value() })
+    pub fn get(&self, key: &Bytes) -> Option<Versioned> {
+        self.slot(&Key::new(key)).map(|slot| Versioned { version: slot.version, value: slot.value() })
     }
 
     /// Every key and what it holds, in an order that is fixed but not the keys'.
     pub fn iter(&self) -> impl Iterator<Item = (&Bytes, Versioned)> {
         let slots = self.shards.iter().flat_map(|shard| shard.iter());
-        slots.map(|(key, slot)| (key, Versioned { version: slot.version, value: slot.value() }))
+        slots.map(|(key, slot)| (&key.bytes, Versioned { version: slot.version, value: slot.value() }))
     }
 
     /// Carries out a command that stands at `index`.
     pub fn execute(&mut self, index: LogIndex, command: &Command) -> Bytes {
         match command {
-            Command::Put { key, value } => self.write(index, key, value),
+            Command::Put { key, value } => self.write(index, &Key::new(key), value),
             Command::Cas { key, expect, value } => {
-                let slot = self.slot(key);
+                let key = Key::new(key);
+                let slot = self.slot(&key);
                 let swaps = match (expect, slot) {
                     (Expect::Missing, None) => true,
                     (Expect::Version(version), Some(slot)) => slot.version == *version,
                     (Expect::Value(value), Some(slot)) => slot.holds(value),
                     (Expect::Missing, Some(_)) | (Expect::Version(_) | Expect::Value(_), None) => false,
                 };
-                if swaps { self.write(index, key, value) } else { seen(slot) }
+                if swaps { self.write(index, &key, value) } else { seen(slot) }
             }
             Command::Delete { key } => {
+                let key = Key::new(key);
                 // A delete of nothing must not copy the shard of a snapshot that is being written.
-                let went = self.slot(key).is_some().then(|| self.shard_mut(key).remove(key)).flatten();
+                let went = self.slot(&key).is_some().then(|| self.shard_mut(&key).remove(&key)).flatten();
                 Answer::Deleted(went.map(|slot| slot.version)).encode()
             }
         }
@@ -117,27 +133,28 @@ impl Register {
 
     /// Puts in what a snapshot holds; whether the key was new.
     pub(crate) fn insert(&mut self, key: Bytes, version: Version, value: &[u8]) -> bool {
-        let slot = Slot::new(version, value);
+        let (key, slot) = (Key::new(&key), Slot::new(version, value));
         self.shard_mut(&key).insert(key, slot).is_none()
     }
 
-    fn write(&mut self, index: LogIndex, key: &Bytes, value: &Bytes) -> Bytes {
+    fn write(&mut self, index: LogIndex, key: &Key, value: &Bytes) -> Bytes {
         let version = Version(index.0);
         let slot = Slot::new(version, value);
         let shard = self.shard_mut(key);
         if let Some(held) = shard.get_mut(key) {
             *held = slot;
         } else {
-            shard.insert(Bytes::copy_from_slice(key), slot);
+            // As with the value.
+            shard.insert(Key { hash: key.hash, bytes: Bytes::copy_from_slice(&key.bytes) }, slot);
         }
         Answer::Written(version).encode()
     }
 
-    fn slot(&self, key: &[u8]) -> Option<&Slot> {
+    fn slot(&self, key: &Key) -> Option<&Slot> {
         self.shards.get(shard_of(key)).and_then(|shard| shard.get(key))
     }
 
-    fn shard_mut(&mut self, key: &[u8]) -> &mut Shard {
+    fn shard_mut(&mut self, key: &Key) -> &mut Shard {
         Arc::make_mut(&mut self.shards[shard_of(key)])
     }
 }
@@ -147,13 +164,16 @@ fn seen(slot: Option<&Slot>) -> Bytes {
 }
 
 /// FNV-1a: fixed, so that every node cuts alike, and quick for short keys. A client that chooses its
-/// keys to fall into one shard makes that shard's copy dearer, and nothing else.
-fn shard_of(key: &[u8]) -> usize {
-    let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+/// keys to have one hash makes one shard's copy dearer, and comparisons as dear as those of keys without one.
+fn hash(key: &[u8]) -> u64 {
+    key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    })
+}
+
+fn shard_of(key: &Key) -> usize {
     // The high bits are the better mixed ones.
-    usize::try_from(hash >> 54).unwrap_or(0) % SHARDS
+    usize::try_from(key.hash >> 54).unwrap_or(0) % SHARDS
 }
 
 impl StateMachine for Register {
@@ -168,7 +188,7 @@ impl StateMachine for Register {
 
     fn query(&self, query: &Bytes) -> Bytes {
         match Query::decode(query) {
-            Ok(Query::Get { key }) => seen(self.slot(&key)),
+            Ok(Query::Get { key }) => seen(self.slot(&Key::new(&key))),
             Err(_) => Answer::Malformed.encode(),
         }
     }
@@ -218,15 +238,15 @@ mod tests {
         let mut r = Register::new();
         assert_eq!(put(&mut r, 12, "k", "a"), Answer::Written(Version(12)));
         assert_eq!(put(&mut r, 15, "k", "a"), Answer::Written(Version(15)));
-        assert_eq!(r.get(b"k"), held(15, "a"));
+        assert_eq!(r.get(&b("k")), held(15, "a"));
     }
 
     #[test]
     fn the_empty_value_is_not_a_missing_one() {
         let mut r = Register::new();
-        assert_eq!(r.get(b"k"), None);
+        assert_eq!(r.get(&b("k")), None);
         put(&mut r, 1, "k", "");
-        assert_eq!(r.get(b"k"), held(1, ""));
+        assert_eq!(r.get(&b("k")), held(1, ""));
         let cas = Command::Cas { key: b("k"), expect: Expect::Missing, value: b("x") };
         assert_eq!(run(&mut r, 2, &cas), Answer::Seen(held(1, "")));
         let cas = Command::Cas { key: b("other"), expect: Expect::Value(b("")), value: b("x") };
@@ -249,7 +269,7 @@ mod tests {
         }
         assert_eq!(run(&mut r, 6, &cas(Expect::Value(b("ab")))), Answer::Written(Version(6)));
         assert_eq!(run(&mut r, 7, &cas(Expect::Version(Version(6)))), Answer::Written(Version(7)));
-        assert_eq!(r.get(b"k"), held(7, "new"));
+        assert_eq!(r.get(&b("k")), held(7, "new"));
     }
 
     #[test]
@@ -259,7 +279,7 @@ mod tests {
         let delete = Command::Delete { key: b("k") };
         assert_eq!(run(&mut r, 2, &delete), Answer::Deleted(Some(Version(1))));
         assert_eq!(run(&mut r, 3, &delete), Answer::Deleted(None));
-        assert_eq!(r.get(b"k"), None);
+        assert_eq!(r.get(&b("k")), None);
         put(&mut r, 4, "k", "a");
         let stale = Command::Cas { key: b("k"), expect: Expect::Version(Version(1)), value: b("x") };
         assert_eq!(run(&mut r, 5, &stale), Answer::Seen(held(4, "a")));

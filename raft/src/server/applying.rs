@@ -20,9 +20,10 @@ impl<M: StateMachine> Server<M> {
             }
             let index = self.last_applied.next();
             let entry = self.raft.log().get(index).ok_or(Fatal::MissingEntry { index })?.clone();
-            let reply = self.apply(&entry)?;
+            let waits = self.waiting.pop_front_if(|(first, ..)| *first == index);
+            let reply = self.apply(&entry, waits.is_some())?;
             self.last_applied = index;
-            if let Some((_, term, ticket)) = self.waiting.pop_front_if(|(first, ..)| *first == index) {
+            if let Some((_, term, ticket)) = waits {
                 let ours = term == entry.id.term || crate::seeded_bug!("resolved-by-index-alone");
                 self.reply(ticket, if ours { reply } else { Reply::Unknown });
             }
@@ -30,7 +31,8 @@ impl<M: StateMachine> Server<M> {
         Ok(())
     }
 
-    fn apply(&mut self, entry: &Entry) -> Result<Reply, Fatal> {
+    /// Where nobody is told the reply may lack the response.
+    fn apply(&mut self, entry: &Entry, told: bool) -> Result<Reply, Fatal> {
         let index = entry.id.index;
         if !entry.is_intact() && !crate::seeded_bug!("entry-checksum-unchecked") {
             return Err(Fatal::CorruptEntry { index });
@@ -44,19 +46,21 @@ impl<M: StateMachine> Server<M> {
                 Bytes::copy_from_slice(&opened.0.to_le_bytes())
             }
             EntryKind::Command => self.apply_command(index, &entry.data)?,
-            EntryKind::SessionCommand => return self.apply_once(index, &entry.data),
+            EntryKind::SessionCommand => return self.apply_once(index, &entry.data, told),
         };
         Ok(Reply::Applied { index, response })
     }
 
-    fn apply_once(&mut self, index: LogIndex, data: &Bytes) -> Result<Reply, Fatal> {
+    fn apply_once(&mut self, index: LogIndex, data: &Bytes, told: bool) -> Result<Reply, Fatal> {
         // Only a leader's own encoding gets here; were it not one, it belongs to no session.
         let Some((tag, command)) = SessionTag::decode(data) else { return Ok(Reply::SessionExpired) };
         Ok(match self.sessions.begin(index, tag) {
             Verdict::Fresh => {
                 let response = self.apply_command(index, &command)?;
-                self.sessions.record(index, tag, response.clone());
-                Reply::Applied { index, response }
+                // The first copy of bytes allocates.
+                let copy = if told { response.clone() } else { Bytes::new() };
+                self.sessions.record(index, tag, response);
+                Reply::Applied { index, response: copy }
             }
             Verdict::Repeat(index, response) => {
                 mark!("command-repeated");

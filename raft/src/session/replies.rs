@@ -33,9 +33,9 @@ impl Replies {
 
     /// Drops what stands at or below the floor.
     pub(super) fn release(&mut self, floor: u64) {
-        let kept = self.by_serial.split_off(&floor.saturating_add(1));
-        let released = std::mem::replace(&mut self.by_serial, kept);
-        self.bytes -= released.values().map(weight).sum::<u64>();
+        while let Some(lowest) = self.by_serial.first_entry().filter(|lowest| *lowest.key() <= floor) {
+            self.bytes -= weight(&lowest.remove());
+        }
     }
 
     /// Keeps a reply. Beyond the bound those to the lowest serials are forgotten, down to half of it, so that

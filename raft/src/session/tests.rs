@@ -105,7 +105,7 @@ fn a_table_is_checked_before_anything_is_made_of_it() {
 
 #[test]
 fn a_tag_survives_encoding() {
-    let data = tag(5, 4).encode(&Bytes::from_static(b"put"));
+    let data = tag(5, 4).encode(b"put", &mut Arena::default());
     assert_eq!(SessionTag::decode(&data), Some((tag(5, 4), Bytes::from_static(b"put"))));
     assert_eq!(SessionTag::decode(&data.slice(..TAG - 1)), None);
 }
