@@ -277,7 +277,8 @@ fn what_cannot_be_removed_for_want_of_room_goes_with_the_next_snapshot() {
             _ => assert_eq!((removal, snapshots.leaving.len()), (None, 0)),
         }
         settle(&mut snapshots, &mut handle);
-        let left = Op::Write { file: snapshots.stale[0].clone(), offset: 0, data: Bytes::from_static(b"left") };
+        let left =
+            Op::Write { file: snapshots.stale[0].clone(), offset: 0, data: Bytes::from_static(b"left") };
         handle.submit(left);
         store(&mut snapshots, &mut handle, 8, b"next");
         snapshots.prune(&mut handle, &[]);
