@@ -6,6 +6,7 @@ mod disk;
 mod durability;
 mod election;
 mod hostile;
+mod limits;
 mod reads;
 mod repair;
 mod replication;
