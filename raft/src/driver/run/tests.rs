@@ -66,8 +66,8 @@ fn on(disk: MemoryDisk, voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     (Loop { outside, pump: Pump::new(parts), waiting: HashMap::new() }, queue)
 }
 
-/// Far more than any test here needs; the longest turn waits for a heartbeat to be due.
-const TURNS: usize = 300;
+/// Far more than any test here needs; the longest turn waits for an election to be due.
+const TURNS: usize = 100;
 
 impl Node {
     fn status(&self) -> Status {

@@ -33,7 +33,9 @@ impl StateMachine for Panics {
 fn done<M: StateMachine>(server: &mut Server<M>, input: Input) -> Result<Vec<Reply>, Fatal> {
     let now = Timestamp::from_millis(301);
     let (mut inputs, mut all) = (vec![input], Vec::new());
+    let mut steps = 0..100;
     while let Some(input) = inputs.pop() {
+        assert!(steps.next().is_some(), "it writes without end");
         server.step(now, input)?;
         let mut outputs = Vec::new();
         server.drain(now, &mut outputs)?;
