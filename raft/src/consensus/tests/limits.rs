@@ -95,18 +95,6 @@ fn followers_learn_of_a_commit_soon() {
     assert_eq!(sends(&node.after(5)), [], "once");
 }
 
-/// Nobody waits for a no-op.
-#[test]
-fn what_no_client_waits_for_is_told_with_the_next_heartbeat() {
-    let mut node = Solo::new(3, 1, &[]);
-    let elected = node.lead();
-    node.persisted(&elected);
-    node.after(50);
-    assert_eq!(commits(&node.acks(N2, LogIndex(2))), [2]);
-    assert_eq!(sends(&node.after(49)), []);
-    assert_eq!(heartbeats_to(&node.after(1), N2)[0].leader_commit, LogIndex(2));
-}
-
 #[test]
 fn a_leader_that_nobody_answers_leads_for_two_election_timeouts() {
     let mut node = leader(Config::lan());
