@@ -221,17 +221,21 @@ impl Sessions {
         self.reply_bytes -= session.replies.bytes();
         session.replies.keep(tag.serial, index, response, self.bounds.session);
         self.reply_bytes += session.replies.bytes();
-        while self.reply_bytes > self.bounds.all && self.forget_idle() {}
+        self.forget_idle();
     }
 
-    /// Forgets the replies of the session unused for the longest stretch of log; false if none has any.
-    fn forget_idle(&mut self) -> bool {
-        let keeping = self.live.iter_mut().filter(|(_, session)| session.replies.bytes() > 0);
-        let idle = keeping.min_by_key(|(id, session)| (session.last_used, **id));
-        let Some((_, session)) = idle else { return false };
-        self.reply_bytes -= session.replies.bytes();
-        session.replies.forget(0);
-        true
+    /// As long as all keep more than they may, forgets the replies of the session unused for the longest stretch of log.
+    fn forget_idle(&mut self) {
+        for _ in 0..self.live.len() {
+            if self.reply_bytes <= self.bounds.all {
+                return;
+            }
+            let keeping = self.live.iter_mut().filter(|(_, session)| session.replies.bytes() > 0);
+            let idle = keeping.min_by_key(|(id, session)| (session.last_used, **id));
+            let Some((_, session)) = idle else { return };
+            self.reply_bytes -= session.replies.bytes();
+            session.replies.forget(0);
+        }
     }
 
     /// The table for a snapshot; all nodes at the same index encode the same.

@@ -181,4 +181,43 @@ mod tests {
         let stopped = Config { snapshot_bytes_per_second: Some(0), ..Config::lan() };
         assert!(matches!(stopped.validate(), Err(InvalidConfig::Zero { .. })));
     }
+
+    #[test]
+    fn what_goes_on_the_wire_may_be_as_large_as_its_limit() {
+        type Set = fn(&mut Config, usize);
+        let sizes: [(Set, usize); 4] = [
+            (|config, size| config.max_append_entries = size, 4096),
+            (|config, size| config.max_append_bytes = size, 4 << 20),
+            (|config, size| config.max_command_bytes = size, 4 << 20),
+            (|config, size| config.snapshot_chunk_bytes = size, 1 << 20),
+        ];
+        for (number, (set, limit)) in sizes.into_iter().enumerate() {
+            let with = |size| {
+                let mut config = Config::lan();
+                set(&mut config, size);
+                config.validate()
+            };
+            assert_eq!(with(limit), Ok(()), "{number}");
+            assert!(with(limit + 1).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_counted_on_may_be_zero() {
+        type Unset = fn(&mut Config);
+        let zeros: [Unset; 7] = [
+            |config| config.heartbeat = Duration::ZERO,
+            |config| config.max_append_entries = 0,
+            |config| config.max_in_flight = 0,
+            |config| config.max_uncommitted_bytes = 0,
+            |config| config.snapshot_chunk_bytes = 0,
+            |config| config.snapshot_window_bytes = 0,
+            |config| config.snapshot_bytes_per_second = Some(0),
+        ];
+        for (number, unset) in zeros.into_iter().enumerate() {
+            let mut config = Config::lan();
+            unset(&mut config);
+            assert!(matches!(config.validate(), Err(InvalidConfig::Zero { .. })), "{number}");
+        }
+    }
 }

@@ -225,7 +225,9 @@ impl Raft {
         }
         for peer in peers {
             self.advance_transfer(now, peer);
-            while let Some(append) = self.next_append(now, peer) {
+            // So many fill any window.
+            for _ in 0..self.config.max_in_flight {
+                let Some(append) = self.next_append(now, peer) else { break };
                 self.send(peer, Message::AppendEntries(append));
             }
         }

@@ -96,4 +96,17 @@ mod tests {
         rounds.arrive(Ticket(2));
         assert_eq!(rounds.abandon().collect::<Vec<_>>(), [Ticket(1), Ticket(2)]);
     }
+
+    #[test]
+    fn reads_wait_until_a_round_of_their_own_begins() {
+        let mut rounds = ReadRounds::default();
+        assert!(!rounds.are_waiting() && !rounds.start(LogIndex(1)), "there is none");
+        rounds.arrive(Ticket(1));
+        assert!(rounds.are_waiting());
+        assert!(rounds.start(LogIndex(1)) && !rounds.are_waiting());
+        rounds.arrive(Ticket(2));
+        rounds.start(LogIndex(1));
+        assert!(rounds.are_waiting(), "another is under way");
+        assert_eq!(rounds.newest(), 1);
+    }
 }

@@ -44,7 +44,12 @@ impl Raft {
             let probe = InstallSnapshot { term, snapshot, offset: 0, data };
             self.outputs.push(Output::Send { to, message: Message::InstallSnapshot(probe) });
         }
-        while transfer.may_read(&self.config) && leader.pace.due() <= now {
+        // So many fill any window.
+        let most = self.config.snapshot_window_bytes.div_ceil(self.config.snapshot_piece());
+        for _ in 0..most {
+            if !transfer.may_read(&self.config) || leader.pace.due() > now {
+                break;
+            }
             let (offset, length) = transfer.read(now, &self.config);
             leader.pace.spend(now, length, self.config.snapshot_bytes_per_second);
             let snapshot = transfer.snapshot();

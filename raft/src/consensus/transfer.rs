@@ -155,3 +155,6 @@ impl Pace {
         self.due = if late > MAX_LATE { now } else { self.due } + takes;
     }
 }
+
+#[cfg(test)]
+mod tests;

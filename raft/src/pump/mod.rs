@@ -80,6 +80,9 @@ pub trait Outlet {
     fn disconnect(&mut self, peer: NodeId, misdeed: &Misdeed);
 }
 
+/// More than a turn takes, whatever waits: a turn without end must not look like a slow one to a test.
+const ROUNDS: u32 = 100_000;
+
 /// A running node.
 #[derive(Clone)]
 pub struct Pump<M: StateMachine, D, W> {
@@ -227,7 +230,8 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     /// # Errors
     /// See [`Pump::pass`].
     pub fn act(&mut self, now: impl Fn() -> Timestamp, outlet: &mut impl Outlet) -> Result<(), StopCause> {
-        loop {
+        for round in 0_u32.. {
+            debug_assert!(round < ROUNDS, "a turn without end");
             let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
             self.server.drain(now(), &mut self.outputs)?;
             let mut outputs = std::mem::take(&mut self.outputs);
@@ -250,9 +254,10 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
                 self.server.step(now, Input::Persisted(durable))?;
             }
             if !(self.tend_snapshots(now)? || told) && durable.is_none() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 
     fn carry_out(&mut self, output: Output, outlet: &mut impl Outlet) {
@@ -374,3 +379,6 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
         self.storage
     }
 }
+
+#[cfg(test)]
+mod tests;

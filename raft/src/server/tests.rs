@@ -1,5 +1,6 @@
 //! One server, given its inputs by hand.
 
+mod applying;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -139,4 +140,41 @@ fn reads_that_wait_to_be_confirmed_are_bounded_in_bytes() {
     let outputs = persisted(&mut server, &elected);
     assert!((0..5).all(|ticket| outputs.contains(&served(ticket))), "{outputs:?}");
     assert_eq!(step(&mut server, 301, read(10)), [served(10)]);
+}
+
+#[test]
+fn reads_wait_up_to_the_limit_and_the_one_that_goes_beyond_it_is_the_last() {
+    // A read counts 32 bytes beside its question.
+    for (limit, taken) in [(463, 2), (464, 3)] {
+        let mut server = alone(limit);
+        let campaign = step(&mut server, 301, Input::Tick);
+        persisted(&mut server, &campaign);
+        let query = Bytes::from(vec![7; 200]);
+        let read = |ticket| Input::Read { ticket: Ticket(ticket), query: query.clone() };
+        let answers: Vec<Output> = (0..4).flat_map(|ticket| step(&mut server, 301, read(ticket))).collect();
+        assert_eq!(replies(&answers).len(), 4 - taken, "{limit}");
+        assert_eq!(server.asking_bytes, taken * 232);
+    }
+}
+
+/// What is committed and not applied does not wait for the clock.
+#[test]
+fn a_node_that_has_more_to_apply_wants_to_go_on_at_once() {
+    let mut server = alone(1 << 20);
+    let campaign = step(&mut server, 301, Input::Tick);
+    let elected = persisted(&mut server, &campaign);
+    persisted(&mut server, &elected);
+    for ticket in 0..=APPLY_PER_DRAIN as u64 {
+        let propose = Input::Propose { ticket: Ticket(ticket), tag: None, command: Bytes::new() };
+        server.step(Timestamp::from_millis(301), propose).unwrap();
+    }
+    let proposed = step(&mut server, 301, Input::Tick);
+    assert_eq!(server.deadline(), server.raft().deadline(), "nothing new is committed");
+    assert!(server.deadline() > Timestamp::from_millis(301));
+    persisted(&mut server, &proposed);
+    assert_eq!(server.last_applied().next(), server.raft().commit_index());
+    assert_eq!(server.deadline(), Timestamp::default());
+    step(&mut server, 301, Input::Tick);
+    assert_eq!(server.last_applied(), server.raft().commit_index());
+    assert_eq!(server.deadline(), server.raft().deadline());
 }

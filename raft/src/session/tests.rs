@@ -167,3 +167,122 @@ fn the_replies_of_all_sessions_are_bounded_and_those_unused_longest_go() {
     assert_eq!(s.begin(LogIndex(1000), again(1)), Verdict::Forgotten);
     assert!(matches!(s.begin(LogIndex(1001), again(20)), Verdict::Repeat(..)));
 }
+
+/// All nodes must have the same, and a table that one wrote must be read by another.
+#[test]
+fn the_bounds_are_the_same_numbers_as_ever() {
+    let bounds = ReplyBounds { session: 33_554_432, all: 268_435_456 };
+    assert_eq!(Sessions::default().bounds(), bounds);
+    assert_eq!((MAX_SESSIONS, MAX_OUTSTANDING), (4096, 4096));
+    // Nine bytes, 32 for each session, 24 for each reply, and the replies themselves.
+    assert_eq!(MAX_ENCODED, 9 + 4096 * 32 + 4096 * 4096 * 24 + 268_435_456);
+    let s = some();
+    assert_eq!(s.encode().len(), 9 + 2 * 32 + 3 * 24 + 15);
+}
+
+/// A table that keeps no more than so many bytes, of two sessions.
+fn narrow(session: u64, all: u64) -> Sessions {
+    let mut s = opened().bounded(ReplyBounds { session, all });
+    s.open(LogIndex(4), SessionId(9));
+    s
+}
+
+fn kept(s: &Sessions) -> (u64, u64) {
+    let ReplyBounds { session, all } = s.kept();
+    (session, all)
+}
+
+#[test]
+fn what_is_kept_is_counted_to_the_byte() {
+    let mut s = narrow(100, 1000);
+    assert_eq!((kept(&s), s.is_empty(), Sessions::default().is_empty()), ((0, 0), false, true));
+    apply(&mut s, 10, 7, 1, 5);
+    apply(&mut s, 11, 7, 2, 7);
+    apply(&mut s, 12, 9, 1, 20);
+    assert_eq!(kept(&s), (20, 32));
+    // Its floor releases the first.
+    assert_eq!(s.begin(LogIndex(13), tag(3, 1)), Verdict::Fresh);
+    assert_eq!(kept(&s), (20, 27));
+    assert_eq!(s.begin(LogIndex(14), tag(3, 0)), Verdict::Fresh, "an older floor says nothing");
+    assert_eq!(kept(&s), (20, 27));
+    s.live.remove(&SessionId(9));
+    s.reply_bytes -= 20;
+    assert_eq!(Sessions::decode(&s.encode()).map(|s| kept(&s)), Ok((7, 7)));
+}
+
+#[test]
+fn an_expired_session_keeps_nothing() {
+    let mut s = opened();
+    apply(&mut s, 10, 7, 1, 5);
+    s.open(LogIndex(11), SessionId(100_000));
+    apply(&mut s, 12, 100_000, 1, 3);
+    assert_eq!(s.reply_bytes, 8);
+    for i in 0..MAX_SESSIONS as u64 - 2 {
+        s.open(LogIndex(20 + i), SessionId(1000 + i));
+    }
+    assert_eq!((s.len(), s.reply_bytes), (MAX_SESSIONS, 8));
+    s.open(LogIndex(9000), SessionId(50_000));
+    assert_eq!((s.len(), s.reply_bytes), (MAX_SESSIONS, 3));
+    assert_eq!(s.begin(LogIndex(9001), tag(2, 0)), Verdict::Expired);
+    // As many as there may be are read again.
+    assert_eq!(Sessions::decode(&s.encode()), Ok(s));
+}
+
+#[test]
+fn a_session_keeps_as_much_as_it_may_and_beyond_that_half() {
+    let mut s = narrow(20, 1000);
+    for serial in 1..=4 {
+        apply(&mut s, 10 + serial, 7, serial, 5);
+    }
+    assert_eq!(kept(&s), (20, 20));
+    assert!(matches!(s.begin(LogIndex(20), tag(1, 0)), Verdict::Repeat(..)));
+    apply(&mut s, 21, 7, 5, 5);
+    assert_eq!(kept(&s), (10, 10));
+    let verdicts = [3, 4].map(|serial| s.begin(LogIndex(22), tag(serial, 0)));
+    assert!(matches!(verdicts, [Verdict::Forgotten, Verdict::Repeat(..)]), "{verdicts:?}");
+}
+
+#[test]
+fn all_sessions_keep_as_much_as_they_may_and_beyond_that_one_forgets_all() {
+    let mut s = narrow(100, 20);
+    apply(&mut s, 10, 9, 1, 5);
+    apply(&mut s, 11, 7, 1, 5);
+    apply(&mut s, 12, 7, 2, 10);
+    assert_eq!(kept(&s), (15, 20));
+    apply(&mut s, 13, 7, 3, 1);
+    assert_eq!(kept(&s), (16, 16), "the other was used longest ago");
+    apply(&mut s, 14, 9, 2, 5);
+    assert_eq!(kept(&s), (5, 5));
+    apply(&mut s, 15, 7, 4, 40);
+    assert_eq!(kept(&s), (0, 0), "larger than all that is kept");
+}
+
+#[test]
+fn a_window_is_open_up_to_its_last_serial() {
+    for floor in [0, 1, 5] {
+        let mut s = opened();
+        for (serial, verdict) in [
+            (floor, Verdict::OutOfWindow),
+            (floor + 1, Verdict::Fresh),
+            (floor + MAX_OUTSTANDING, Verdict::Fresh),
+            (floor + MAX_OUTSTANDING + 1, Verdict::OutOfWindow),
+        ] {
+            assert_eq!(s.begin(LogIndex(10), tag(serial, floor)), verdict, "{serial} above {floor}");
+        }
+    }
+}
+
+#[test]
+fn a_session_with_a_full_window_is_read_again() {
+    let mut s = opened();
+    for serial in 1..=MAX_OUTSTANDING {
+        apply(&mut s, 10, 7, serial, 0);
+    }
+    assert_eq!(Sessions::decode(&s.encode()), Ok(s));
+}
+
+#[test]
+fn a_command_may_be_empty_under_its_tag() {
+    let data = tag(5, 4).encode(&Bytes::new());
+    assert_eq!(SessionTag::decode(&data), Some((tag(5, 4), Bytes::new())));
+}

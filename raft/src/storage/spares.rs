@@ -156,6 +156,8 @@ impl Spares {
         }
         match &completion.result {
             Ok(_) => self.go_on(disk, step),
+            // What cannot be given back stays; the next try makes its segment of it.
+            Err(error) if no_room(error) && step == Step::GiveBack => self.state = State::Full,
             Err(error) if no_room(error) => {
                 mark!("segment-without-room");
                 let file = file_of(self.next);

@@ -9,7 +9,7 @@ use super::Identity;
 use super::disk::{Completion, Disk, DiskError, Op, OpId};
 use super::error::StorageError;
 use super::record::{Batch, Place, SEGMENT_HEADER, Seed, Segment, Standing, segment_header};
-use super::spares::{Spares, file_of};
+use super::spares::{Spares, file_of, no_room};
 use crate::consensus::io::{Persist, PersistId};
 use crate::consensus::snapshot::Base;
 use crate::consensus::types::{LogIndex, Membership};
@@ -331,6 +331,11 @@ impl Wal {
             Err(error) => return Err(self.fail(error)),
         }
         let write = self.in_flight.take_if(|write| write.op == completion.id);
+        if write.is_none() && completion.result.as_ref().is_err_and(no_room) {
+            // A file that was to be removed stays until the log is opened again. Where it is the head of a segment, the
+            // write behind it fails, too.
+            return Ok(());
+        }
         if let Err(error) = completion.result
             && !seeded_bug!("failed-sync-passed-over")
         {

@@ -227,3 +227,6 @@ fn decode_append(header: &[u8], mut body: Bytes) -> Result<AppendEntries, Decode
         entries,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,4 +180,11 @@ mod tests {
             assert!(matches!(parse(limit + 1), Err(DecodeError::TooLong { .. })), "{kind:?}");
         }
     }
+
+    #[test]
+    fn a_header_may_be_all_of_its_frame_and_no_longer() {
+        let parse = |header: u8| Prefix::parse(&[5, 0, 0, 0, Kind::PreVote as u8, 0, header, 0, 0, 0]);
+        assert_eq!(parse(5), Ok(Prefix { kind: Kind::PreVote, header_len: 5, len: 5 }));
+        assert_eq!(parse(6), Err(DecodeError::HeaderBeyondFrame { kind: "PreVote", header_len: 6, len: 5 }));
+    }
 }

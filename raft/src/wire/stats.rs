@@ -47,3 +47,37 @@ impl WireStats {
         Kind::ALL.iter().map(|k| self.get(*k).bytes).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_without_replies_and_bytes_with_both() {
+        let stats = WireStats::default();
+        let counted = |stats: &WireStats| (stats.requests(), stats.total_bytes());
+        assert_eq!(counted(&stats), (0, 0));
+        for (kind, bytes) in [
+            (Kind::Heartbeat, 10),
+            (Kind::HeartbeatReply, 200),
+            (Kind::Heartbeat, 3000),
+            (Kind::AppendEntries, 40_000),
+            (Kind::InstallSnapshotReply, 500_000),
+        ] {
+            stats.count(kind, bytes);
+        }
+        assert_eq!(counted(&stats), (3, 543_210));
+        assert_eq!(stats.get(Kind::Heartbeat), KindCount { frames: 2, bytes: 3010 });
+        assert_eq!(stats.get(Kind::HeartbeatReply), KindCount { frames: 1, bytes: 200 });
+        assert_eq!(stats.get(Kind::PreVote), KindCount::default());
+    }
+
+    /// What the lab tests count as RPCs.
+    #[test]
+    fn whatever_is_answered_is_a_request() {
+        let requests: Vec<Kind> = Kind::ALL.iter().copied().filter(|kind| kind.is_request()).collect();
+        use Kind::{AppendEntries, Heartbeat, InstallSnapshot, Introduction, PreVote, RequestVote};
+        let answered = [PreVote, RequestVote, AppendEntries, Heartbeat, Introduction, InstallSnapshot];
+        assert_eq!(requests, answered);
+    }
+}

@@ -61,8 +61,9 @@ fn a_slow_peer_in_reach_keeps_the_log_and_one_out_of_reach_does_not() {
     let mut node = leader();
     node.acks(N3, LogIndex(2));
     assert_eq!(stored(&mut node, id(5, 1)), Some(LogIndex(2)));
+    assert_eq!(compacted(&node.after(0)), None, "the same again");
     assert_eq!(compacted(&node.acks(N3, LogIndex(4))), Some(LogIndex(4)), "as it catches up");
-    node.after(150);
+    assert_eq!(compacted(&node.after(150)), None, "not yet");
     node.beats(N2);
     assert_eq!(compacted(&node.after(1)), Some(LogIndex(5)), "silent for an election timeout");
 }
@@ -99,14 +100,18 @@ fn a_peer_that_is_sent_a_snapshot_without_one_stops_the_node() {
 
 #[test]
 fn kept_log_is_bounded_in_bytes() {
-    let config = Config { max_kept_log_bytes: 100, ..Config::lan() };
-    let hard_state = HardState { current_term: Term(1), voted_for: None };
-    let start = Start { hard_state, entries: entries(3, &[1, 1, 1, 1]), ..Start::default() };
-    let mut node = Solo::start(config, start);
-    node.lead_and_commit();
-    node.acks(N3, LogIndex(2));
-    assert_eq!(stored(&mut node, id(4, 1)), Some(LogIndex(2)), "two entries are kept");
-    assert_eq!(stored(&mut node, id(5, 1)), Some(LogIndex(5)), "three would be more than 100 bytes");
+    // An entry counts 32 bytes beside its content, which is three bytes here.
+    for (most, kept) in [(104, 2), (105, 3)] {
+        let config = Config { max_kept_log_bytes: most, ..Config::lan() };
+        let hard_state = HardState { current_term: Term(1), voted_for: None };
+        let start = Start { hard_state, entries: entries(3, &[1, 1, 1, 1]), ..Start::default() };
+        let mut node = Solo::start(config, start);
+        node.lead_and_commit();
+        node.acks(N3, LogIndex(2));
+        assert_eq!(stored(&mut node, id(4, 1)), Some(LogIndex(2)), "two entries are kept");
+        let dropped = Some(LogIndex(5)).filter(|_| kept < 3);
+        assert_eq!(stored(&mut node, id(5, 1)), dropped, "{kept} entries are at most {most} bytes");
+    }
 }
 
 #[test]

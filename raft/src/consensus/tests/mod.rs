@@ -6,6 +6,7 @@ mod disk;
 mod durability;
 mod election;
 mod hostile;
+mod limits;
 mod reads;
 mod repair;
 mod replication;
@@ -185,6 +186,9 @@ pub(super) fn vote_request(term: u64, last_log: LogId) -> Message {
     Message::RequestVote(RequestVote { term: Term(term), last_log, leadership_transfer: false })
 }
 
+/// Of messages that are delivered, or of a disk's answers, in a row: more than any test here brings about.
+const STEPS: usize = 20_000;
+
 /// A cluster whose messages arrive when, and only if, a test says so. Disks complete at once.
 pub(super) struct Net {
     pub(super) nodes: BTreeMap<NodeId, Solo>,
@@ -216,7 +220,9 @@ impl Net {
 
     pub(super) fn step(&mut self, n: NodeId, input: Input) {
         let mut inputs = VecDeque::from([input]);
+        let mut steps = 0..STEPS;
         while let Some(input) = inputs.pop_front() {
+            assert!(steps.next().is_some(), "node {n} writes without end");
             let outputs = self.nodes.get_mut(&n).unwrap().step(input);
             for (to, message) in sends(&outputs) {
                 self.wire.push_back((n, to, message));
@@ -244,7 +250,9 @@ impl Net {
 
     /// The same, but only what `pass` lets through.
     fn deliver_if(&mut self, reachable: &[NodeId], pass: impl Fn(&Message) -> bool) {
+        let mut steps = 0..STEPS;
         while let Some((from, to, message)) = self.wire.pop_front() {
+            assert!(steps.next().is_some(), "messages without end, such as {message:?}");
             if reachable.contains(&from) && reachable.contains(&to) && pass(&message) {
                 self.step(to, Input::Message { from, message });
             }

@@ -52,7 +52,9 @@ fn rejections(theirs: &[u64], ours: &[u64]) -> u32 {
     let mut leader = Solo::new(3, term, ours);
     let mut appends = appends_to(&leader.lead(), N2);
     let mut rejections = 0;
+    let mut steps = 0..STEPS;
     while let Some(m) = appends.pop() {
+        assert!(steps.next().is_some(), "requests without end: {rejections} were rejected");
         let (id, outcome) = (m.id, outcome(&follower.appended(N2, m)));
         rejections += u32::from(matches!(outcome, AppendOutcome::Conflict { .. }));
         appends.extend(appends_to(&reply(&mut leader, N2, id, outcome), N2));
@@ -113,7 +115,9 @@ fn the_first_request_that_matches_holds_the_first_conflict() {
         let mut follower = Solo::new(3, 3, &theirs);
         let mut leader = Solo::start(single, start(&ours));
         let mut appends = appends_to(&leader.lead(), N2);
+        let mut steps = 0..STEPS;
         while let Some(m) = appends.pop() {
+            assert!(steps.next().is_some(), "{theirs:?} under {ours:?}: requests without end");
             let (id, outcome) = (m.id, outcome(&follower.appended(N2, m)));
             if let AppendOutcome::Matched(_) = outcome {
                 break;

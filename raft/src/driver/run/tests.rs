@@ -31,15 +31,14 @@ use crate::transport::{InProcess, InProcessTransport, Inbox};
 /// Small, so that a few entries fill several.
 const SEGMENT_BYTES: u64 = 4096;
 
+type Node = Loop<Echo, MemoryDisk, InProcessTransport>;
+
 /// Node 1 of so many, whose election timeout is long past; and its queue.
-fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
+fn late(voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     on(MemoryDisk::new(), voters)
 }
 
-fn on(
-    disk: MemoryDisk,
-    voters: u64,
-) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
+fn on(disk: MemoryDisk, voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     let (me, incarnation) = (NodeId(1), Incarnation(1));
     let voters = (1..=voters).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
     let membership = Membership { voters };
@@ -68,9 +67,40 @@ fn on(
     (Loop { outside, pump: Pump::new(parts), waiting: Waiters::default() }, queue)
 }
 
-impl Loop<Echo, MemoryDisk, InProcessTransport> {
+/// Far more than any test here needs; the longest turn waits for an election to be due.
+const TURNS: usize = 100;
+
+impl Node {
     fn status(&self) -> Status {
         self.pump.status(self.outside.now())
+    }
+
+    /// Takes turns until it is so.
+    async fn until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
+        for _ in 0..TURNS {
+            if so(self) {
+                return;
+            }
+            let turn = tokio::time::timeout(Duration::from_secs(20), self.turn()).await;
+            turn.unwrap_or_else(|_| panic!("a turn without end before {what}")).unwrap();
+        }
+        panic!("it never came to {what}");
+    }
+
+    async fn leads(&mut self) {
+        self.until("leading", |node| node.pump.server().raft().role() == RoleName::Leader).await;
+    }
+
+    /// Acts, with threads that need their time in between, until it is so.
+    async fn acts_until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
+        for _ in 0..10_000 {
+            if so(self) {
+                return;
+            }
+            self.act().unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("it never came to {what}");
     }
 }
 
@@ -91,17 +121,16 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
 #[tokio::test]
 async fn a_turn_takes_no_more_than_it_applies() {
     let (mut node, queue) = late(1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     for _ in 0..20_000 {
         propose(&queue, 1);
     }
     node.outside.queued = Arc::new(usize::MAX.into());
-    while !node.outside.requests.is_empty() {
-        node.turn().await.unwrap();
+    let taken = |node: &mut Node| {
         assert_eq!(node.pump.server().last_applied(), node.pump.server().raft().commit_index());
-    }
+        node.outside.requests.is_empty()
+    };
+    node.until("the end of the queue", taken).await;
 }
 
 fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
@@ -116,15 +145,17 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
     let disk = MemoryDisk::new();
     disk.prepare();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
-    while node.status().disk.state != DiskState::Full {
+    let full = |node: &mut Node| {
         // So many that the next one has no place in the same segment.
-        propose(&queue, 1900);
-        node.turn().await.unwrap();
-    }
+        let full = node.status().disk.state == DiskState::Full;
+        if !full {
+            propose(&queue, 1900);
+        }
+        full
+    };
+    node.until("a full disk", full).await;
     let (mut left, now) = (Vec::new(), node.outside.now());
     node.pump.server_mut().drain(now, &mut left).unwrap();
     assert!(left.is_empty(), "that it leads no more is told at once: {left:?}");
@@ -135,22 +166,19 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
         assert_eq!(node.status().disk.state, DiskState::Full);
     }
     disk.fault(Fault::Capacity(1 << 20));
-    for _ in 0..1000 {
-        if node.status().disk.state == DiskState::Ok {
-            break;
+    let ok = |node: &mut Node| {
+        let ok = node.status().disk.state == DiskState::Ok;
+        if !ok {
+            node.pump.disk_watch().retry_at = Some(node.outside.now());
         }
-        node.pump.disk_watch().retry_at = Some(node.outside.now());
-        node.turn().await.unwrap();
-    }
+        ok
+    };
+    node.until("a disk with room", ok).await;
     assert_eq!((node.status().disk.state, node.pump.disk_watch().retry_at), (DiskState::Ok, None));
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     let before = node.pump.server().last_applied();
     propose(&queue, 1900);
-    while node.pump.server().last_applied() == before {
-        node.turn().await.unwrap();
-    }
+    node.until("what is proposed", |node| node.pump.server().last_applied() > before).await;
 }
 
 /// What is rotten is needed no more once a snapshot holds what stood there.
@@ -158,9 +186,7 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
 async fn rot_is_found_and_a_snapshot_takes_its_place() {
     let disk = MemoryDisk::new();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     for _ in 0..20 {
         propose(&queue, 1000);
         node.turn().await.unwrap();
@@ -173,14 +199,8 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
     }
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     node.pump.disk_watch().scrub_at = node.outside.now();
-    for _ in 0..1000 {
-        node.turn().await.unwrap();
-        if node.status().disk.state == DiskState::Ok {
-            assert!(node.pump.server().raft().snapshot().is_some());
-            return;
-        }
-    }
-    panic!("nothing took its place");
+    node.until("a snapshot in its place", |node| node.status().disk.state == DiskState::Ok).await;
+    assert!(node.pump.server().raft().snapshot().is_some());
 }
 
 /// The pieces of a leader's snapshot that ends at `index`.
@@ -206,10 +226,8 @@ async fn of_a_leaders_snapshots_two_stay() {
         let message = leaders(index);
         node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
             .unwrap();
-        while node.pump.server().last_applied() != LogIndex(index) {
-            node.act().unwrap();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let there = |node: &mut Node| node.pump.server().last_applied() == LogIndex(index);
+        node.acts_until("the leader's snapshot", there).await;
         node.act().unwrap();
     }
     let mut disk = disk;
@@ -225,14 +243,9 @@ async fn of_a_leaders_snapshots_two_stay() {
 async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     let disk = MemoryDisk::new();
     let (mut node, _queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     node.pump.server_mut().want_snapshot();
-    while node.pump.server().raft().snapshot().is_none() {
-        node.act().unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    node.acts_until("a snapshot", |node| node.pump.server().raft().snapshot().is_some()).await;
     let file = file_of(node.pump.server().raft().snapshot().unwrap().last);
     let good = disk.content(&file).unwrap();
     node.pump.disk_watch().scrub_at = node.outside.now();
@@ -244,9 +257,6 @@ async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     node.pump.storage_mut().pump().unwrap();
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     // Nothing came since; it is taken of the same state.
-    while node.status().disk.state != DiskState::Ok {
-        node.act().unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    node.acts_until("another snapshot", |node| node.status().disk.state == DiskState::Ok).await;
     assert_eq!(disk.content(&file), Some(good));
 }

@@ -45,7 +45,9 @@ fn parts() -> (Threads<Panics>, Arc<Notify>, Storage<MemoryDisk>) {
 
 /// Looks again only when the loop is woken.
 async fn woken(wake: &Notify, mut finds: impl FnMut() -> bool) {
+    let mut wakes = 0..1000;
     while !finds() {
+        assert!(wakes.next().is_some(), "the loop is woken for nothing");
         tokio::time::timeout(Duration::from_secs(10), wake.notified()).await.expect("nothing wakes the loop");
     }
 }

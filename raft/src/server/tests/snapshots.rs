@@ -90,6 +90,50 @@ fn a_snapshot_that_failed_is_not_tried_again_at_once() {
     assert!(server.snapshot_due());
 }
 
+#[test]
+fn a_snapshot_is_due_with_the_byte_that_makes_it_enough() {
+    for (bytes, due) in [(967, false), (968, true)] {
+        let mut server = small();
+        apply(&mut server, 1, 1000);
+        store(&mut server, 10);
+        apply(&mut server, 2, bytes);
+        assert_eq!(server.snapshot_due(), due, "32 bytes and {bytes}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_wanted_waits_for_something_to_take() {
+    let mut server = small();
+    server.want_snapshot();
+    assert!(server.snapshot_due(), "there is little, and it is wanted");
+    store(&mut server, 10);
+    server.want_snapshot();
+    assert!(!server.snapshot_due(), "nothing came since");
+    apply(&mut server, 1, 1);
+    assert!(server.snapshot_due());
+    store(&mut server, 10);
+    apply(&mut server, 2, 1);
+    assert!(!server.snapshot_due(), "it was wanted once");
+}
+
+#[test]
+fn a_snapshot_that_rotted_is_taken_again_of_the_same_state() {
+    let mut server = small();
+    server.want_snapshot_again();
+    assert!(!server.snapshot_due(), "there is none that could have rotted");
+    apply(&mut server, 1, 1000);
+    store(&mut server, 10);
+    server.want_snapshot_again();
+    assert!(server.snapshot_due());
+    server.take_snapshot().unwrap();
+    assert!(!server.snapshot_due(), "one is under way");
+    server.snapshot_failed();
+    server.want_snapshot_again();
+    assert!(!server.snapshot_due(), "it is not tried again at once");
+    apply(&mut server, 2, 968);
+    assert!(server.snapshot_due());
+}
+
 /// A repeat of a command that the snapshot holds takes no effect again.
 #[test]
 fn a_snapshot_holds_the_sessions() {

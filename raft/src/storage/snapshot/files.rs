@@ -89,7 +89,7 @@ pub struct Snapshots {
     cluster: ClusterId,
     /// Oldest first.
     known: Vec<SnapshotId>,
-    /// Files of earlier lives that go with the next one that is stored.
+    /// Files of earlier lives, and what could not be removed: they go with the next one that is stored.
     stale: Vec<String>,
     own: Option<Landing>,
     /// The newest of this node's own, of this life.

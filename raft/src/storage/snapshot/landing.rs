@@ -26,8 +26,9 @@ pub(super) enum Landed {
     Whole(SnapshotId),
     /// It is durable under its name.
     Durable(SnapshotId, SnapshotMeta),
-    /// There was no room, or it was not what it should be; nothing is left of it.
-    Gone(String),
+    /// There was no room, or it was not what it should be. Nothing is left of it, unless there was no room even to
+    /// remove it.
+    Gone { why: String, left: Option<String> },
 }
 
 /// One file on its way.
@@ -160,6 +161,9 @@ impl Landing {
         match &completion.result {
             Ok(outcome) => self.advance(disk, cluster, outcome),
             Err(error) if no_room(error) => {
+                if let Step::Remove(why) = &self.step {
+                    return Ok(Some(Landed::Gone { why: why.clone(), left: Some(self.temporary.clone()) }));
+                }
                 mark!("snapshot-without-room");
                 if let (Step::SyncDir, Some(last)) = (&self.step, self.named()) {
                     self.temporary = file_of(last);
@@ -187,7 +191,7 @@ impl Landing {
             return Ok(None);
         }
         if let Step::Remove(why) = &self.step {
-            return Ok(Some(Landed::Gone(why.clone())));
+            return Ok(Some(Landed::Gone { why: why.clone(), left: None }));
         }
         let Some((id, meta)) = self.whole.clone() else { return Ok(None) };
         match std::mem::replace(&mut self.step, Step::Sync) {

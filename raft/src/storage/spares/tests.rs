@@ -95,3 +95,26 @@ fn a_segment_that_cannot_be_made_for_another_reason_than_room_ends_the_log() {
     disk.release();
     assert!((0..10).any(|_| storage.pump().is_err()));
 }
+
+fn fails(spares: &mut Spares, disk: &mut MemoryDisk) {
+    let State::Working(_, id) = spares.state else { panic!("nothing is under way: {:?}", spares.state) };
+    let file = file_of(spares.next);
+    let result = Err(Op::Remove { file }.failed(&io::ErrorKind::StorageFull.into()));
+    assert_eq!(spares.complete(disk, &Completion { id, result }), Ok(true));
+}
+
+/// Some file systems need room to remove a file. Whoever tried again at once would try for ever.
+#[test]
+fn what_cannot_be_given_back_for_want_of_room_waits_for_the_next_try() {
+    let mut disk = MemoryDisk::new();
+    disk.prepare();
+    disk.hold();
+    let mut spares = Spares::new(&disk, SEGMENT_BYTES, Segment(2));
+    spares.begin(&mut disk);
+    fails(&mut spares, &mut disk);
+    assert!(matches!(spares.state, State::Working(Step::GiveBack, _)), "{:?}", spares.state);
+    fails(&mut spares, &mut disk);
+    assert_eq!((spares.state, spares.is_full()), (State::Full, true));
+    spares.retry(&mut disk);
+    assert!(matches!(spares.state, State::Working(Step::Allocate, _)), "{:?}", spares.state);
+}

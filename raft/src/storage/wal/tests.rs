@@ -50,6 +50,22 @@ fn what_queues_while_a_write_is_in_flight_goes_as_one_write_and_one_sync() {
     assert_eq!((wal.stats().batches, wal.stats().syncs), (2, 2));
 }
 
+/// An old segment, or an old snapshot, stays until the log is opened again.
+#[test]
+fn a_removal_for_which_there_is_no_room_ends_nothing() {
+    let (disk, mut wal) = manual();
+    wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, b"a")]));
+    assert_eq!(wal.pump(), Ok(None));
+    let full = Op::Lock.failed(&std::io::ErrorKind::StorageFull.into());
+    disk.complete(Completion { id: OpId(1_000), result: Err(full) });
+    assert_eq!(wal.pump(), Ok(None));
+    assert!(disk.run_one());
+    assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
+    let broken = Op::Lock.failed(&std::io::Error::other("broken"));
+    disk.complete(Completion { id: OpId(1_001), result: Err(broken) });
+    assert!(wal.pump().is_err(), "nothing else is passed over");
+}
+
 #[test]
 fn nothing_is_reported_before_its_own_completion() {
     let (disk, mut wal) = manual();

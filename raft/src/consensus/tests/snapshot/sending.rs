@@ -269,6 +269,7 @@ fn a_piece_that_cannot_be_read_is_tried_again_later() {
 fn claims_about_the_transfer_are_checked() {
     let mut node = leader(small());
     behind(&mut node);
+    assert_eq!(alarm(&has(&mut node, 100)), None, "all of it");
     let claimed = alarm(&has(&mut node, 101));
     assert_eq!(claimed, Some(Misdeed::BeyondSnapshot { claimed: 101, length: 100 }));
     let (other, _) = snapshot(id(6, 2), 100);

@@ -30,8 +30,9 @@ impl Snapshots {
                 }
                 None
             }
-            Some(Landed::Gone(why)) => {
+            Some(Landed::Gone { why, left }) => {
                 self.own = None;
+                self.stale.extend(left);
                 Some(Event::Failed(why))
             }
             Some(Landed::Durable(id, meta)) => {
@@ -66,8 +67,9 @@ impl Snapshots {
                 }
                 None
             }
-            Some(Landed::Gone(why)) => {
+            Some(Landed::Gone { why, left }) => {
                 self.theirs = None;
+                self.stale.extend(left);
                 Some(Event::Refused { snapshot, why })
             }
             Some(Landed::Durable(id, meta)) => {
@@ -85,8 +87,10 @@ impl Snapshots {
     ) -> Result<(), DiskError> {
         let mut named = Vec::new();
         for landing in &mut self.leaving {
-            if let Some(Landed::Durable(id, _)) = landing.complete(disk, &self.cluster, completion)? {
-                named.push(id);
+            match landing.complete(disk, &self.cluster, completion)? {
+                Some(Landed::Durable(id, _)) => named.push(id),
+                Some(Landed::Gone { left, .. }) => self.stale.extend(left),
+                Some(Landed::Written(_) | Landed::Whole(_)) | None => {}
             }
         }
         self.leaving.retain(|landing| landing.queued() > 0);

@@ -237,6 +237,56 @@ fn a_full_disk_ends_a_snapshot_and_nothing_else() {
     assert_eq!(events.last(), Some(&Event::Stored { id, meta: meta(8) }));
 }
 
+/// The next operation fails for want of room.
+fn fails(snapshots: &mut Snapshots, disk: &mut MemoryDisk) -> Option<Event> {
+    let mut completion = disk.wait().expect("an operation is under way");
+    completion.result = Err(Op::Lock.failed(&std::io::ErrorKind::StorageFull.into()));
+    snapshots.complete(disk, &completion).unwrap()
+}
+
+/// Some file systems need room to remove a file. Whoever tried again at once would try for ever.
+#[test]
+fn what_cannot_be_removed_for_want_of_room_goes_with_the_next_snapshot() {
+    let (bytes, id) = file(&meta(7), &[1; 500]);
+    for (case, name) in ["own-1", "received-1", "received-1"].into_iter().enumerate() {
+        let disk = MemoryDisk::new();
+        let (mut snapshots, ..) = opened(&disk);
+        disk.hold();
+        let mut handle = disk.clone();
+        if case == 0 {
+            snapshots.begin();
+            snapshots.feed(&mut handle, Bytes::copy_from_slice(&bytes));
+        } else {
+            snapshots.receive(&mut handle, id, 0, &Bytes::copy_from_slice(&bytes[..200]));
+        }
+        if case == 2 {
+            // It leaves already when its write fails.
+            let other = SnapshotId { length: id.length + 1, ..id };
+            snapshots.receive(&mut handle, other, 0, &Bytes::new());
+        }
+        assert_eq!(fails(&mut snapshots, &mut handle), None);
+        let removed = (0..5).find_map(|_| {
+            let event = fails(&mut snapshots, &mut handle);
+            (!snapshots.stale.is_empty()).then_some(event)
+        });
+        let removal = removed.expect("it is removed again and again");
+        assert_eq!(snapshots.stale, [format!("{DIRECTORY}/{name}{UNFINISHED}")]);
+        match case {
+            0 => assert!(matches!(removal, Some(Event::Failed(_))), "{removal:?}"),
+            1 => assert!(matches!(removal, Some(Event::Refused { .. })), "{removal:?}"),
+            _ => assert_eq!((removal, snapshots.leaving.len()), (None, 0)),
+        }
+        settle(&mut snapshots, &mut handle);
+        let left =
+            Op::Write { file: snapshots.stale[0].clone(), offset: 0, data: Bytes::from_static(b"left") };
+        handle.submit(left);
+        store(&mut snapshots, &mut handle, 8, b"next");
+        snapshots.prune(&mut handle, &[]);
+        settle(&mut snapshots, &mut handle);
+        assert!(!files(&disk).contains(&format!("{name}{UNFINISHED}")), "{:?}", files(&disk));
+    }
+}
+
 /// Whether a file holds just the snapshot that it is known for.
 fn holds(disk: &MemoryDisk, id: SnapshotId) -> bool {
     let verified = verify(&mut disk.clone(), &cluster(), &file_of(id.last)).unwrap();
