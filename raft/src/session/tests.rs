@@ -283,6 +283,6 @@ fn a_session_with_a_full_window_is_read_again() {
 
 #[test]
 fn a_command_may_be_empty_under_its_tag() {
-    let data = tag(5, 4).encode(&Bytes::new());
+    let data = tag(5, 4).encode(b"", &mut Arena::default());
     assert_eq!(SessionTag::decode(&data), Some((tag(5, 4), Bytes::new())));
 }
