@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::*;
 use crate::bootstrap::first_state;
@@ -30,15 +31,17 @@ use crate::transport::{InProcess, InProcessTransport, Inbox};
 /// Small, so that a few entries fill several.
 const SEGMENT_BYTES: u64 = 4096;
 
+/// What has not come by then does not come.
+const LONG: Duration = Duration::from_secs(10);
+
+type Node = Loop<Echo, MemoryDisk, InProcessTransport>;
+
 /// Node 1 of so many, whose election timeout is long past; and its queue.
-fn late(voters: u64) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
+fn late(voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     on(MemoryDisk::new(), voters)
 }
 
-fn on(
-    disk: MemoryDisk,
-    voters: u64,
-) -> (Loop<Echo, MemoryDisk, InProcessTransport>, mpsc::UnboundedSender<Request>) {
+fn on(disk: MemoryDisk, voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     let (me, incarnation) = (NodeId(1), Incarnation(1));
     let voters = (1..=voters).map(|n| (NodeId(n), Incarnation(u128::from(n)))).collect();
     let membership = Membership { voters };
@@ -67,9 +70,38 @@ fn on(
     (Loop { outside, pump: Pump::new(parts), waiting: HashMap::new() }, queue)
 }
 
-impl Loop<Echo, MemoryDisk, InProcessTransport> {
+impl Node {
     fn status(&self) -> Status {
         self.pump.status(self.outside.now())
+    }
+
+    /// One turn, which something is to begin.
+    async fn one_turn(&mut self) {
+        timeout(LONG, self.turn()).await.expect("nothing begins a turn").unwrap();
+    }
+
+    /// Takes turns until it is so.
+    async fn turns(&mut self, until: &str, so: impl Fn(&Node) -> bool) {
+        let begun = Instant::now();
+        while !so(self) {
+            assert!(begun.elapsed() < LONG, "not so yet: {until}");
+            self.one_turn().await;
+        }
+    }
+
+    async fn leads(&mut self) {
+        self.turns("it leads", |node| node.pump.server().raft().role() == RoleName::Leader).await;
+    }
+
+    /// Acts, and again whenever it is woken, until it is so. No time passes for it.
+    async fn acts(&mut self, until: &str, so: impl Fn(&Node) -> bool) {
+        let begun = Instant::now();
+        self.act().unwrap();
+        while !so(self) {
+            assert!(begun.elapsed() < LONG, "not so yet: {until}");
+            assert!(timeout(LONG, self.outside.disk.notified()).await.is_ok(), "nothing wakes it: {until}");
+            self.act().unwrap();
+        }
     }
 }
 
@@ -90,17 +122,19 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
 #[tokio::test]
 async fn a_turn_takes_no_more_than_it_applies() {
     let (mut node, queue) = late(1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     for _ in 0..20_000 {
         propose(&queue, 1);
     }
     node.outside.queued = Arc::new(usize::MAX.into());
-    while !node.outside.requests.is_empty() {
-        node.turn().await.unwrap();
+    for _ in 0..20_000 {
+        if node.outside.requests.is_empty() {
+            return;
+        }
+        node.one_turn().await;
         assert_eq!(node.pump.server().last_applied(), node.pump.server().raft().commit_index());
     }
+    panic!("turns that take nothing");
 }
 
 fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
@@ -114,22 +148,24 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
     let disk = MemoryDisk::new();
     disk.prepare();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
-    while node.status().disk.state != DiskState::Full {
+    for _ in 0..100 {
+        if node.status().disk.state == DiskState::Full {
+            break;
+        }
         // So many that the next one has no place in the same segment.
         propose(&queue, 1900);
-        node.turn().await.unwrap();
+        node.one_turn().await;
     }
+    assert_eq!(node.status().disk.state, DiskState::Full);
     let (mut left, now) = (Vec::new(), node.outside.now());
     node.pump.server_mut().drain(now, &mut left).unwrap();
     assert!(left.is_empty(), "that it leads no more is told at once: {left:?}");
     assert!(matches!(node.pump.storage_mut().flush(), Err(StorageError::NoRoom)), "one waits");
     for _ in 0..3 {
         node.pump.disk_watch().retry_at = Some(node.outside.now());
-        node.turn().await.unwrap();
+        node.one_turn().await;
         assert_eq!(node.status().disk.state, DiskState::Full);
     }
     disk.fault(Fault::Capacity(1 << 20));
@@ -138,17 +174,13 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
             break;
         }
         node.pump.disk_watch().retry_at = Some(node.outside.now());
-        node.turn().await.unwrap();
+        node.one_turn().await;
     }
     assert_eq!((node.status().disk.state, node.pump.disk_watch().retry_at), (DiskState::Ok, None));
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     let before = node.pump.server().last_applied();
     propose(&queue, 1900);
-    while node.pump.server().last_applied() == before {
-        node.turn().await.unwrap();
-    }
+    node.turns("what was proposed is applied", |node| node.pump.server().last_applied() > before).await;
 }
 
 /// What is rotten is needed no more once a snapshot holds what stood there.
@@ -156,12 +188,10 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
 async fn rot_is_found_and_a_snapshot_takes_its_place() {
     let disk = MemoryDisk::new();
     let (mut node, queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     for _ in 0..20 {
         propose(&queue, 1000);
-        node.turn().await.unwrap();
+        node.one_turn().await;
     }
     disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });
     assert_eq!(node.status().disk.state, DiskState::Ok);
@@ -172,7 +202,7 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     node.pump.disk_watch().scrub_at = node.outside.now();
     for _ in 0..1000 {
-        node.turn().await.unwrap();
+        node.one_turn().await;
         if node.status().disk.state == DiskState::Ok {
             assert!(node.pump.server().raft().snapshot().is_some());
             return;
@@ -204,10 +234,8 @@ async fn of_a_leaders_snapshots_two_stay() {
         let message = leaders(index);
         node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
             .unwrap();
-        while node.pump.server().last_applied() != LogIndex(index) {
-            node.act().unwrap();
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        node.acts("the state is the snapshot's", |node| node.pump.server().last_applied() == LogIndex(index))
+            .await;
         node.act().unwrap();
     }
     let mut disk = disk;
@@ -223,14 +251,9 @@ async fn of_a_leaders_snapshots_two_stay() {
 async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     let disk = MemoryDisk::new();
     let (mut node, _queue) = on(disk.clone(), 1);
-    while node.pump.server().raft().role() != RoleName::Leader {
-        node.turn().await.unwrap();
-    }
+    node.leads().await;
     node.pump.server_mut().want_snapshot();
-    while node.pump.server().raft().snapshot().is_none() {
-        node.act().unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    node.acts("there is a snapshot", |node| node.pump.server().raft().snapshot().is_some()).await;
     let file = file_of(node.pump.server().raft().snapshot().unwrap().last);
     let good = disk.content(&file).unwrap();
     node.pump.disk_watch().scrub_at = node.outside.now();
@@ -242,9 +265,6 @@ async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     node.pump.storage_mut().pump().unwrap();
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     // Nothing came since; it is taken of the same state.
-    while node.status().disk.state != DiskState::Ok {
-        node.act().unwrap();
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    node.acts("it was taken again", |node| node.status().disk.state == DiskState::Ok).await;
     assert_eq!(disk.content(&file), Some(good));
 }
