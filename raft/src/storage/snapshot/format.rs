@@ -190,6 +190,40 @@ pub(super) mod tests {
         }
     }
 
+    /// Its own checksum is right: what it says of the rest is not.
+    #[test]
+    fn an_end_that_speaks_of_another_body_is_refused() {
+        let (good, _) = file(&meta(7), &[5; 250]);
+        let header = HEAD + usize::from(good[HEAD - FIELD]);
+        let header_crc = crc32c::crc32c(&good[..header]);
+        let end = good.len() - END;
+        for (flipped, refused) in [(None, false), (Some(FIELD), true), (Some(FIELD + 8), true)] {
+            let mut file = good.clone();
+            flipped.into_iter().for_each(|at| file[end + at] ^= 1);
+            let crc = crc32c::crc32c_append(header_crc, &file[end..good.len() - FIELD]);
+            file[good.len() - FIELD..].copy_from_slice(&crc.to_le_bytes());
+            let refusal = decode(&file, 64).err();
+            assert_eq!(refusal.map(|bad| bad.offset), Some(end as u64).filter(|_| refused), "{flipped:?}");
+        }
+    }
+
+    /// For who remembers states by their hashes.
+    #[test]
+    fn decoders_that_have_read_other_bytes_have_other_hashes() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let (file, _) = file(&meta(7), &[5; 250]);
+        let hash = |read: usize| {
+            let mut decoder = Decoder::new(&cluster());
+            decoder.check(&file[..read]).unwrap();
+            let mut hasher = DefaultHasher::new();
+            decoder.hash(&mut hasher);
+            hasher.finish()
+        };
+        let hashes: std::collections::BTreeSet<u64> = (0..=file.len()).map(hash).collect();
+        assert_eq!(hashes.len(), file.len() + 1);
+        assert_eq!(hash(9), hash(9));
+    }
+
     #[test]
     fn a_chunk_of_the_longest_kind_is_read() {
         let data = vec![3; CHUNK];

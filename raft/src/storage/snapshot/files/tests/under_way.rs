@@ -144,3 +144,73 @@ fn at_the_end_of_a_snapshot_there_is_nothing_more_to_read() {
         assert_eq!(data.as_ref().map(Bytes::len), length);
     }
 }
+
+#[test]
+fn pieces_may_be_of_any_size_and_the_last_one_ends_it() {
+    let (bytes, id) = file(&meta(7), &[1; 500]);
+    for size in [1, 100, bytes.len() - 1, bytes.len()] {
+        let (mut disk, mut snapshots) = held();
+        for (at, piece) in bytes.chunks(size).enumerate() {
+            snapshots.receive(&mut disk, id, (at * size) as u64, &Bytes::copy_from_slice(piece));
+        }
+        let events = settle(&mut snapshots, &mut disk);
+        let ends = bytes.chunks(size).scan(0, |end, piece| {
+            *end += piece.len() as u64;
+            Some(*end)
+        });
+        let written = ends.map(|end| Event::Written { snapshot: id, end });
+        let expected: Vec<_> = written.chain([Event::Received { id, meta: meta(7) }]).collect();
+        assert_eq!(events, expected, "{size}");
+    }
+}
+
+#[test]
+fn a_file_is_known_whatever_it_is_to_be_or_was() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let old = [7, 8, 9].map(|n| file_of(store(&mut snapshots, &mut disk.clone(), n, b"x").0.last));
+    disk.end_process();
+    let (mut snapshots, ..) = opened(&disk);
+    assert!(old.iter().all(|file| snapshots.knows(file)), "the newest, and those that go with the next");
+    disk.hold();
+    let mut disk = disk.clone();
+    let (bytes, id) = file(&meta(12), &[1; 500]);
+    snapshots.begin();
+    snapshots.feed(&mut disk, Bytes::from(bytes));
+    snapshots.end(&mut disk, Ok((id, meta(12))));
+    let names = ["snapshots/own-1.part".to_owned(), file_of(id.last)];
+    let mut known = Vec::new();
+    for _ in 0..20 {
+        known.push(names.each_ref().map(|name| snapshots.knows(name)));
+        let Some(completion) = disk.wait() else { break };
+        snapshots.complete(&mut disk, &completion).unwrap();
+    }
+    known.dedup();
+    assert_eq!(known, [[true, false], [true, true], [false, true]]);
+    assert!(!snapshots.knows("wal/0000000001.log"));
+}
+
+/// One that reads and one that walks beside one that is written.
+#[test]
+fn every_operation_is_owned_until_it_has_ended_and_no_other() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut disk = disk.clone();
+    let (id, _) = store(&mut snapshots, &mut disk, 7, &[1; 500]);
+    disk.hold();
+    snapshots.walk(&mut disk, 1);
+    snapshots.read(&mut disk, ReadFor::Restore, id, 0, 10);
+    snapshots.read(&mut disk, ReadFor::Peer(NodeId(2)), id, 4, 10);
+    snapshots.begin();
+    snapshots.feed(&mut disk, Bytes::from_static(b"block"));
+    let stranger = disk.submit_aside(Op::List { dir: DIRECTORY.to_owned() });
+    let mut ended: Vec<Completion> = std::iter::from_fn(|| disk.wait()).take(10).collect();
+    assert_eq!(ended.pop().map(|completion| completion.id), Some(stranger));
+    assert!(!snapshots.owns(stranger));
+    assert_eq!(ended.len(), 4);
+    for completion in ended.iter().rev() {
+        assert!(snapshots.owns(completion.id));
+        snapshots.complete(&mut disk, completion).unwrap();
+        assert!(!snapshots.owns(completion.id));
+    }
+}

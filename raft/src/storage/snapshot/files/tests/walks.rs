@@ -100,6 +100,17 @@ fn a_walk_goes_on_where_it_paused() {
 }
 
 #[test]
+fn rot_is_told_before_the_end_is_read() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (bytes, id) = long(7, 2);
+    put(&mut snapshots, &mut handle, &(bytes, id));
+    disk.fault(Fault::Rot { file: file_of(id.last), offset: 90, bit: 3 });
+    assert_eq!((pieces(&mut snapshots, &mut handle, 1), snapshots.rotten()), (1, Some(id)));
+}
+
+#[test]
 fn a_walk_begins_with_a_newer_one_at_once() {
     let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
