@@ -5,6 +5,7 @@ mod walks;
 
 use super::super::format::tests::{cluster, file, meta};
 use super::*;
+use crate::storage::DirectoryDisk;
 use crate::storage::memory::{Fault, MemoryDisk};
 
 fn opened(disk: &MemoryDisk) -> (Snapshots, Option<SnapshotId>, usize) {
@@ -128,6 +129,28 @@ fn the_newest_whole_one_counts_and_damage_is_named() {
     disk.fault(Fault::Rot { file: file_of(second.last), offset: 90, bit: 3 });
     let (_, found, damage) = opened(&disk);
     assert_eq!((found, damage), (Some(first), 1));
+}
+
+#[test]
+fn a_snapshot_under_anothers_name_is_damage() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let (first, _) = store(&mut snapshots, &mut handle, 7, b"first");
+    let (second, _) = store(&mut snapshots, &mut handle, 9, b"second");
+    disk.overwrite(&file_of(second.last), disk.content(&file_of(first.last)).unwrap());
+    let (_, found, damage) = opened(&disk);
+    assert_eq!((found, damage), (Some(first), 1));
+}
+
+/// Else a node would take itself for one that never had a snapshot.
+#[test]
+fn only_where_there_is_no_directory_there_is_no_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+    assert_eq!(names(&mut disk).unwrap(), [""; 0]);
+    std::fs::write(dir.path().join(DIRECTORY), b"no directory").unwrap();
+    assert!(names(&mut disk).is_err());
 }
 
 #[test]
