@@ -41,7 +41,7 @@ fn a_snapshot_that_cannot_be_read_twice_is_rotten() {
     }
 }
 
-/// As a node writes it: 20 chunks of 64 KiB to a piece and more, so that pieces end within chunks.
+/// As a node writes it: in chunks of 64 KiB and their heads, so that pieces end within chunks.
 fn long(index: u64, pieces: usize) -> (Bytes, SnapshotId) {
     let mut file = Vec::new();
     let state = Bytes::from(vec![5; pieces << 20]);
@@ -72,12 +72,10 @@ fn pieces(snapshots: &mut Snapshots, handle: &mut MemoryDisk, bytes: u64) -> usi
 
 #[test]
 fn a_walk_reads_what_it_is_given_and_pauses() {
-    let (mut snapshots, ..) = opened(&MemoryDisk::new());
-    let mut handle = MemoryDisk::new();
-    assert_eq!(pieces(&mut snapshots, &mut handle, u64::MAX), 0, "there is nothing to read");
     let disk = MemoryDisk::new();
     let (mut snapshots, ..) = opened(&disk);
     let mut handle = disk.clone();
+    assert_eq!(pieces(&mut snapshots, &mut handle, u64::MAX), 0, "there is nothing to read");
     put(&mut snapshots, &mut handle, &long(7, 5));
     let read = [1, PIECE, PIECE + 1, u64::MAX, 1].map(|bytes| pieces(&mut snapshots, &mut handle, bytes));
     assert_eq!(read, [1, 1, 2, 2, 1], "it ends with the sixth, and begins anew");
@@ -171,4 +169,54 @@ fn a_read_that_fails_now_and_then_is_no_rot() {
         assert_eq!(pieces(&mut snapshots, &mut handle, 1), 2, "it is tried again at once");
         assert_eq!(snapshots.rotten(), None);
     }
+}
+
+/// While it was read, another took its place: what comes is of the old file, and is not judged as the new one.
+#[test]
+fn a_read_that_ends_late_says_nothing_of_the_newer_one() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    store(&mut snapshots, &mut handle, 7, &[1; 500]);
+    disk.hold();
+    let (bytes, newer) = file(&meta(9), &[2; 500]);
+    snapshots.begin();
+    snapshots.feed(&mut handle, Bytes::from(bytes));
+    snapshots.end(&mut handle, Ok((newer, meta(9))));
+    // But for the last: the directory is synced.
+    for _ in 0..4 {
+        let completion = handle.wait().unwrap();
+        assert_eq!(snapshots.complete(&mut handle, &completion), Ok(None));
+    }
+    snapshots.walk(&mut handle, 1);
+    let synced = handle.wait().unwrap();
+    let stored = Event::Stored { id: newer, meta: meta(9) };
+    assert_eq!(snapshots.complete(&mut handle, &synced), Ok(Some(stored)));
+    let read = pieces(&mut snapshots, &mut handle, 1);
+    assert_eq!((snapshots.rotten(), read), (None, 2), "the old one's, and then its own");
+}
+
+/// Of the same name and content, but what comes is of the file that was there before.
+#[test]
+fn a_read_that_ends_late_says_nothing_of_the_file_that_was_written_anew() {
+    let disk = MemoryDisk::new();
+    let (mut snapshots, ..) = opened(&disk);
+    let mut handle = disk.clone();
+    let snapshot = long(7, 2);
+    put(&mut snapshots, &mut handle, &snapshot);
+    assert_eq!(pieces(&mut snapshots, &mut handle, 1), 1);
+    disk.hold();
+    snapshots.begin();
+    snapshots.feed(&mut handle, snapshot.0.clone());
+    snapshots.end(&mut handle, Ok((snapshot.1, meta(7))));
+    for _ in 0..6 {
+        let completion = handle.wait().unwrap();
+        assert_eq!(snapshots.complete(&mut handle, &completion), Ok(None));
+    }
+    snapshots.walk(&mut handle, 1);
+    let synced = handle.wait().unwrap();
+    assert!(snapshots.complete(&mut handle, &synced).unwrap().is_some(), "it is stored");
+    let read = pieces(&mut snapshots, &mut handle, 1);
+    assert_eq!((snapshots.rotten(), read), (None, 2));
+    assert_eq!(walk(&mut snapshots, &mut handle), None);
 }
