@@ -149,7 +149,10 @@ mod tests {
         let head = b"regsnap1\x01\0\0\0\0\0\0\0\x01\0\x05\0\0\0\x03\0\0\0\0\0\0\0kvalue";
         let whole = [&head[..], &crc32c::crc32c(head).to_le_bytes()].concat();
         assert_eq!(written(), whole);
-        assert_eq!(read_back(&whole).unwrap().get(&bytes::Bytes::from_static(b"k")).unwrap().version, Version(3));
+        assert_eq!(
+            read_back(&whole).unwrap().get(&bytes::Bytes::from_static(b"k")).unwrap().version,
+            Version(3)
+        );
     }
 
     #[test]

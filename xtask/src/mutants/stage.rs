@@ -96,16 +96,17 @@ impl Begun {
 pub(super) fn quick(workspace: &Workspace, begun: &Begun, jobs: u32) -> Result<PathBuf> {
     left(workspace).iter().try_for_each(|dir| remove(dir))?;
     let skipped = SLOW.iter().flat_map(|test| ["--skip", test]);
-    let tests = ["--cargo-test-arg=--lib", "--", "--"].into_iter().chain(FAIL_FAST).chain(skipped);
+    let tests = ["--cargo-arg=--lib", "--", "--"].into_iter().chain(FAIL_FAST).chain(skipped);
     run(workspace, begun, tests, jobs)
 }
 
 /// The second stage: all tests, for these. What earlier tries of it left stays.
 pub(super) fn whole(workspace: &Workspace, begun: &Begun, jobs: u32) -> Result<PathBuf> {
-    let tests = ["--cargo-test-arg=--tests", "--", "--"].into_iter().chain(FAIL_FAST);
+    let tests = ["--cargo-arg=--tests", "--", "--"].into_iter().chain(FAIL_FAST);
     run(workspace, begun, tests, jobs)
 }
 
+/// `tests` says first which there are: to the build too, which `--cargo-test-arg` would not tell.
 fn run<'a>(
     workspace: &Workspace,
     begun: &Begun,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::*;
 use crate::bootstrap::first_state;
@@ -30,6 +31,9 @@ use crate::transport::{InProcess, InProcessTransport, Inbox};
 
 /// Small, so that a few entries fill several.
 const SEGMENT_BYTES: u64 = 4096;
+
+/// What has not come by then does not come.
+const LONG: Duration = Duration::from_secs(10);
 
 type Node = Loop<Echo, MemoryDisk, InProcessTransport>;
 
@@ -67,40 +71,38 @@ fn on(disk: MemoryDisk, voters: u64) -> (Node, mpsc::UnboundedSender<Request>) {
     (Loop { outside, pump: Pump::new(parts), waiting: Waiters::default() }, queue)
 }
 
-/// Far more than any test here needs; the longest turn waits for an election to be due.
-const TURNS: usize = 100;
-
 impl Node {
     fn status(&self) -> Status {
         self.pump.status(self.outside.now())
     }
 
+    /// One turn, which something is to begin.
+    async fn one_turn(&mut self) {
+        timeout(LONG, self.turn()).await.expect("nothing begins a turn").unwrap();
+    }
+
     /// Takes turns until it is so.
-    async fn until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
-        for _ in 0..TURNS {
-            if so(self) {
-                return;
-            }
-            let turn = tokio::time::timeout(Duration::from_secs(20), self.turn()).await;
-            turn.unwrap_or_else(|_| panic!("a turn without end before {what}")).unwrap();
+    async fn turns(&mut self, until: &str, so: impl Fn(&Node) -> bool) {
+        let begun = Instant::now();
+        while !so(self) {
+            assert!(begun.elapsed() < LONG, "not so yet: {until}");
+            self.one_turn().await;
         }
-        panic!("it never came to {what}");
     }
 
     async fn leads(&mut self) {
-        self.until("leading", |node| node.pump.server().raft().role() == RoleName::Leader).await;
+        self.turns("it leads", |node| node.pump.server().raft().role() == RoleName::Leader).await;
     }
 
-    /// Acts, with threads that need their time in between, until it is so.
-    async fn acts_until(&mut self, what: &str, so: impl Fn(&mut Self) -> bool) {
-        for _ in 0..10_000 {
-            if so(self) {
-                return;
-            }
+    /// Acts, and again whenever it is woken, until it is so. No time passes for it.
+    async fn acts(&mut self, until: &str, so: impl Fn(&Node) -> bool) {
+        let begun = Instant::now();
+        self.act().unwrap();
+        while !so(self) {
+            assert!(begun.elapsed() < LONG, "not so yet: {until}");
+            assert!(timeout(LONG, self.outside.disk.notified()).await.is_ok(), "nothing wakes it: {until}");
             self.act().unwrap();
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        panic!("it never came to {what}");
     }
 }
 
@@ -126,11 +128,14 @@ async fn a_turn_takes_no_more_than_it_applies() {
         propose(&queue, 1);
     }
     node.outside.queued = Arc::new(usize::MAX.into());
-    let taken = |node: &mut Node| {
+    for _ in 0..20_000 {
+        if node.outside.requests.is_empty() {
+            return;
+        }
+        node.one_turn().await;
         assert_eq!(node.pump.server().last_applied(), node.pump.server().raft().commit_index());
-        node.outside.requests.is_empty()
-    };
-    node.until("the end of the queue", taken).await;
+    }
+    panic!("turns that take nothing");
 }
 
 fn propose(queue: &mpsc::UnboundedSender<Request>, bytes: usize) {
@@ -147,38 +152,37 @@ async fn a_node_whose_disk_was_full_goes_on_when_there_is_room() {
     let (mut node, queue) = on(disk.clone(), 1);
     node.leads().await;
     disk.fault(Fault::Capacity(2 * SEGMENT_BYTES));
-    let full = |node: &mut Node| {
-        // So many that the next one has no place in the same segment.
-        let full = node.status().disk.state == DiskState::Full;
-        if !full {
-            propose(&queue, 1900);
+    for _ in 0..100 {
+        if node.status().disk.state == DiskState::Full {
+            break;
         }
-        full
-    };
-    node.until("a full disk", full).await;
+        // So many that the next one has no place in the same segment.
+        propose(&queue, 1900);
+        node.one_turn().await;
+    }
+    assert_eq!(node.status().disk.state, DiskState::Full);
     let (mut left, now) = (Vec::new(), node.outside.now());
     node.pump.server_mut().drain(now, &mut left).unwrap();
     assert!(left.is_empty(), "that it leads no more is told at once: {left:?}");
     assert!(matches!(node.pump.storage_mut().flush(), Err(StorageError::NoRoom)), "one waits");
     for _ in 0..3 {
         node.pump.disk_watch().retry_at = Some(node.outside.now());
-        node.turn().await.unwrap();
+        node.one_turn().await;
         assert_eq!(node.status().disk.state, DiskState::Full);
     }
     disk.fault(Fault::Capacity(1 << 20));
-    let ok = |node: &mut Node| {
-        let ok = node.status().disk.state == DiskState::Ok;
-        if !ok {
-            node.pump.disk_watch().retry_at = Some(node.outside.now());
+    for _ in 0..1000 {
+        if node.status().disk.state == DiskState::Ok {
+            break;
         }
-        ok
-    };
-    node.until("a disk with room", ok).await;
+        node.pump.disk_watch().retry_at = Some(node.outside.now());
+        node.one_turn().await;
+    }
     assert_eq!((node.status().disk.state, node.pump.disk_watch().retry_at), (DiskState::Ok, None));
     node.leads().await;
     let before = node.pump.server().last_applied();
     propose(&queue, 1900);
-    node.until("what is proposed", |node| node.pump.server().last_applied() > before).await;
+    node.turns("what was proposed is applied", |node| node.pump.server().last_applied() > before).await;
 }
 
 /// What is rotten is needed no more once a snapshot holds what stood there.
@@ -189,7 +193,7 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
     node.leads().await;
     for _ in 0..20 {
         propose(&queue, 1000);
-        node.turn().await.unwrap();
+        node.one_turn().await;
     }
     disk.fault(Fault::Rot { file: "wal/0000000002.log".to_owned(), offset: 500, bit: 1 });
     assert_eq!(node.status().disk.state, DiskState::Ok);
@@ -199,8 +203,14 @@ async fn rot_is_found_and_a_snapshot_takes_its_place() {
     }
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     node.pump.disk_watch().scrub_at = node.outside.now();
-    node.until("a snapshot in its place", |node| node.status().disk.state == DiskState::Ok).await;
-    assert!(node.pump.server().raft().snapshot().is_some());
+    for _ in 0..1000 {
+        node.one_turn().await;
+        if node.status().disk.state == DiskState::Ok {
+            assert!(node.pump.server().raft().snapshot().is_some());
+            return;
+        }
+    }
+    panic!("nothing took its place");
 }
 
 /// The pieces of a leader's snapshot that ends at `index`.
@@ -226,8 +236,8 @@ async fn of_a_leaders_snapshots_two_stay() {
         let message = leaders(index);
         node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
             .unwrap();
-        let there = |node: &mut Node| node.pump.server().last_applied() == LogIndex(index);
-        node.acts_until("the leader's snapshot", there).await;
+        node.acts("the state is the snapshot's", |node| node.pump.server().last_applied() == LogIndex(index))
+            .await;
         node.act().unwrap();
     }
     let mut disk = disk;
@@ -245,7 +255,7 @@ async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     let (mut node, _queue) = on(disk.clone(), 1);
     node.leads().await;
     node.pump.server_mut().want_snapshot();
-    node.acts_until("a snapshot", |node| node.pump.server().raft().snapshot().is_some()).await;
+    node.acts("there is a snapshot", |node| node.pump.server().raft().snapshot().is_some()).await;
     let file = file_of(node.pump.server().raft().snapshot().unwrap().last);
     let good = disk.content(&file).unwrap();
     node.pump.disk_watch().scrub_at = node.outside.now();
@@ -257,6 +267,6 @@ async fn a_snapshot_that_rotted_is_found_and_taken_again() {
     node.pump.storage_mut().pump().unwrap();
     assert_eq!(node.status().disk.state, DiskState::Rotten);
     // Nothing came since; it is taken of the same state.
-    node.acts_until("another snapshot", |node| node.status().disk.state == DiskState::Ok).await;
+    node.acts("it was taken again", |node| node.status().disk.state == DiskState::Ok).await;
     assert_eq!(disk.content(&file), Some(good));
 }

@@ -53,7 +53,7 @@ impl<F: FnMut(Bytes) -> io::Result<()>> Write for Body<F> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let data = &data[..data.len().min(BLOCK)];
         self.encoder.push(data, &mut self.block);
-        while self.block.len() >= BLOCK {
+        for _ in 0..self.block.len() / BLOCK {
             let rest = self.block.split_off(BLOCK);
             let full = std::mem::replace(&mut self.block, rest);
             (self.sink)(Bytes::from(full))?;
@@ -183,92 +183,4 @@ impl<F: FnMut() -> io::Result<Option<Bytes>>> Read for Reader<F> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::format::tests::{cluster, meta};
-    use super::*;
-
-    #[test]
-    fn what_goes_in_comes_out() {
-        let state = Bytes::from(vec![3; 3 << 20]);
-        let mut file: Vec<Bytes> = Vec::new();
-        let id = write(&cluster(), meta(5), b"sessions", &state, |block| {
-            file.push(block);
-            Ok(())
-        });
-        assert_eq!(id.unwrap().length, file.iter().map(|block| block.len() as u64).sum::<u64>());
-        let mut pieces = file.into_iter();
-        let mut reader = Reader::new(&cluster(), || Ok(pieces.next()));
-        assert_eq!(reader.sessions().unwrap(), b"sessions");
-        let mut rest = Vec::new();
-        reader.read_to_end(&mut rest).unwrap();
-        assert_eq!(rest, state);
-    }
-
-    /// The file of a state, its sessions empty.
-    fn written(state: &[u8]) -> Vec<u8> {
-        let mut file = Vec::new();
-        write(&cluster(), meta(5), b"", &Bytes::copy_from_slice(state), |block| {
-            file.extend_from_slice(&block);
-            Ok(())
-        })
-        .unwrap();
-        file
-    }
-
-    /// Read on after the damage, these bytes make a chunk of 256 bytes, again and again.
-    #[test]
-    fn of_a_damaged_chunk_nothing_is_handed_on() {
-        let mut file = written(&[0, 1, 0, 0].repeat(40 << 10));
-        // In the second chunk of 64 KiB, near its end.
-        file[120 << 10] ^= 1;
-        for size in [1000, 4096, 100 << 10, 1 << 20] {
-            let mut pieces = file.chunks(size);
-            let mut reader = Reader::new(&cluster(), || Ok(pieces.next().map(Bytes::copy_from_slice)));
-            let mut body = Vec::new();
-            reader.read_to_end(&mut body).unwrap_err();
-            let intact = body.len();
-            // The length of the sessions is a chunk of its own.
-            assert!([0, 8 + (64 << 10)].contains(&intact), "{size}: {intact}");
-            for _ in 0..3 {
-                reader.read_to_end(&mut body).unwrap_err();
-            }
-            assert_eq!(body.len(), intact, "{size}");
-            io::copy(&mut reader, &mut io::sink()).unwrap_err();
-        }
-    }
-
-    #[test]
-    fn after_an_error_there_is_no_clean_end() {
-        let file = written(b"state");
-        let cut = Bytes::from(file).slice(..60);
-        let mut pieces = vec![Ok(Some(cut.clone())), Ok(None)].into_iter();
-        let mut ended = Reader::new(&cluster(), || pieces.next().unwrap_or(Ok(None)));
-        ended.read_to_end(&mut Vec::new()).unwrap_err();
-        io::copy(&mut ended, &mut io::sink()).unwrap_err();
-        let mut pieces = vec![Ok(Some(cut)), Err(io::Error::other("a bad sector"))].into_iter();
-        let mut failed = Reader::new(&cluster(), || pieces.next().unwrap_or(Ok(None)));
-        failed.read_to_end(&mut Vec::new()).unwrap_err();
-        io::copy(&mut failed, &mut io::sink()).unwrap_err();
-    }
-
-    #[test]
-    fn what_could_not_be_read_again_is_not_written() {
-        let sessions = vec![0; usize::try_from(SESSIONS).unwrap() + 1];
-        let mut blocks = 0;
-        let written = write(&cluster(), meta(5), &sessions, &Bytes::new(), |_| {
-            blocks += 1;
-            Err(io::Error::other("that was not refused"))
-        });
-        assert_eq!((written.unwrap_err().kind(), blocks), (io::ErrorKind::InvalidInput, 0));
-    }
-
-    #[test]
-    fn a_cut_file_is_an_error_and_so_is_an_absurd_length() {
-        let mut file = written(b"x");
-        file.truncate(file.len() - 1);
-        let mut pieces = vec![Bytes::from(file)].into_iter();
-        let mut reader = Reader::new(&cluster(), || Ok(pieces.next()));
-        reader.sessions().unwrap();
-        assert!(reader.read_to_end(&mut Vec::new()).is_err());
-    }
-}
+mod tests;

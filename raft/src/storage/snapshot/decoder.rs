@@ -84,14 +84,15 @@ impl Decoder {
     fn take(&mut self, data: &[u8], mut body: impl FnMut(&[u8])) -> Result<(), BadSnapshot> {
         // Of the record, from earlier pieces; not hashed, since the file's end is not.
         let mut held = self.record.len();
-        let mut at = 0;
-        while at < data.len() {
+        let mut rest = data;
+        while !rest.is_empty() {
             let missing = match &self.chunk {
                 Some(chunk) => chunk.left,
                 None => self.wanted()? - self.record.len(),
             };
-            let part = &data[at..data.len().min(at + missing)];
-            at += part.len();
+            debug_assert!(missing > 0, "what is whole was taken");
+            let (part, behind) = rest.split_at(rest.len().min(missing));
+            rest = behind;
             if let Some(chunk) = &mut self.chunk {
                 chunk.take(part);
                 body(part);
@@ -99,7 +100,7 @@ impl Decoder {
             } else {
                 self.record.extend_from_slice(part);
                 if self.record.len() == self.wanted()? {
-                    self.take_record(std::mem::take(&mut held), &data[..at])?;
+                    self.take_record(std::mem::take(&mut held), &data[..data.len() - rest.len()])?;
                 }
             }
         }

@@ -107,7 +107,6 @@ struct Receiving {
     snapshot: SnapshotId,
     landing: Landing,
     decoder: Option<Decoder>,
-    failed: bool,
 }
 
 impl Snapshots {
@@ -185,7 +184,7 @@ impl Snapshots {
             self.begun += 1;
             let landing = Landing::new(&format!("received-{}", self.begun), false);
             let decoder = Some(Decoder::new(&self.cluster));
-            let fresh = Receiving { snapshot, landing, decoder, failed: false };
+            let fresh = Receiving { snapshot, landing, decoder };
             if let Some(mut old) = self.theirs.replace(fresh) {
                 old.landing.give_up(disk, "another took its place".to_owned());
                 self.leaving.push(old.landing);
@@ -301,7 +300,6 @@ impl Receiving {
 
     fn refuse(&mut self, disk: &mut impl Disk, why: String) {
         self.decoder = None;
-        self.failed = true;
         self.landing.give_up(disk, why);
     }
 }

@@ -63,3 +63,6 @@ pub(in crate::storage) fn refuse_foreign<D: Disk>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

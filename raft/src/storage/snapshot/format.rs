@@ -170,6 +170,77 @@ pub(super) mod tests {
         assert!(error.to_string().contains("another cluster"), "{error}");
     }
 
+    /// Nobody has to bring a byte of what is longer.
+    #[test]
+    fn lengths_have_limits_that_are_looked_at_first() {
+        let (file, _) = file(&meta(7), b"");
+        let header = &file[..file.len() - END];
+        for (length, refused) in [(CHUNK - 1, false), (CHUNK, false), (CHUNK + 1, true)] {
+            let mut decoder = Decoder::new(&cluster());
+            decoder.check(header).unwrap();
+            let checked = decoder.check(&u32::try_from(length).unwrap().to_le_bytes());
+            let at = u64::try_from(header.len()).unwrap();
+            assert_eq!(checked.err().map(|bad| bad.offset), Some(at).filter(|_| refused), "{length}");
+        }
+        for (length, refused) in [(META - 1, false), (META, false), (META + 1, true)] {
+            let mut head = header[..HEAD].to_vec();
+            head[HEAD - FIELD..].copy_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
+            let checked = Decoder::new(&cluster()).check(&head);
+            assert_eq!(checked.err().map(|bad| bad.offset), Some(0).filter(|_| refused), "{length}");
+        }
+    }
+
+    /// Its own checksum is right: what it says of the rest is not.
+    #[test]
+    fn an_end_that_speaks_of_another_body_is_refused() {
+        let (good, _) = file(&meta(7), &[5; 250]);
+        let header = HEAD + usize::from(good[HEAD - FIELD]);
+        let header_crc = crc32c::crc32c(&good[..header]);
+        let end = good.len() - END;
+        for (flipped, refused) in [(None, false), (Some(FIELD), true), (Some(FIELD + 8), true)] {
+            let mut file = good.clone();
+            flipped.into_iter().for_each(|at| file[end + at] ^= 1);
+            let crc = crc32c::crc32c_append(header_crc, &file[end..good.len() - FIELD]);
+            file[good.len() - FIELD..].copy_from_slice(&crc.to_le_bytes());
+            let refusal = decode(&file, 64).err();
+            assert_eq!(refusal.map(|bad| bad.offset), Some(end as u64).filter(|_| refused), "{flipped:?}");
+        }
+    }
+
+    /// For who remembers states by their hashes.
+    #[test]
+    fn decoders_that_have_read_other_bytes_have_other_hashes() {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let (file, _) = file(&meta(7), &[5; 250]);
+        let hash = |read: usize| {
+            let mut decoder = Decoder::new(&cluster());
+            decoder.check(&file[..read]).unwrap();
+            let mut hasher = DefaultHasher::new();
+            decoder.hash(&mut hasher);
+            hasher.finish()
+        };
+        let hashes: std::collections::BTreeSet<u64> = (0..=file.len()).map(hash).collect();
+        assert_eq!(hashes.len(), file.len() + 1);
+        assert_eq!(hash(9), hash(9));
+    }
+
+    #[test]
+    fn a_chunk_of_the_longest_kind_is_read() {
+        let data = vec![3; CHUNK];
+        let (empty, _) = file(&meta(7), b"");
+        let mut file = empty[..empty.len() - END].to_vec();
+        let (start, header_crc) = (file.len(), crc32c::crc32c(&file[..file.len() - FIELD]));
+        file.put_u32_le(u32::try_from(CHUNK).unwrap());
+        file.put_u32_le(crc32c::crc32c_append(chunk_seed(header_crc, start as u64), &data));
+        let mut decoder = Decoder::new(&cluster());
+        decoder.check(&file).unwrap();
+        let mut body = Vec::new();
+        decoder.push(&data[1..], &mut body).unwrap();
+        assert_eq!((body.len(), decoder.unproven()), (CHUNK - 1, CHUNK - 1));
+        decoder.push(&data[..1], &mut body).unwrap();
+        assert_eq!((body.len(), decoder.unproven()), (CHUNK, 0));
+    }
+
     #[test]
     fn chunks_do_not_change_places() {
         let (mut bad, _) = file(&meta(7), &[[1; 100], [2; 100]].concat());

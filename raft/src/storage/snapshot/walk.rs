@@ -26,6 +26,8 @@ struct Place {
     id: SnapshotId,
     decoder: Decoder,
     offset: u64,
+    /// What is being read is for here, and not for a place that was left meanwhile.
+    asked: bool,
 }
 
 impl Walk {
@@ -42,17 +44,18 @@ impl Walk {
         newest: Option<SnapshotId>,
         bytes: u64,
     ) {
-        self.budget = self.budget.max(bytes);
         self.at.take_if(|at| Some(at.id) != newest);
         if self.at.is_none() {
             let fresh = newest.filter(|id| self.rotten != Some(*id));
-            self.at = fresh.map(|id| Place { id, decoder: Decoder::new(cluster), offset: 0 });
+            self.at = fresh.map(|id| Place { id, decoder: Decoder::new(cluster), offset: 0, asked: false });
         }
+        self.budget = if self.at.is_some() { self.budget.max(bytes) } else { 0 };
         self.read(disk);
     }
 
     fn read(&mut self, disk: &mut impl Disk) {
-        if let (Some(at), None) = (&self.at, self.reading) {
+        if let (Some(at), None) = (&mut self.at, self.reading) {
+            at.asked = true;
             let op = Op::ReadBack { file: file_of(at.id.last), offset: at.offset, length: PIECE };
             self.reading = Some(disk.submit_aside(op));
         }
@@ -71,7 +74,17 @@ impl Walk {
     /// Takes the end of a read.
     pub(super) fn complete(&mut self, disk: &mut impl Disk, completion: &Completion) {
         self.reading = None;
-        let Some(mut at) = self.at.take() else { return };
+        if let Some(at) = self.at.take_if(|at| std::mem::take(&mut at.asked)) {
+            self.take(at, completion);
+        }
+        if self.at.is_none() {
+            self.budget = 0;
+        } else if self.budget > 0 {
+            self.read(disk);
+        }
+    }
+
+    fn take(&mut self, mut at: Place, completion: &Completion) {
         match &completion.result {
             Ok(Outcome::Data(data)) => {
                 self.unreadable = false;
@@ -91,11 +104,6 @@ impl Walk {
                 self.at = Some(at);
             }
             Err(_) => self.found(at.id),
-        }
-        if self.at.is_none() {
-            self.budget = 0;
-        } else if self.budget > 0 {
-            self.read(disk);
         }
     }
 

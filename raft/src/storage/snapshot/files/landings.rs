@@ -54,7 +54,6 @@ impl Snapshots {
         let snapshot = theirs.snapshot;
         Ok(match theirs.landing.complete(disk, &self.cluster, completion)? {
             None => None,
-            Some(Landed::Written(_)) if theirs.failed => None,
             Some(Landed::Written(end)) => Some(Event::Written { snapshot, end }),
             Some(Landed::Whole(id)) => {
                 let own = self.own.as_ref().and_then(Landing::named).max(self.stored);
