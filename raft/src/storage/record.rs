@@ -290,7 +290,7 @@ impl Batch {
 const ENTRY: u8 = 2;
 const VIEW: u8 = 3;
 const MEMBERSHIP: u8 = 4;
-const ENTRY_HEADER: usize = 30;
+pub(super) const ENTRY_HEADER: usize = 30;
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
