@@ -323,3 +323,6 @@ fn take(payload: &mut Bytes) -> Option<Bytes> {
     let length = usize::try_from(payload.try_get_u64_le().ok()?).ok()?;
     (length <= payload.len()).then(|| payload.split_to(length))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,9 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use super::super::OpenError;
-use super::super::Recovered;
 use super::super::disk::{read_all, run};
 use super::super::testing::{SEGMENT, SEGMENT_BYTES, after, entry, linked, open, persist, vote};
+use super::super::{Recovered, StorageError};
 use super::*;
 use crate::consensus::io::PersistId;
 
@@ -328,6 +328,22 @@ fn only_want_of_room_aside_leaves_the_rest_alone() {
         let error = run(&mut disk, full()).unwrap_err();
         assert_eq!(error.kind, io::ErrorKind::StorageFull);
         assert_eq!(run(&mut disk, write("f", 0, b"y")), Err(error), "the log's own write was lost");
+    });
+}
+
+#[test]
+fn what_is_in_the_way_of_a_lock_or_a_log_is_told_as_it_is() {
+    in_time(|| {
+        for (operation, in_the_way) in [("lock", "LOCK/"), ("list", "wal")] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(in_the_way);
+            if in_the_way.ends_with('/') { fs::create_dir(path) } else { fs::write(path, "") }.unwrap();
+            let error = open(DirectoryDisk::open(dir.path()).unwrap()).unwrap_err();
+            let OpenError::Storage { error: StorageError::Disk(error), .. } = error else {
+                panic!("{error}")
+            };
+            assert_eq!(error.operation, operation);
+        }
     });
 }
 

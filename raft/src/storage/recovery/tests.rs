@@ -2,10 +2,11 @@
 
 use super::super::inspect::{Piece, pieces};
 use super::super::memory::{Fault, MemoryDisk};
-use super::super::snapshot::body;
+use super::super::snapshot::{Event, body};
 use super::super::testing::{SEGMENT, after, cluster, commit, entry, linked, open, persist, vote};
 use super::super::{Recovered, Storage};
 use super::*;
+use crate::consensus::entry::Chain;
 use crate::consensus::io::Persist;
 use crate::consensus::snapshot::{Repair, SnapshotMeta};
 
@@ -88,7 +89,20 @@ fn store_snapshot(storage: &mut Storage<MemoryDisk>, base: Base) {
     });
     storage.receive_snapshot(id.unwrap(), 0, &bytes.into());
     (0..10).for_each(|_| assert!(storage.pump().is_ok()));
-    assert!(storage.next_event().is_some());
+    let mut events = std::iter::from_fn(|| storage.next_event());
+    assert!(events.any(|event| matches!(event, Event::Received { .. })));
+}
+
+/// As [`log`], with two more batches: entries 3 to 5, and 6.
+fn longer(disk: &MemoryDisk) -> (Storage<MemoryDisk>, Recovered) {
+    let (mut storage, mut held) = log(disk, 2);
+    for (id, entries) in [(3, vec![3, 4, 5]), (4, vec![6])] {
+        let entries = entries.into_iter().map(|index| entry(index, 1, b"more")).collect();
+        let next = linked(&held, persist(id, None, entries));
+        held = after(&held, &next);
+        commit(&mut storage, &next).unwrap();
+    }
+    (storage, held)
 }
 
 /// Before a batch, behind it, and in the midst of one.
@@ -96,19 +110,27 @@ fn store_snapshot(storage: &mut Storage<MemoryDisk>, base: Base) {
 fn a_log_goes_on_behind_a_snapshot_wherever_that_ends() {
     for end in 1..=6 {
         let disk = MemoryDisk::new();
-        let (mut storage, mut held) = log(&disk, 2);
-        for (id, entries) in [(3, vec![3, 4, 5]), (4, vec![6])] {
-            let entries = entries.into_iter().map(|index| entry(index, 1, b"more")).collect();
-            let next = linked(&held, persist(id, None, entries));
-            held = after(&held, &next);
-            commit(&mut storage, &next).unwrap();
-        }
+        let (mut storage, held) = longer(&disk);
         let (before, behind) = held.entries.split_at(end);
         let base = Base::default().followed_by(before).unwrap();
         store_snapshot(&mut storage, base);
         drop(storage);
         let (_, _, found) = open(disk).unwrap();
         assert_eq!((found.base, found.entries.as_slice(), found.repair), (base, behind, None), "{end}");
+    }
+}
+
+/// The snapshot's log has another entry there: it takes this one's place before anything else is written.
+#[test]
+fn a_log_that_does_not_lead_to_the_snapshot_is_not_lost_wherever_that_ends() {
+    for end in 1..=6 {
+        let disk = MemoryDisk::new();
+        let (mut storage, _) = longer(&disk);
+        let other = Base { id: entry(end, 2, b"").id, chain: Chain(77) };
+        store_snapshot(&mut storage, other);
+        drop(storage);
+        let (_, _, found) = open(disk).unwrap();
+        assert_eq!((found.base, found.entries, found.repair), (other, Vec::new(), None), "{end}");
     }
 }
 
@@ -120,7 +142,7 @@ fn a_tail_that_was_written_again_does_not_make_good_what_is_missing_before_it() 
     let (mut storage, ..) = open(disk.clone()).unwrap();
     let old = (1..=4).map(|index| entry(index, 1, b"old")).collect();
     commit(&mut storage, &persist(1, Some(vote(1, 1)), old)).unwrap();
-    let base = Base { id: entry(2, 3, b"").id, chain: crate::consensus::entry::Chain(77) };
+    let base = Base { id: entry(2, 3, b"").id, chain: Chain(77) };
     store_snapshot(&mut storage, base);
     let taken_over = vec![entry(3, 3, b"taken over"), entry(4, 3, b"taken over")];
     let end = base.followed_by(&taken_over).unwrap();
