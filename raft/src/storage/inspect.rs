@@ -149,6 +149,7 @@ fn pieces_of(bytes: &bytes::Bytes, segment: Segment, seed: Seed, each: &mut impl
             // Zeros, or an earlier use of the file, follow the last batch.
             let Some(to) = next_header(bytes, offset, seed, u64::MAX) else { return };
             each(Piece::Bad { file: file_of(segment), from: offset, to });
+            debug_assert!(to > offset, "it is behind");
             offset = to;
             continue;
         };

@@ -196,6 +196,7 @@ impl Scanner<'_> {
                     self.damaged(place, "no intact batch header stands there");
                     (self.scan.lost, self.scan.view_lost) = (true, true);
                     let Some(next) = next_header(&file, offset + 1, seed, end) else { return Ok(true) };
+                    debug_assert!(next > offset, "it is behind");
                     offset = next;
                 }
             }

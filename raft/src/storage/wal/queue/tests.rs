@@ -1,5 +1,7 @@
 //! How much goes into one batch, and which memory is used again.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::*;
 use crate::storage::record::{BATCH_HEADER, ENTRY_HEADER};
 use crate::storage::testing::{entry, persist};
@@ -40,6 +42,20 @@ fn no_more_memory_waits_than_is_written_and_filled_at_once() {
         queue.take_back(Bytes::from(vec![0; 10]));
         assert_eq!(queue.buffers.len(), taken.min(BUFFERS));
     }
+}
+
+#[test]
+fn two_queues_are_told_apart_by_what_waits_and_not_by_memory() {
+    let hash = |queue: &Queue| {
+        let mut hasher = DefaultHasher::new();
+        queue.hash(&mut hasher);
+        hasher.finish()
+    };
+    let (mut one, other) = (queue(), queue());
+    one.take_back(Bytes::from(vec![0; 10]));
+    assert_eq!(hash(&one), hash(&other));
+    one.append(&persist(1, None, vec![entry(1, 1, b"x")]));
+    assert_ne!(hash(&one), hash(&other));
 }
 
 #[test]
