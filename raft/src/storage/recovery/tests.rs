@@ -1,5 +1,7 @@
 //! What is written again after a stop, what is missing, and what only looks so.
 
+use std::ops::RangeInclusive;
+
 use super::super::inspect::{Piece, pieces};
 use super::super::memory::{Fault, MemoryDisk};
 use super::super::snapshot::{Event, body};
@@ -93,16 +95,12 @@ fn store_snapshot(storage: &mut Storage<MemoryDisk>, base: Base) {
     assert!(events.any(|event| matches!(event, Event::Received { .. })));
 }
 
-/// As [`log`], with two more batches: entries 3 to 5, and 6.
-fn longer(disk: &MemoryDisk) -> (Storage<MemoryDisk>, Recovered) {
-    let (mut storage, mut held) = log(disk, 2);
-    for (id, entries) in [(3, vec![3, 4, 5]), (4, vec![6])] {
-        let entries = entries.into_iter().map(|index| entry(index, 1, b"more")).collect();
-        let next = linked(&held, persist(id, None, entries));
-        held = after(&held, &next);
-        commit(&mut storage, &next).unwrap();
-    }
-    (storage, held)
+/// Writes more entries as one batch, without a mark behind it.
+fn more(storage: &mut Storage<MemoryDisk>, held: &Recovered, entries: RangeInclusive<u64>) -> Recovered {
+    let entries = entries.map(|index| entry(index, 1, b"more")).collect();
+    let next = linked(held, persist(9, None, entries));
+    commit(storage, &next).unwrap();
+    after(held, &next)
 }
 
 /// Before a batch, behind it, and in the midst of one.
@@ -110,7 +108,9 @@ fn longer(disk: &MemoryDisk) -> (Storage<MemoryDisk>, Recovered) {
 fn a_log_goes_on_behind_a_snapshot_wherever_that_ends() {
     for end in 1..=6 {
         let disk = MemoryDisk::new();
-        let (mut storage, held) = longer(&disk);
+        let (mut storage, held) = log(&disk, 2);
+        let held = more(&mut storage, &held, 3..=5);
+        let held = more(&mut storage, &held, 6..=6);
         let (before, behind) = held.entries.split_at(end);
         let base = Base::default().followed_by(before).unwrap();
         store_snapshot(&mut storage, base);
@@ -123,11 +123,17 @@ fn a_log_goes_on_behind_a_snapshot_wherever_that_ends() {
 /// The snapshot's log has another entry there: it takes this one's place before anything else is written.
 #[test]
 fn a_log_that_does_not_lead_to_the_snapshot_is_not_lost_wherever_that_ends() {
-    for end in 1..=6 {
+    let ends = [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6), (6, 6), (6, 8), (7, 8)];
+    for ((end, last), goes_on) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
         let disk = MemoryDisk::new();
-        let (mut storage, _) = longer(&disk);
+        let (mut storage, held) = log(&disk, 2);
+        let held = more(&mut storage, &held, 3..=5);
         let other = Base { id: entry(end, 2, b"").id, chain: Chain(77) };
         store_snapshot(&mut storage, other);
+        let held = more(&mut storage, &held, 6..=last);
+        if goes_on {
+            more(&mut storage, &held, last + 1..=last + 1);
+        }
         drop(storage);
         let (_, _, found) = open(disk).unwrap();
         assert_eq!((found.base, found.entries, found.repair), (other, Vec::new(), None), "{end}");
