@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::disk::{Completion, Op, OpId, Outcome};
 use super::super::inspect::{Piece, pieces};
-use super::super::record::{BATCH_HEADER, ENTRY_HEADER};
-use super::super::testing::{
-    ManualDisk, SEGMENT, SEGMENT_BYTES, after, commit, entry, linked, open, persist, vote,
-};
+use super::super::record::BATCH_HEADER;
+use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, linked, open, persist, vote};
 use super::super::{MemoryDisk, OpenError, Recovered, Storage};
 use super::*;
 use crate::consensus::types::{Incarnation, NodeId};
@@ -52,81 +50,6 @@ fn what_queues_while_a_write_is_in_flight_goes_as_one_write_and_one_sync() {
     assert!(disk.run_one());
     assert_eq!(wal.pump(), Ok(Some(PersistId(4))));
     assert_eq!((wal.stats().batches, wal.stats().syncs), (2, 2));
-}
-
-/// The bytes of the first segment, which has no room reserved.
-fn end(memory: &MemoryDisk) -> u64 {
-    memory.content(SEGMENT).unwrap().len() as u64
-}
-
-#[test]
-fn the_next_segment_is_made_when_less_than_a_quarter_of_this_one_is_left() {
-    for (wanted, made) in [(SEGMENT_BYTES / 4 * 3, false), (SEGMENT_BYTES / 4 * 3 + 1, true)] {
-        let memory = MemoryDisk::new();
-        let (mut wal, ..) = open(memory.clone()).unwrap();
-        let data = wanted - end(&memory) - (BATCH_HEADER + ENTRY_HEADER) as u64;
-        let data = vec![7; usize::try_from(data).unwrap()];
-        commit(&mut wal, &persist(1, Some(vote(1, 1)), vec![entry(1, 1, &data)])).unwrap();
-        assert_eq!(end(&memory), wanted);
-        assert_eq!(memory.content("wal/0000000002.log").is_some(), made, "{wanted}");
-        wal.pump().unwrap();
-        assert_eq!((wal.has_room(), wal.stats().segments), (made, 1 + u64::from(made)));
-    }
-}
-
-/// To its last byte, with no room for a mark.
-#[test]
-fn a_segment_takes_what_just_fits() {
-    let length = (BATCH_HEADER + ENTRY_HEADER) as u64;
-    for (left, segments) in [(0, 1), (BATCH_HEADER as u64 - 1, 1), (BATCH_HEADER as u64, 1)] {
-        let memory = MemoryDisk::new();
-        let (mut wal, ..) = open(memory.clone()).unwrap();
-        let data = vec![7; usize::try_from(SEGMENT_BYTES - left - length - end(&memory)).unwrap()];
-        commit(&mut wal, &persist(1, Some(vote(1, 1)), vec![entry(1, 1, &data)])).unwrap();
-        wal.flush().unwrap();
-        let marked = left == BATCH_HEADER as u64;
-        assert_eq!((wal.stats().marks, wal.stats().batches), (u64::from(marked), segments));
-        assert_eq!(end(&memory), if marked { SEGMENT_BYTES } else { SEGMENT_BYTES - left });
-        assert_eq!(wal.scrubbed().count(), 0, "it is the first one still");
-    }
-    let memory = MemoryDisk::new();
-    let (mut wal, ..) = open(memory.clone()).unwrap();
-    let data = vec![7; usize::try_from(SEGMENT_BYTES + 1 - length - end(&memory)).unwrap()];
-    wal.append(&persist(1, Some(vote(1, 1)), vec![entry(1, 1, &data)]));
-    wal.flush().unwrap();
-    assert_eq!(wal.scrubbed().count(), 1, "a byte more goes to the next one");
-}
-
-#[test]
-fn what_is_counted_is_what_stands_on_the_disk() {
-    let memory = MemoryDisk::new();
-    let (mut wal, ..) = open(memory.clone()).unwrap();
-    let fresh = WalStats { segments: 1, ..WalStats::default() };
-    assert_eq!(wal.stats(), fresh, "what opening took is not counted");
-    let files = || (1..).map(|n| memory.content(&file_of(Segment(n)))).map_while(|content| content);
-    let bytes = || files().map(|content| content.len() as u64).sum::<u64>();
-    let (before, mut held) = (bytes(), Recovered::default());
-    for id in 1..=12 {
-        let next = linked(&held, persist(id, Some(vote(id, 1)), vec![entry(id, id, &[1; 300])]));
-        held = after(&held, &next);
-        wal.append(&next);
-        wal.flush().unwrap();
-        wal.pump().unwrap();
-        wal.pump().unwrap();
-        let counted = WalStats {
-            batches: id,
-            syncs: id,
-            bytes: bytes() - before,
-            marks: wal.stats().marks,
-            segments: files().count() as u64,
-        };
-        assert_eq!(wal.stats(), counted);
-    }
-    assert!(wal.stats().segments > 3);
-    drop(wal);
-    let (wal, ..) = open(memory.clone()).unwrap();
-    let segments = files().count() as u64;
-    assert_eq!(wal.stats(), WalStats { segments, ..fresh });
 }
 
 #[test]
@@ -432,3 +355,5 @@ fn an_old_life_cannot_write_after_a_crash() {
     assert!(old.flush().is_err());
     assert_eq!(memory.content(SEGMENT), before);
 }
+
+mod segments;
