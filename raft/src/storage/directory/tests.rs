@@ -220,12 +220,12 @@ fn each_of_several_open_files_gets_what_is_its_own() {
 fn the_files_used_last_stay_open() {
     let dir = tempfile::tempdir().unwrap();
     let mut worker = Worker::new(dir.path().to_owned(), Latch::default(), false);
-    let mut open = |name: &str| {
+    let open = |name: &str| {
         worker.file(name).unwrap();
         let open = worker.open.iter().map(|(name, _)| name.as_str());
         open.collect::<String>()
     };
-    let after = ["a", "b", "a", "c", "d", "e", "c", "c"].map(|name| open(name));
+    let after = ["a", "b", "a", "c", "d", "e", "c", "c"].map(open);
     assert_eq!(after, ["a", "ab", "ba", "bac", "bacd", "acde", "adec", "adec"]);
 }
 
