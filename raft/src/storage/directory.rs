@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -95,7 +96,7 @@ impl Lane {
             Some(submissions) => submissions.send((id, op)).err().map(|unsent| unsent.0.1),
             None => Some(op),
         };
-        // The worker ends before this handle does only if it panicked.
+        // The worker does not end before this handle does; if it did, nobody else would answer.
         if let Some(op) = unsent {
             let error = io::Error::new(io::ErrorKind::BrokenPipe, "the disk's thread has ended");
             completions.push(Completion { id, result: Err(op.failed(&error)) });
@@ -107,7 +108,7 @@ impl Drop for Lane {
     fn drop(&mut self) {
         self.submissions = None;
         if let Some(worker) = self.worker.take() {
-            // A panic of the worker was already answered by failing operations.
+            // Its panics were answered as they came.
             let _ = worker.join();
         }
     }
@@ -195,7 +196,8 @@ impl Completions {
         self.ready().push_back(completion);
         self.arrived.notify_one();
         if let Some(waker) = &*lock(&self.waker) {
-            waker();
+            // A panic of who is called is not the disk's: others wait for it.
+            let _ = catch_unwind(AssertUnwindSafe(waker));
         }
     }
 }
@@ -221,11 +223,17 @@ impl Worker {
         Worker { root, open: VecDeque::new(), direct: Direct::default(), lock: None, latch, aside }
     }
 
+    /// Whoever waits for an answer would wait for ever if a panic ended the thread.
     fn serve(mut self, inbox: &Receiver<(OpId, Op)>, outbox: &Completions) {
         while let Ok((id, op)) = inbox.recv() {
-            let result = self.answer(&op);
-            // Whoever submitted it may use its bytes again.
-            drop(op);
+            let cut_short = op.failed(&io::Error::other("the disk's thread panicked"));
+            let answered = catch_unwind(AssertUnwindSafe(|| {
+                let result = self.answer(&op);
+                // Whoever submitted it may use its bytes again.
+                drop(op);
+                result
+            }));
+            let result = answered.unwrap_or_else(|_| Err(self.latch.get_or_init(|| cut_short).clone()));
             outbox.push(Completion { id, result });
         }
     }
@@ -306,7 +314,6 @@ impl Worker {
 
     fn file(&mut self, name: &str) -> io::Result<&fs::File> {
         match self.open.iter().position(|(open, _)| open == name) {
-            Some(last) if last + 1 == self.open.len() => {}
             Some(at) => {
                 let file = self.open.remove(at);
                 self.open.extend(file);
@@ -351,14 +358,19 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Lets go of what the page cache holds of a file, but for what is still to be written. Whole pages only.
+/// Lets go of what the page cache holds of a part of a file, but for what is still to be written.
 fn forget(path: &Path, offset: u64, length: u64) -> io::Result<()> {
-    let file = fs::File::open(path)?;
+    let (start, length) = pages(offset, length);
+    Ok(fadvise(&fs::File::open(path)?, start, length, Advice::DontNeed)?)
+}
+
+/// The whole pages that hold a part of a file: where they begin, and their bytes; none where that is to the end of
+/// the file, or more than a file can have.
+fn pages(offset: u64, length: u64) -> (u64, Option<NonZeroU64>) {
     let start = offset - offset % PAGE;
     let end = offset.saturating_add(length).checked_next_multiple_of(PAGE);
-    // None is to the end of the file, and so is more than a file can have.
-    let length = end.filter(|end| i64::try_from(*end).is_ok()).and_then(|end| NonZeroU64::new(end - start));
-    Ok(fadvise(&file, start, length, Advice::DontNeed)?)
+    let end = end.filter(|end| i64::try_from(*end).is_ok());
+    (start, end.and_then(|end| NonZeroU64::new(end - start)))
 }
 
 fn read(path: &Path, offset: u64, length: u64) -> io::Result<Bytes> {

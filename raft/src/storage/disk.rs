@@ -287,3 +287,6 @@ impl Op {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

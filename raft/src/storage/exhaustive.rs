@@ -21,6 +21,8 @@ const SNAPSHOT: u64 = 25;
 const TORN: usize = 16;
 /// Small, so that a run sees many.
 const SEGMENT_BYTES: u64 = 4096;
+/// At once, at most: twice what a run comes to.
+const SEGMENTS: u64 = 10;
 
 fn is_full() -> bool {
     std::env::var_os("STORAGE_FULL").is_some()
@@ -149,6 +151,7 @@ fn run(disk: &MemoryDisk, writes: u64, mut look: impl FnMut(&Progress)) -> (Prog
             if run.pump(&mut storage).is_err() {
                 return (run, true);
             }
+            assert!(storage.stats().segments <= SEGMENTS, "old segments are used again");
             look(&run);
             let queue = if rng.bool() { Queue::Aside } else { Queue::Log };
             disk.run_next(queue);

@@ -181,6 +181,40 @@ mod tests {
     }
 
     #[test]
+    fn an_older_format_is_told_from_a_newer_one() {
+        for (found, older) in [(FORMAT - 1, true), (FORMAT + 1, false)] {
+            let mut disk = crate::storage::MemoryDisk::new();
+            let data = Bytes::from(seal(format!("{TITLE}\nformat {found}\n")));
+            run(&mut disk, Op::WriteSync { file: FILE.to_owned(), offset: 0, data }).unwrap();
+            let (directory, known) = (disk.location(), FORMAT);
+            let expected = if older {
+                OpenError::OlderFormat { directory, found, known }
+            } else {
+                OpenError::NewerFormat { directory, found, known }
+            };
+            assert_eq!(read_any(&mut disk), Err(expected));
+        }
+    }
+
+    #[test]
+    fn what_a_crash_cut_short_is_not_passed_over_where_it_cannot_be_read() {
+        let mut disk = crate::storage::MemoryDisk::new();
+        begin(&mut disk, &identity()).unwrap();
+        disk.fault(crate::storage::memory::Fault::Reads(1));
+        assert!(begin(&mut disk, &identity()).is_err());
+        assert_eq!(begun(&mut disk), Ok(Some(identity())));
+    }
+
+    #[test]
+    fn a_directory_is_a_nodes_own_only_where_cluster_and_node_are_its_own() {
+        let (mine, other) = (identity(), ClusterId::new("north-2").unwrap());
+        assert!(mine.is(&mine.cluster, NodeId(3)));
+        assert!(
+            !mine.is(&other, NodeId(3)) && !mine.is(&mine.cluster, NodeId(4)) && !mine.is(&other, NodeId(4))
+        );
+    }
+
+    #[test]
     fn a_newer_format_is_told_from_damage_whatever_else_it_says() {
         let newer = seal(format!("{TITLE}\nformat 3\nsomething else\n"));
         assert_eq!(decode(newer.as_bytes()), Err(Unreadable::Other(3)));

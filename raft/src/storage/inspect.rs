@@ -149,6 +149,7 @@ fn pieces_of(bytes: &bytes::Bytes, segment: Segment, seed: Seed, each: &mut impl
             // Zeros, or an earlier use of the file, follow the last batch.
             let Some(to) = next_header(bytes, offset, seed, u64::MAX) else { return };
             each(Piece::Bad { file: file_of(segment), from: offset, to });
+            debug_assert!(to > offset, "it is behind");
             offset = to;
             continue;
         };
@@ -163,12 +164,14 @@ fn pieces_of(bytes: &bytes::Bytes, segment: Segment, seed: Seed, each: &mut impl
             last: standing.last.id,
             chain: standing.last.chain,
         });
+        debug_assert!(found.end() > offset, "a batch has a header");
         offset = found.end();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{BATCH_HEADER, ENTRY_HEADER};
     use super::super::testing::{SEGMENT, after, commit, entry, linked, open, persist, vote};
     use super::super::{MemoryDisk, Recovered};
     use super::*;
@@ -202,5 +205,38 @@ mod tests {
         pieces(&mut memory.clone(), |piece| pieces_seen.push(piece)).unwrap();
         let intact = |piece: &Piece| matches!(piece, Piece::Batch { intact: true, .. });
         assert_eq!(pieces_seen.iter().filter(|piece| !intact(piece)).count(), 1, "{pieces_seen:?}");
+    }
+
+    #[test]
+    fn pieces_stand_one_behind_another_from_the_header_to_the_end() {
+        let memory = MemoryDisk::new();
+        let (mut storage, ..) = open(memory.clone()).unwrap();
+        commit(&mut storage, &persist(1, Some(vote(1, 2)), vec![entry(1, 1, b"abc")])).unwrap();
+        storage.flush().unwrap();
+        let mut content = memory.content(SEGMENT).unwrap();
+        let seen = || {
+            let (mut seen, mut end) = (Vec::new(), SEGMENT_HEADER as u64);
+            pieces(&mut memory.clone(), |piece| {
+                let (offset, to, what) = match piece {
+                    Piece::Batch { offset, length, kept, last, .. } => {
+                        (offset, offset + length, Some((length, kept.0, last.index.0)))
+                    }
+                    Piece::Bad { from, to, .. } => (from, to, None),
+                };
+                assert_eq!(offset, end);
+                end = to;
+                seen.push(what);
+            })
+            .unwrap();
+            assert_eq!(end, memory.content(SEGMENT).unwrap().len() as u64);
+            seen
+        };
+        // The segment's head, what making the log wrote, one entry, the mark.
+        let (none, one) = (BATCH_HEADER as u64, (BATCH_HEADER + ENTRY_HEADER + 3) as u64);
+        let whole = [(none, 0, 0), (none, 0, 0), (one, 0, 1), (none, 1, 1)].map(Some);
+        assert_eq!(seen(), whole);
+        content[SEGMENT_HEADER + BATCH_HEADER] ^= 1;
+        memory.overwrite(SEGMENT, content);
+        assert_eq!(seen(), [whole[0], None, whole[2], whole[3]]);
     }
 }

@@ -55,8 +55,7 @@ pub(super) fn create<D: Disk>(disk: &mut D, identity: &Identity, bytes: u64) -> 
     };
     let mut wal = Wal::new(start);
     // From the first batch on, a directory without an intact one is damaged.
-    let nothing = Persist { hard_state: Some(HardState::default()), ..empty() };
-    settle(disk, &mut wal, &nothing)?;
+    settle(disk, &mut wal, &empty())?;
     Ok(wal)
 }
 
@@ -156,7 +155,6 @@ fn begin_life<D: Disk>(
     if rewrite && !seeded_bug!("tail-not-rewritten") {
         mark!("unsynced-tail-rewritten" if tail.is_some());
         let tail = Persist {
-            hard_state: Some(standing.hard_state),
             prev_chain: kept.chain,
             entries: log.from(kept.id.index.next()).cloned().collect(),
             ..empty()

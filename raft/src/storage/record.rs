@@ -290,7 +290,7 @@ impl Batch {
 const ENTRY: u8 = 2;
 const VIEW: u8 = 3;
 const MEMBERSHIP: u8 = 4;
-const ENTRY_HEADER: usize = 30;
+pub(super) const ENTRY_HEADER: usize = 30;
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -323,3 +323,6 @@ fn take(payload: &mut Bytes) -> Option<Bytes> {
     let length = usize::try_from(payload.try_get_u64_le().ok()?).ok()?;
     (length <= payload.len()).then(|| payload.split_to(length))
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,6 +188,7 @@ impl Scanner<'_> {
             }
             match found {
                 Some(found) => {
+                    debug_assert!(found.end() > offset, "a batch has a header");
                     offset = found.end();
                     self.take(segment, &found, payload);
                 }
@@ -195,6 +196,7 @@ impl Scanner<'_> {
                     self.damaged(place, "no intact batch header stands there");
                     (self.scan.lost, self.scan.view_lost) = (true, true);
                     let Some(next) = next_header(&file, offset + 1, seed, end) else { return Ok(true) };
+                    debug_assert!(next > offset, "it is behind");
                     offset = next;
                 }
             }
@@ -296,11 +298,16 @@ impl Scanner<'_> {
 
 /// The first intact header at or behind `from`, and before `end`.
 pub(super) fn next_header(file: &[u8], from: u64, seed: Seed, end: u64) -> Option<u64> {
-    let start = usize::try_from(from).ok()?;
-    let stop = usize::try_from(end).unwrap_or(usize::MAX).min(file.len());
-    let rest = file.get(start..stop)?;
-    let mut candidates = memchr::memmem::find_iter(rest, &BATCH_MAGIC).map(|at| start + at);
-    candidates.find(|at| header_at(file, *at, seed).is_some()).map(|at| at as u64)
+    headers(file, from, seed, end).next().map(|found| found.header.offset)
+}
+
+/// All intact headers at or behind `from`, and before `end`.
+fn headers(file: &[u8], from: u64, seed: Seed, end: u64) -> impl Iterator<Item = Found> {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(file.len());
+    let start = place(from);
+    let part = &file[start..place(end).max(start)];
+    let candidates = memchr::memmem::find_iter(part, &BATCH_MAGIC).map(move |at| start + at);
+    candidates.filter_map(move |at| header_at(file, at, seed))
 }
 
 /// Whether no batch of this log was ever written to the file.
@@ -309,5 +316,7 @@ pub(super) fn is_blank(file: &[u8], segment: Segment, identity: &Identity) -> bo
 }
 
 mod tear;
+#[cfg(test)]
+mod tests;
 
 use tear::no_hole;

@@ -101,7 +101,10 @@ fn rotten(bytes: &Bytes, segment: Segment, end: u64, identity: &Identity) -> Opt
     while offset < end {
         let found = usize::try_from(offset).ok().and_then(|at| header_at(bytes, at, seed));
         match found.filter(|found| payload_of(bytes, found, seed).is_some()) {
-            Some(found) => offset = found.end(),
+            Some(found) => {
+                debug_assert!(found.end() > offset, "a batch has a header");
+                offset = found.end();
+            }
             None => return Some(offset),
         }
     }

@@ -342,3 +342,6 @@ impl<D> std::fmt::Debug for Storage<D> {
         f.debug_struct("Storage").field("wal", &self.wal).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
+use super::memory::MOST;
 use super::{Identity, MemoryDisk, OpenError, Recovered, Storage, StorageError};
 use crate::consensus::entry::{Chain, Entry, EntryKind};
 use crate::consensus::io::{Persist, PersistId};
@@ -112,6 +113,13 @@ fn torn(mut durable: Vec<u8>, mut full: Vec<u8>, rng: &mut fastrand::Rng) -> Vec
 }
 
 impl State {
+    fn next_id(&mut self) -> OpId {
+        let id = OpId(self.next);
+        self.next += 1;
+        assert!(id.0 < MOST, "more than {MOST} operations: somebody goes round in a circle");
+        id
+    }
+
     fn run_one(&mut self) -> bool {
         if self.budget == 0 {
             return false;
@@ -136,8 +144,7 @@ impl State {
 impl Disk for ManualDisk {
     fn submit(&mut self, op: Op) -> OpId {
         let mut state = self.state();
-        let id = OpId(state.next);
-        state.next += 1;
+        let id = state.next_id();
         state.submitted.push(op.clone());
         state.pending.push_back((id, op));
         id
@@ -146,8 +153,7 @@ impl Disk for ManualDisk {
     /// What is aside runs at once, while the node lives.
     fn submit_aside(&mut self, op: Op) -> OpId {
         let mut state = self.state();
-        let id = OpId(state.next);
-        state.next += 1;
+        let id = state.next_id();
         if state.budget > 0 {
             let result = state.run(op);
             state.completions.push_back(Completion { id, result });

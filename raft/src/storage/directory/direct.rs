@@ -127,23 +127,4 @@ fn aligned(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_read_that_stops_within_a_block_is_left_to_another_way() {
-        let filled = |parts: &[usize], there| {
-            let mut parts = parts.iter();
-            let mut data = vec![0; 3 * ALIGNMENT];
-            fill(&mut data, there, |into, at| {
-                // As a kernel does.
-                assert!(at.is_multiple_of(ALIGNMENT as u64), "EINVAL, and no other read goes past the cache");
-                Ok(parts.next().map_or(0, |part| into.len().min(*part)))
-            })
-            .unwrap()
-        };
-        assert_eq!(filled(&[4096, 8192], 9000), Some(9000));
-        assert_eq!(filled(&[4096], 9000), Some(4096), "the file has become shorter");
-        assert_eq!(filled(&[4096, 100, 9000], 9000), None);
-    }
-}
+mod tests;

@@ -15,6 +15,11 @@ pub enum Queue {
     Aside,
 }
 
+/// Operations of one disk, many more than any test of this crate asks for: who goes round in a circle shall not for
+/// ever.
+#[cfg(test)]
+pub(in crate::storage) const MOST: u64 = 1 << 20;
+
 #[derive(Clone, Default)]
 pub(super) struct Device {
     pub(super) image: Image,
@@ -44,6 +49,8 @@ impl Device {
     pub(super) fn next_id(&mut self) -> OpId {
         let id = OpId(self.next_op);
         self.next_op += 1;
+        #[cfg(test)]
+        assert!(id.0 < MOST, "more than {MOST} operations: somebody goes round in a circle");
         id
     }
 

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Completion, Disk, Op, OpId, Waker};
 use device::Device;
+#[cfg(test)]
+pub(super) use device::MOST;
 pub use device::Queue;
 pub use fault::{Fate, Fault, SyncFailure};
 pub use file::SECTOR;

@@ -262,7 +262,8 @@ fn a_snapshot_of_a_newer_format_or_another_cluster_is_refused_and_nothing_touche
         }
         assert_eq!([&name, SEGMENT, "snapshots/own-1.part"].map(|file| memory.content(file)), before);
     }
-    let (memory, _) = with_snapshot(&cluster(), 2, false);
+    let (memory, name) = with_snapshot(&cluster(), 2, false);
+    assert_eq!(inspect(&mut memory.clone()).unwrap().bad_snapshots[0].0, name);
     assert!(open(memory.clone()).is_ok(), "a flipped number is no format");
     assert_eq!(memory.content("snapshots/own-1.part"), None);
 }
@@ -346,6 +347,13 @@ fn a_snapshot_may_be_durable_before_its_term_is() {
     for damaged in [false, true] {
         snapshot_of_a_later_term(damaged);
     }
+}
+
+#[test]
+fn a_vote_of_the_snapshots_own_term_stays_as_it_is() {
+    let base = Base { id: entry(2, 3, b"").id, chain: Chain(2) };
+    let behind = |term| behind_snapshot(vote(term, 2), base, NodeId(1));
+    assert_eq!([2, 3, 4].map(behind), [Some(vote(3, 1)), None, None]);
 }
 
 fn snapshot_of_a_later_term(damaged: bool) {

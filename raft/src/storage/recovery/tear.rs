@@ -1,11 +1,9 @@
 //! Where a log has bad bytes: a tail that never was whole, or damage of what was durable.
 
-use super::{Scanner, Source, next_header};
+use super::{Scanner, Source, headers};
 use crate::seeded_bug;
 use crate::storage::disk::DiskError;
-use crate::storage::record::{
-    BATCH_HEADER, Found, Place, SEGMENT_HEADER, Seed, Segment, header_at, payload_of,
-};
+use crate::storage::record::{BATCH_HEADER, Place, SEGMENT_HEADER, Seed, Segment, header_at, payload_of};
 
 impl Scanner<'_> {
     /// Whether bad bytes were durable once; else the log ends there.
@@ -33,7 +31,7 @@ impl Scanner<'_> {
     ) -> Result<bool, DiskError> {
         let claims = |segment: Segment, file: &[u8], from: u64| {
             let seed = Seed::new(self.identity, segment);
-            headers(file, from, seed).any(|found| found.header.synced > place)
+            headers(file, from, seed, u64::MAX).any(|found| found.header.synced > place)
         };
         if self.scan.synced > place || claims(place.segment, file, place.offset) {
             return Ok(true);
@@ -71,7 +69,7 @@ impl Scanner<'_> {
         source: &mut impl Source,
     ) -> Result<(), DiskError> {
         let newest = |segment: Segment, file: &[u8], from: u64| {
-            headers(file, from, Seed::new(self.identity, segment)).last()
+            headers(file, from, Seed::new(self.identity, segment), u64::MAX).last()
         };
         let mut standing = newest(place.segment, file, place.offset);
         for segment in later {
@@ -82,15 +80,6 @@ impl Scanner<'_> {
         }
         Ok(())
     }
-}
-
-/// All intact headers at or behind `from`.
-fn headers(file: &[u8], mut from: u64, seed: Seed) -> impl Iterator<Item = Found> {
-    std::iter::from_fn(move || {
-        let offset = next_header(file, from, seed, u64::MAX)?;
-        from = offset + 1;
-        header_at(file, usize::try_from(offset).ok()?, seed)
-    })
 }
 
 /// A batch that was never whole is cut off. One that cannot be read, or a segment that may have been begun, may hold

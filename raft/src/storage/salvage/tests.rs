@@ -1,7 +1,9 @@
 //! Every sector of a log that cannot be read any more.
 
+use super::super::inspect::{Piece, pieces};
 use super::super::memory::{Fault, SECTOR};
-use super::super::testing::{after, cluster, entry, linked, persist, vote};
+use super::super::record::{BATCH_HEADER, ENTRY_HEADER};
+use super::super::testing::{after, cluster, commit, entry, linked, persist, vote};
 use super::super::{MemoryDisk, OpenError, Recovered, Storage};
 use super::*;
 use crate::consensus::types::{Incarnation, NodeId};
@@ -121,6 +123,38 @@ fn what_cannot_be_read_once_is_read_again() {
     assert_eq!(files.unreadable(Segment(1), 0, u64::MAX), None);
     disk.fault(Fault::Reads(1));
     assert!(open(&disk).unwrap().1 == held);
+}
+
+#[test]
+fn a_file_opens_where_it_can_be_read_at_all() {
+    let mut disk = log(1).0.clone();
+    assert!(opens(&mut disk, &file(1)) && !opens(&mut disk, "missing"));
+    disk.fault(Fault::Reads(2));
+    assert!(!opens(&mut disk, &file(1)));
+}
+
+/// A batch that was begun there might have had its header in the piece that cannot be read.
+#[test]
+fn a_log_may_end_before_a_hole_where_the_next_header_would_just_fit() {
+    for (left, opened) in [(BATCH_HEADER, true), (BATCH_HEADER - 1, false)] {
+        let disk = MemoryDisk::new();
+        disk.prepare();
+        let (mut storage, _) = open(&disk).unwrap();
+        let mut end = SEGMENT_HEADER;
+        pieces(&mut disk.clone(), |piece| match piece {
+            Piece::Batch { length, .. } => end += usize::try_from(length).unwrap(),
+            Piece::Bad { .. } => panic!("{piece:?}"),
+        })
+        .unwrap();
+        let data = vec![3; PIECE - left - end - BATCH_HEADER - ENTRY_HEADER];
+        let write = persist(1, Some(vote(1, 1)), vec![entry(1, 1, &data)]);
+        commit(&mut storage, &write).unwrap();
+        disk.end_process();
+        disk.fault(Fault::Unreadable { file: file(1), offset: PIECE as u64 });
+        let found = open(&disk).map(|(_, found)| found);
+        assert_eq!(found.is_ok(), opened, "{left}");
+        assert!(!opened || found == Ok(after(&Recovered::default(), &write)));
+    }
 }
 
 #[test]

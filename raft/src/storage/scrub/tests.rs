@@ -1,5 +1,6 @@
 //! What rots is found, and nothing else.
 
+use super::super::inspect::{Piece, pieces};
 use super::super::memory::{Fault, MemoryDisk};
 use super::super::testing::{after, commit, entry, linked, open, persist, vote};
 use super::super::{Recovered, Storage};
@@ -16,6 +17,22 @@ fn several(disk: &MemoryDisk) -> Storage<MemoryDisk> {
     }
     assert!(storage.stats().segments > 4);
     storage
+}
+
+#[test]
+fn what_is_read_again_are_the_sealed_segments_to_the_end_of_what_was_synced() {
+    let disk = MemoryDisk::new();
+    let mut storage = several(&disk);
+    let mut ends = std::collections::BTreeMap::new();
+    pieces(&mut disk.clone(), |piece| match piece {
+        Piece::Batch { file, offset, length, .. } => _ = ends.insert(file, offset + length),
+        Piece::Bad { .. } => panic!("{piece:?}"),
+    })
+    .unwrap();
+    let (newest, _) = ends.pop_last().unwrap();
+    assert!(storage.scrubbed().eq(ends), "no mark stands between them");
+    storage.flush().unwrap();
+    assert!(storage.scrubbed().all(|(file, _)| file != newest));
 }
 
 fn walk(storage: &mut Storage<MemoryDisk>) {

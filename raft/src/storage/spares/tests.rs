@@ -4,6 +4,8 @@ use super::super::testing::{SEGMENT_BYTES, after, entry, linked, open, persist, 
 use super::super::{MemoryDisk, Recovered, Storage, StorageError};
 use super::*;
 use crate::consensus::io::Persist;
+use crate::consensus::types::LogIndex;
+use crate::storage::disk::{Outcome, Waker};
 use crate::storage::memory::{Fault, Queue, SyncFailure};
 
 /// Two of them leave little of a segment: a mark.
@@ -46,6 +48,7 @@ fn a_spare_that_a_life_finds_has_a_durable_name_before_it_is_written_to() {
 
     let (mut storage, _, found) = open(disk.clone()).unwrap();
     assert_eq!(found, held);
+    assert!(storage.has_room(), "no other one is made beside it");
     let next = write(3, &held);
     storage.append(&next);
     storage.flush().unwrap();
@@ -83,6 +86,99 @@ fn room_is_found_again_although_what_waited_takes_the_new_segment() {
         storage.flush().unwrap();
         disk.lose_power();
         assert_eq!(open(disk.clone()).unwrap().2, held, "restarted {restarted}");
+    }
+}
+
+/// However much is left of the one that is written to: the old file is there.
+#[test]
+fn an_old_segment_that_waits_becomes_the_next_one_at_once() {
+    let disk = MemoryDisk::new();
+    disk.prepare();
+    let (mut storage, ..) = open(disk.clone()).unwrap();
+    let mut held = Recovered::default();
+    let mut write_next = |storage: &mut Storage<MemoryDisk>| {
+        let next = write(held.entries.len() as u64 + 1, &held);
+        held = after(&held, &next);
+        storage.append(&next);
+        storage.flush().unwrap();
+        (0..4).for_each(|_| assert!(storage.pump().is_ok()));
+    };
+    (0..10).for_each(|_| write_next(&mut storage));
+    assert!(storage.has_room());
+    // One is ready: these wait.
+    storage.compact(LogIndex(6));
+    let sealed = storage.scrubbed().count();
+    while storage.scrubbed().count() == sealed {
+        write_next(&mut storage);
+    }
+    assert!(storage.has_room());
+}
+
+/// More are removed: the disk is wanted for other things.
+#[test]
+fn so_many_old_segments_wait_and_no_more() {
+    let mut disk = MemoryDisk::new();
+    disk.prepare();
+    let mut spares = Spares::new(&disk, SEGMENT_BYTES, Segment(20));
+    spares.state = State::Ready;
+    for old in 1..=RECYCLED as u64 + 2 {
+        disk.submit(Op::Write { file: file_of(Segment(old)), offset: 0, data: Bytes::from_static(b"x") });
+        spares.recycle(&mut disk, Segment(old));
+        let waits = old <= RECYCLED as u64;
+        assert_eq!(disk.content(&file_of(Segment(old))).is_some(), waits, "{old}");
+        assert_eq!(spares.recycled.len() as u64, old.min(RECYCLED as u64));
+    }
+}
+
+/// A disk that only notes what is asked of it.
+struct Asked(Vec<Op>);
+
+impl Disk for Asked {
+    fn submit(&mut self, op: Op) -> OpId {
+        self.0.push(op);
+        OpId(self.0.len() as u64)
+    }
+
+    fn poll(&mut self) -> Option<Completion> {
+        None
+    }
+
+    fn wait(&mut self) -> Option<Completion> {
+        None
+    }
+
+    fn set_waker(&mut self, _: Waker) {}
+
+    fn prepares(&self) -> bool {
+        true
+    }
+
+    fn location(&self) -> String {
+        String::new()
+    }
+}
+
+/// Written piece by piece, each where the one before ended, and no byte more.
+#[test]
+fn a_segment_is_filled_with_zeros_to_its_end_and_then_made_durable() {
+    let most = ZEROS as u64;
+    for length in [1, most - 1, most, most + 1, 3 * most] {
+        let mut disk = Asked(Vec::new());
+        let mut spares = Spares::new(&disk, length, Segment(2));
+        spares.begin(&mut disk);
+        for _ in 0..10 {
+            let State::Working(_, id) = spares.state else { break };
+            assert_eq!(spares.complete(&mut disk, &Completion { id, result: Ok(Outcome::Done) }), Ok(true));
+        }
+        assert!(spares.is_ready());
+        let file = || file_of(Segment(2));
+        let mut expected = vec![Op::Allocate { file: file(), length }];
+        for offset in (0..length).step_by(ZEROS) {
+            let data = Bytes::from(vec![0; usize::try_from(most.min(length - offset)).unwrap()]);
+            expected.push(Op::Write { file: file(), offset, data });
+        }
+        expected.extend([Op::Sync { file: file() }, Op::SyncDir { dir: DIRECTORY.to_owned() }]);
+        assert!(disk.0 == expected, "{length}");
     }
 }
 

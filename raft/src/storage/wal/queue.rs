@@ -126,3 +126,6 @@ impl Waiting {
         self.batch.seal(&header, seed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::disk::{Completion, Op, OpId, Outcome};
+use super::super::inspect::{Piece, pieces};
+use super::super::record::BATCH_HEADER;
 use super::super::testing::{ManualDisk, SEGMENT, after, commit, entry, linked, open, persist, vote};
 use super::super::{MemoryDisk, OpenError, Recovered, Storage};
 use super::*;
@@ -146,6 +148,33 @@ fn a_view_is_ordered_with_the_rest_and_recovered() {
     memory.lose_power();
     let (_, _, recovered) = open(memory.clone()).unwrap();
     assert_eq!(recovered, Recovered { view: Some(view), ..Recovered::default() });
+}
+
+/// Whatever becomes of earlier segments; once there are entries, the view means nothing.
+#[test]
+fn each_segment_of_a_blank_node_begins_with_its_view_and_that_of_no_other() {
+    for blank in [true, false] {
+        let memory = MemoryDisk::new();
+        let view = Membership { voters: [(NodeId(1), Incarnation(7)), (NodeId(2), Incarnation(9))].into() };
+        let (mut wal, ..) = open(memory.clone()).unwrap();
+        wal.append_view(PersistId(1), &view);
+        wal.flush().unwrap();
+        let entries = if blank { Vec::new() } else { vec![entry(1, 1, b"")] };
+        commit(&mut wal, &persist(2, Some(vote(1, 1)), entries)).unwrap();
+        for id in 3..=30 {
+            commit(&mut wal, &persist(id, Some(vote(id, 1)), Vec::new())).unwrap();
+        }
+        assert!(wal.scrubbed().count() > 0);
+        let mut heads = Vec::new();
+        pieces(&mut memory.clone(), |piece| match piece {
+            Piece::Batch { offset, length, .. } if offset == SEGMENT_HEADER as u64 => heads.push(length),
+            Piece::Batch { .. } | Piece::Bad { .. } => {}
+        })
+        .unwrap();
+        let with_view = heads[1..].iter().all(|length| *length > BATCH_HEADER as u64);
+        let without = heads[1..].iter().all(|length| *length == BATCH_HEADER as u64);
+        assert_eq!((with_view, without), (blank, !blank));
+    }
 }
 
 #[test]
@@ -342,3 +371,5 @@ fn an_old_life_cannot_write_after_a_crash() {
     assert!(old.flush().is_err());
     assert_eq!(memory.content(SEGMENT), before);
 }
+
+mod segments;
