@@ -43,6 +43,18 @@ fn a_batch_is_read_where_all_of_it_is_there_and_not_a_byte_less() {
 }
 
 #[test]
+fn a_view_and_a_membership_are_told_apart() {
+    let membership = Membership { voters: [(NodeId(1), Incarnation(7))].into() };
+    let mut batch = Batch::new();
+    batch.view(&membership).unwrap();
+    batch.membership(&membership).unwrap();
+    let mut payload = Bytes::from(batch.bytes).slice(BATCH_HEADER..);
+    assert_eq!(next_record(&mut payload), Some(Record::View(membership.clone())));
+    assert_eq!(next_record(&mut payload), Some(Record::Membership(membership)));
+    assert!(payload.is_empty());
+}
+
+#[test]
 fn a_format_is_read_of_the_first_twelve_bytes() {
     let head = [SEGMENT_MAGIC.as_slice(), &7_u32.to_le_bytes()].concat();
     assert_eq!((format_of(&head), format_of(&head[..11])), (Some(7), None));

@@ -70,6 +70,7 @@ fn room_is_found_again_although_what_waited_takes_the_new_segment() {
         disk.fault(Fault::Capacity(SEGMENT_BYTES + 1000));
         disk.release();
         while !storage.is_full() {
+            assert!(held.entries.len() < 100, "what it holds has no room");
             let next = write(held.entries.len() as u64 + 1, &held);
             held = after(&held, &next);
             storage.append(&next);
