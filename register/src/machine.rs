@@ -133,7 +133,7 @@ impl Register {
 
     /// Puts in what a snapshot holds; whether the key was new.
     pub(crate) fn insert(&mut self, key: Bytes, version: Version, value: &[u8]) -> bool {
-        let (key, slot) = (Key::new(&key), Slot::new(version, value));
+        let (key, slot) = (Key { hash: hash(&key), bytes: key }, Slot::new(version, value));
         self.shard_mut(&key).insert(key, slot).is_none()
     }
 
