@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Endpoint, TokioRuntime};
 use raft::NodeId;
 use raft::transport::{Inbox, Transport};
 use raft::wire::Frame;
@@ -22,7 +22,7 @@ use crate::identity::{self, Identity, IdentityError};
 use crate::link::Link;
 use crate::purpose::Purpose;
 use crate::refusal::{NO_ERROR, Refusal, Refused};
-use crate::settings::ConnectionSettings;
+use crate::settings::{self, ConnectionSettings};
 use crate::shared::Shared;
 use crate::socket::Socket;
 use crate::stats::{QuicStats, add};
@@ -90,7 +90,7 @@ impl QuicTransport {
 
         let socket = Socket::new(bind(config.bind)?).map_err(StartError::Socket)?;
         let endpoint = Endpoint::new_with_abstract_socket(
-            EndpointConfig::default(),
+            settings::endpoint(),
             Some(accepting),
             socket.clone(),
             Arc::new(TokioRuntime),

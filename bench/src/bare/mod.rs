@@ -42,10 +42,7 @@ pub use net::{dial, endpoint, with_mtu};
 pub use node::ServeArgs;
 
 /// The largest UDP payload that the service tries.
-pub const MTU: u16 = 1452;
-/// The largest that pays on a path that carries it, such as loopback: ten packets, which quinn hands to the kernel at
-/// once, must stay under 64 KiB.
-pub const LARGE_MTU: u16 = 6000;
+pub const MTU: u16 = transport_quic::settings::LARGEST_PAYLOAD;
 /// Under which name results tell it.
 pub const SUBJECT: &str = "bare pipeline";
 

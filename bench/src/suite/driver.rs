@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use raft::driver::{Bootstrap, Options};
-use raft::storage::{MemoryDisk, Storage};
+use raft::storage::{Storage};
 use raft::transport::{InProcess, Inbox};
 use raft::{
     BootId, ClusterId, Config, Handle, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine,
@@ -18,6 +18,7 @@ use raft::{
 use tokio::time::Instant;
 
 use super::context::{Context, Level};
+use super::plain_disk::PlainDisk;
 use super::ran::{self, Ran};
 use super::results::{Results, Row, parameters};
 
@@ -71,7 +72,7 @@ pub async fn measure(proposers: usize, length: Duration) -> Result<Ran> {
         subject: format!("raft {}", env!("CARGO_PKG_VERSION")),
         commands,
         nanos: u64::try_from(took.as_nanos())?,
-        settings: "Config::lan, real codec, memory disks with the real log format, one thread".to_owned(),
+        settings: "Config::lan, real codec, logs in memory in the format of the disk, one thread".to_owned(),
     })
 }
 
@@ -89,7 +90,7 @@ fn start() -> Result<Vec<Node>> {
     let cluster = ClusterId::new("bench")?;
     let network = InProcess::new();
     let node = |(id, incarnation): (&NodeId, &Incarnation)| -> Result<Node> {
-        let log = Storage::open(MemoryDisk::new(), &cluster, *id, *incarnation)?;
+        let log = Storage::open(PlainDisk::default(), &cluster, *id, *incarnation)?;
         let (inbox, received) = Inbox::new();
         let bootstrap = Bootstrap::Membership(Membership { voters: voters.clone() });
         let options = Options { config: Config::lan(), bootstrap, boot: BootId(1), seed: id.0 };

@@ -18,6 +18,7 @@
 //! | [`etcd`] | etcd as a subject |
 //! | [`load_child`] | a load as a process of its own |
 //! | [`ran`] | a run of ours or of a peer in a process of its own |
+//! | [`plain_disk`] | a log in memory, for what is measured without a disk |
 //! | [`processes`] | processor time, memory and context switches of a process |
 //! | `behind` | a follower that was away until it needs a snapshot |
 //! | [`aims`] | what is to be reached, and whether it is |
@@ -39,6 +40,7 @@ pub mod figure;
 pub mod limits;
 pub mod load_child;
 pub mod page;
+pub mod plain_disk;
 pub mod processes;
 pub mod ran;
 pub mod recovery;

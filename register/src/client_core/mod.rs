@@ -197,6 +197,26 @@ impl ClientCore {
 
     /// Takes in one event. `now` never goes back.
     pub fn step(&mut self, now: Timestamp, event: Event) {
+        self.take(now, event);
+        self.expire(now);
+        self.dispatch(now);
+    }
+
+    /// As so many times [`ClientCore::step`], of answers that came together: what is due is looked at once.
+    pub fn received_all(
+        &mut self,
+        now: Timestamp,
+        endpoint: EndpointId,
+        all: impl IntoIterator<Item = (u64, Response)>,
+    ) {
+        for (tag, response) in all {
+            self.received(now, endpoint, tag, response);
+        }
+        self.expire(now);
+        self.dispatch(now);
+    }
+
+    fn take(&mut self, now: Timestamp, event: Event) {
         match event {
             Event::Submit { op, operation, deadline } => self.submit(op, operation, deadline),
             Event::Abandon(op) => self.remove(op),
@@ -206,8 +226,6 @@ impl ClientCore {
             Event::Received { endpoint, tag, response } => self.received(now, endpoint, tag, response),
             Event::Tick => {}
         }
-        self.expire(now);
-        self.dispatch(now);
     }
 
     /// The next thing to do, in order.

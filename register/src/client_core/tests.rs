@@ -128,3 +128,29 @@ fn read(endpoint: EndpointId, tag: u64) -> Action {
     let Operation::Read(query) = get() else { unreachable!() };
     Action::Send { endpoint, tag, request: Request::Read { query: query.encode() } }
 }
+
+/// One of them lets an op be sent again, and another frees the serial that a third waits for.
+#[test]
+fn answers_that_come_together_are_taken_as_one_after_the_other() {
+    let (first, second, third) = (OpId(1), OpId(2), OpId(3));
+    let begun = || {
+        let mut s = Scene::in_session();
+        for op in [first, second, third] {
+            s.on(submit(op, put("x"), 60 * SECOND));
+        }
+        s
+    };
+    let answers = || {
+        let elsewhere = Response::Refused(not_leader(Some("b")));
+        [(3, applied(8)), (4, elsewhere), (5, applied(9)), (77, applied(10))]
+    };
+    let mut apart = begun();
+    let one_by_one: Vec<Action> =
+        answers().into_iter().flat_map(|(tag, response)| apart.on(got(A, tag, response))).collect();
+    let mut together = begun();
+    together.core.received_all(time(0), A, answers());
+    let mut at_once: Vec<Action> = std::iter::from_fn(|| together.core.poll()).collect();
+    assert_eq!(at_once.len(), 3);
+    at_once.sort_by_key(|action| one_by_one.iter().position(|other| other == action));
+    assert_eq!(at_once, one_by_one);
+}

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream};
 use raft::ClusterId;
 use tokio::time::timeout;
@@ -17,8 +17,8 @@ use crate::protocol::{self, Hello, Message, Request, Response};
 
 /// How long a dial may take, from the name to the Welcome.
 const DIAL_DEADLINE: Duration = Duration::from_secs(3);
-/// Read from a stream at once, at most.
-const READ_SIZE: usize = 64 << 10;
+/// Pieces, of about a packet, that are read from a stream at once.
+const PIECES: usize = 64;
 
 /// How to dial; cheap to clone.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ async fn greet(connection: &Connection) -> Result<(SendStream, Responses), Strin
     let (mut send, recv) = connection.open_bi().await.map_err(|e| e.to_string())?;
     let hello = Request::Hello(Hello { min_version: protocol::VERSION, max_version: protocol::VERSION });
     send.write_all(&hello.to_frame(0)).await.map_err(|e| e.to_string())?;
-    let mut responses = Responses { recv, received: BytesMut::new() };
+    let mut responses = Responses { recv, received: BytesMut::new(), pieces: [const { Bytes::new() }; PIECES] };
     let first = responses.next().await.map_err(|e| e.to_string())?;
     match first.as_slice() {
         [(0, Response::Welcome(_))] => Ok((send, responses)),
@@ -126,6 +126,7 @@ fn host_of(address: &str) -> Option<&str> {
 pub(super) struct Responses {
     recv: RecvStream,
     received: BytesMut,
+    pieces: [Bytes; PIECES],
 }
 
 impl Responses {
@@ -140,8 +141,12 @@ impl Responses {
             if !all.is_empty() {
                 return Ok(all);
             }
-            match self.recv.read_chunk(READ_SIZE, true).await? {
-                Some(chunk) => self.received.extend_from_slice(&chunk.bytes),
+            match self.recv.read_chunks(&mut self.pieces).await? {
+                Some(count) => {
+                    for piece in &mut self.pieces[..count] {
+                        self.received.extend_from_slice(&std::mem::take(piece));
+                    }
+                }
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }

@@ -244,9 +244,7 @@ async fn exchange(shared: &Arc<Shared>, endpoint: EndpointId, dialled: Dialled, 
                 Ok(all) => {
                     let mut state = shared.lock();
                     let now = shared.now();
-                    for (tag, response) in all {
-                        state.core.step(now, Event::Received { endpoint, tag, response });
-                    }
+                    state.core.received_all(now, endpoint, all);
                     shared.act(&mut state);
                 }
                 Err(error) => return error.to_string(),

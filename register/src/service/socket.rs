@@ -6,7 +6,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use quinn::udp::UdpSocketState;
-use quinn::{Endpoint, EndpointConfig, TokioRuntime};
+use quinn::{Endpoint, TokioRuntime};
+use transport_quic::settings;
 
 /// Asked for in each direction, in bytes; the kernel may give less.
 const BUFFER: usize = 4 << 20;
@@ -26,5 +27,5 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 
 /// Wraps a socket. Must be called inside a runtime.
 pub(super) fn endpoint(socket: UdpSocket, server: Option<quinn::ServerConfig>) -> io::Result<Endpoint> {
-    Endpoint::new(EndpointConfig::default(), server, socket, Arc::new(TokioRuntime))
+    Endpoint::new(settings::endpoint(), server, socket, Arc::new(TokioRuntime))
 }
