@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::command::Cmd;
-use crate::demo;
 use crate::workspace::Workspace;
+
+/// As what is deployed is built; `bench/peers/Cargo.toml` has the same settings.
+const PROFILE: &str = "deployed";
 
 /// Its own `--help` says what they are.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,11 +20,12 @@ pub(crate) struct BenchArgs {
 }
 
 pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
-    let built = demo::build().run(workspace)?;
+    let build = ["build", "--profile", PROFILE, "--package", "register", "--package", "bench"];
+    let built = Cmd::cargo(build).run(workspace)?;
     if built != ExitCode::SUCCESS {
         return Ok(built);
     }
-    let bench = || Cmd::path(workspace.release_binary("bench"), []);
+    let bench = || Cmd::path(workspace.binary(PROFILE, "bench"), []);
     if args.args.first().is_some_and(|word| word == "compare") {
         return bench().args(args.args.iter().cloned()).run(workspace);
     }
@@ -31,9 +34,9 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Result<ExitCode> {
     for (option, package, program) in
         [("--checker", "history-checker", "history-checker"), ("--simulator", "lab", "sim")]
     {
-        let build = ["build", "--release", "--package", package, "--bin", program];
+        let build = ["build", "--profile", PROFILE, "--package", package, "--bin", program];
         if Cmd::cargo(build).run(workspace)? == ExitCode::SUCCESS {
-            words.extend([option.to_owned(), workspace.release_binary(program).display().to_string()]);
+            words.extend([option.to_owned(), workspace.binary(PROFILE, program).display().to_string()]);
         }
     }
     let manifest = "bench/peers/Cargo.toml";

@@ -39,6 +39,11 @@ impl Workspace {
 
     /// A program built by `cargo build --release`.
     pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
-        self.target.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.binary("release", name)
+    }
+
+    /// A program built with this profile.
+    pub(crate) fn binary(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 }
