@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use raft::driver::{Bootstrap, Options};
-use raft::storage::{Storage};
+use raft::storage::Storage;
 use raft::transport::{InProcess, Inbox};
 use raft::{
     BootId, ClusterId, Config, Handle, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine,

@@ -106,7 +106,8 @@ async fn greet(connection: &Connection) -> Result<(SendStream, Responses), Strin
     let (mut send, recv) = connection.open_bi().await.map_err(|e| e.to_string())?;
     let hello = Request::Hello(Hello { min_version: protocol::VERSION, max_version: protocol::VERSION });
     send.write_all(&hello.to_frame(0)).await.map_err(|e| e.to_string())?;
-    let mut responses = Responses { recv, received: BytesMut::new(), pieces: [const { Bytes::new() }; PIECES] };
+    let mut responses =
+        Responses { recv, received: BytesMut::new(), pieces: [const { Bytes::new() }; PIECES] };
     let first = responses.next().await.map_err(|e| e.to_string())?;
     match first.as_slice() {
         [(0, Response::Welcome(_))] => Ok((send, responses)),
