@@ -15,6 +15,7 @@ pub(crate) struct Cmd {
     program: Program,
     args: Vec<String>,
     env: Vec<(&'static str, String)>,
+    unset: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -46,7 +47,12 @@ impl Cmd {
     }
 
     fn new<const N: usize>(program: Program, args: [&str; N]) -> Cmd {
-        Cmd { program, args: args.iter().map(ToString::to_string).collect(), env: Vec::new() }
+        Cmd {
+            program,
+            args: args.iter().map(ToString::to_string).collect(),
+            env: Vec::new(),
+            unset: Vec::new(),
+        }
     }
 
     pub(crate) fn args(mut self, more: impl IntoIterator<Item = String>) -> Cmd {
@@ -56,6 +62,12 @@ impl Cmd {
 
     pub(crate) fn env(mut self, name: &'static str, value: impl Into<String>) -> Cmd {
         self.env.push((name, value.into()));
+        self
+    }
+
+    /// Whatever the environment says of this.
+    pub(crate) fn unset(mut self, name: &'static str) -> Cmd {
+        self.unset.push(name);
         self
     }
 
@@ -107,6 +119,9 @@ impl Cmd {
             Program::Path(path) => Command::new(path),
         };
         command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        for name in &self.unset {
+            command.env_remove(name);
+        }
         command.current_dir(&workspace.root);
         command
     }
@@ -165,6 +180,14 @@ mod tests {
         assert_eq!(cmd.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
         let cmd = Cmd::xtask(["seeded-bugs"]).args(["it's".to_owned()]);
         assert_eq!(cmd.to_string(), r"cargo xtask seeded-bugs 'it'\''s'");
+    }
+
+    #[test]
+    fn what_is_unset_is_not_there() {
+        let workspace = Workspace::find().unwrap();
+        let cmd = Cmd::path("sh", ["-c", "echo ${CARGO_MANIFEST_DIR-gone}"]);
+        assert_ne!(cmd.output(&workspace).unwrap(), "gone\n");
+        assert_eq!(cmd.unset("CARGO_MANIFEST_DIR").output(&workspace).unwrap(), "gone\n");
     }
 
     #[test]

@@ -157,6 +157,25 @@ mod tests {
         assert_eq!(piece(Some(u64::MAX)), Config::lan().snapshot_chunk_bytes);
     }
 
+    /// Whoever changes one of these changes what a node may take of memory, disk and network.
+    #[test]
+    fn the_limits_of_all_profiles_are_these() {
+        for config in [Config::lab(), Config::lan(), Config::wan()] {
+            let bytes = [
+                config.max_append_bytes as u64,
+                config.max_command_bytes as u64,
+                config.max_uncommitted_bytes as u64,
+                config.max_kept_log_bytes,
+                config.snapshot_chunk_bytes as u64,
+                config.snapshot_window_bytes as u64,
+                config.snapshot_bytes_per_second.unwrap(),
+                config.snapshot_min_log_bytes,
+            ];
+            assert_eq!(bytes, [1024, 2048, 65_536, 262_144, 256, 4096, 65_536, 65_536].map(|kib| kib * 1024));
+            assert_eq!((config.max_append_entries, config.max_in_flight), (4096, 8));
+        }
+    }
+
     #[test]
     fn shipped_profiles_are_valid() {
         for config in [Config::lab(), Config::lan(), Config::wan()] {

@@ -146,7 +146,13 @@ fn mutants(dir: &Path, jobs: u32) -> Cmd {
     let options = ["--build-timeout", "300", "--shuffle", "--cargo-arg", runner].map(str::to_owned);
     let (hangs, jobs, dir) = (HANGS.to_string(), jobs.to_string(), dir.display().to_string());
     let told = ["--timeout-multiplier".to_owned(), hangs, "--jobs".to_owned(), jobs];
-    command.env("CARGO_INCREMENTAL", "1").args(options).args(told).args(["--output".to_owned(), dir])
+    // Jobs that build in one directory run each other's mutants.
+    command
+        .unset("CARGO_TARGET_DIR")
+        .env("CARGO_INCREMENTAL", "1")
+        .args(options)
+        .args(told)
+        .args(["--output".to_owned(), dir])
 }
 
 /// What cargo-mutants is configured with in the place of `.cargo/mutants.toml`: of the names that this one left, these.
