@@ -208,7 +208,7 @@ impl<'a> Judged<'a> {
     }
 
     fn ratio(&self, other: Option<&Row>) -> Option<Spread> {
-        self.own()?.ratio(other?.figures.get(self.figure)?)
+        self.ours?.ratio(self.figure, other?)
     }
 
     fn to_calm(&self) -> Option<f64> {

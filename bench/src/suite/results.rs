@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::figure::{Better, Figure};
+use super::figure::{Better, Figure, Spread};
 
 /// Names of figures that more than one group has, or that an aim asks for.
 pub mod figures {
@@ -127,6 +127,9 @@ pub struct Row {
     pub faults: Vec<FaultSpan>,
     /// Settings that are not the defaults, the checker's verdict, and what else must be known.
     pub notes: Vec<String>,
+    /// Rounds without samples, counted from 1: they failed.
+    #[serde(default)]
+    pub missed: Vec<u32>,
 }
 
 /// What a subject is to this project.
@@ -159,6 +162,32 @@ impl Row {
     pub fn sample(&mut self, name: &str, unit: &str, better: Better, sample: f64) {
         let figure = self.figures.entry(name.to_owned()).or_insert_with(|| Figure::new(unit, better));
         figure.samples.push(sample);
+    }
+
+    /// How many times the other's a figure is, in the rounds that both have: see [`Figure::ratio`].
+    #[must_use]
+    pub fn ratio(&self, figure: &str, other: &Row) -> Option<Spread> {
+        let (mine, theirs) = (self.by_round(figure)?, other.by_round(figure)?);
+        let both = mine.into_iter().zip(theirs).filter_map(|(mine, theirs)| mine.zip(theirs));
+        let (mine, theirs): (Vec<_>, Vec<_>) = both.unzip();
+        let figure = |samples| Figure { samples, ..Figure::new("", Better::Neither) };
+        figure(mine).ratio(&figure(theirs))
+    }
+
+    /// Its samples, and nothing in the places of rounds that were missed.
+    fn by_round(&self, figure: &str) -> Option<Vec<Option<f64>>> {
+        let mut samples = self.figures.get(figure)?.samples.iter();
+        let mut rounds = Vec::new();
+        for round in 1.. {
+            if self.missed.contains(&round) {
+                rounds.push(None);
+            } else if let Some(sample) = samples.next() {
+                rounds.push(Some(*sample));
+            } else {
+                break;
+            }
+        }
+        Some(rounds)
     }
 
     /// By its subject: ours are `raft` and `raft-register`, with their version.
@@ -238,6 +267,19 @@ mod tests {
         let drift = Drift { limits: limits.map(|(name, pair)| (name.to_owned(), pair)).into() };
         let names: Vec<_> = drift.beyond(0.1).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_round_that_one_missed_counts_for_neither() {
+        let row = |missed: &[u32], rates: &[f64]| {
+            let mut row = Row { missed: missed.to_vec(), ..Row::default() };
+            rates.iter().for_each(|rate| row.sample(figures::RATE, "/s", Better::Higher, *rate));
+            row
+        };
+        let (mine, theirs) = (row(&[2], &[200.0, 20.0]), row(&[], &[100.0, 1000.0, 10.0]));
+        let ratio = mine.ratio(figures::RATE, &theirs).unwrap();
+        assert_eq!((ratio.least, ratio.most), (2.0, 2.0));
+        assert_eq!(row(&[2], &[1.0]).ratio(figures::RATE, &row(&[1], &[1.0])), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::figure::Figure;
 use super::results::{Results, Row};
 use super::table::DRIFT;
 use crate::page::STYLE;
+use plots::Colours;
 
 const MORE_STYLE: &str = include_str!("suite.css");
 
@@ -20,6 +21,7 @@ const MORE_STYLE: &str = include_str!("suite.css");
 pub fn html(results: &Results) -> String {
     let lines = aims::judge(results);
     let groups = groups(results);
+    let colours = Colours::of(&results.rows);
     let body = [
         format!(
             "<header><h1>Measured at {}</h1>{}{}</header><main>",
@@ -29,7 +31,7 @@ pub fn html(results: &Results) -> String {
         ),
         format!("<section><h2>Conditions</h2>{}</section>", conditions(results)),
         format!("<section><h2>Aims</h2>{}</section>", aims_table(&lines)),
-        groups.iter().map(|(name, rows)| group(name, rows)).collect::<String>(),
+        groups.iter().map(|(name, rows)| group(name, rows, &colours)).collect::<String>(),
         list("Failed", &results.failed),
         list("Left out", &results.left_out),
         "</main>".to_owned(),
@@ -119,8 +121,8 @@ fn aims_table(lines: &[Line]) -> String {
     table + "</tbody></table></div>"
 }
 
-fn group(name: &str, rows: &[&Row]) -> String {
-    let plots: String = plots::of_group(rows).iter().filter_map(plot::Plot::svg).collect();
+fn group(name: &str, rows: &[&Row], colours: &Colours) -> String {
+    let plots: String = plots::of_group(rows, colours).iter().filter_map(plot::Plot::svg).collect();
     let mut section = format!("<section><h2>{}</h2><div class=\"plots\">{plots}</div>", escape(name));
     section += "<details><summary>All figures</summary><div class=\"wide\"><table><thead><tr><th class=\"text\">what</th>\
         <th class=\"text\">subject</th><th class=\"text\">at</th><th class=\"text\">figures: median (least to most)</th>\

@@ -30,6 +30,8 @@ pub(super) struct Axis {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Line {
     pub(super) name: String,
+    /// A number for each subject, the same in all plots of a page.
+    pub(super) colour: usize,
     pub(super) points: Vec<(f64, Spread)>,
 }
 
@@ -46,7 +48,7 @@ impl Line {
     /// Without whiskers.
     pub(super) fn plain(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Line {
         let exact = |(x, y)| (x, Spread { least: y, median: y, most: y });
-        Line { name: name.to_owned(), points: points.into_iter().map(exact).collect() }
+        Line { name: name.to_owned(), colour: 0, points: points.into_iter().map(exact).collect() }
     }
 }
 
@@ -63,14 +65,14 @@ impl Plot {
         );
         self.write_spans(&mut svg, &across);
         write_axes(&mut svg, (&across, &self.x), (&up, &self.y));
-        for (index, line) in self.lines.iter().enumerate() {
+        for line in &self.lines {
             let points: Vec<_> = line.points.iter().filter(drawn).collect();
-            write_line(&mut svg, index % COLOURS, &points, &across, &up);
+            write_line(&mut svg, line.colour % COLOURS, &points, &across, &up);
         }
         svg += "</svg><figcaption>";
-        for (index, line) in self.lines.iter().enumerate() {
+        for line in &self.lines {
             let _infallible =
-                write!(svg, "<span class=\"c{}\">{}</span>", index % COLOURS, escape(&line.name));
+                write!(svg, "<span class=\"c{}\">{}</span>", line.colour % COLOURS, escape(&line.name));
         }
         Some(svg + "</figcaption></figure>")
     }
@@ -147,12 +149,16 @@ impl Scale {
         first + share.clamp(0.0, 1.0) * (last - first)
     }
 
-    /// Powers of ten, or four steps of 1, 2 or 5.
+    /// Powers of ten, and twice and five times as much where these are few; or four steps of 1, 2 or 5.
     fn marks(&self) -> Vec<f64> {
         if self.logarithmic {
-            let first = 10_f64.powf(self.from.log10().ceil());
-            return std::iter::successors(Some(first), |mark| Some(mark * 10.0))
-                .take_while(|mark| *mark <= self.to * 1.000_001)
+            let first = 10_f64.powf(self.from.log10().floor());
+            let powers = std::iter::successors(Some(first), |mark| Some(mark * 10.0));
+            let factors: &[f64] = if self.to / self.from < 500.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            return powers
+                .take_while(|power| *power <= self.to * 1.000_001)
+                .flat_map(|power| factors.iter().map(move |factor| factor * power))
+                .filter(|mark| (self.from * 0.999_999..=self.to * 1.000_001).contains(mark))
                 .collect();
         }
         let least = (self.to - self.from) / 4.0;
@@ -240,7 +246,9 @@ mod tests {
     fn values_stand_where_their_axis_says() {
         let scale = Scale::new(&Axis::logarithmic("x"), [1.0, 1000.0].into_iter(), (0.0, 300.0)).unwrap();
         assert_eq!([1.0, 10.0, 1000.0].map(|value| scale.place(value).round()), [0.0, 100.0, 300.0]);
-        assert_eq!(scale.marks().len(), 4);
+        assert_eq!(scale.marks(), [1.0, 10.0, 100.0, 1000.0]);
+        let short = Scale::new(&Axis::logarithmic("x"), [3.0, 60.0].into_iter(), (0.0, 300.0)).unwrap();
+        assert_eq!(short.marks(), [5.0, 10.0, 20.0, 50.0]);
         let scale = Scale::new(&Axis::linear("y"), [40.0, 100.0].into_iter(), (100.0, 0.0)).unwrap();
         assert_eq!([0.0, 50.0, 100.0].map(|value| scale.place(value)), [100.0, 50.0, 0.0]);
         assert_eq!(scale.marks(), [0.0, 50.0, 100.0]);

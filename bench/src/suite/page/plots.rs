@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::figure::Spread;
-use super::super::results::{Row, figures};
+use super::super::results::{Role, Row, figures};
 use super::plot::{Axis, Line, Plot};
 
 /// Figures worth a curve over a parameter, with what stands at the axis.
@@ -21,8 +21,28 @@ const PARAMETERS: [&str; 6] = ["clients", "batch", "payload", "keys", "nodes", "
 /// From a value of the parameter to a figure.
 type Points = Vec<(f64, Spread)>;
 
+/// Which colour each subject has: ours the first, then in the order in which they come.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Colours(Vec<String>);
+
+impl Colours {
+    pub(super) fn of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Colours {
+        let mut others: Vec<String> = Vec::new();
+        for row in rows.into_iter().filter(|row| row.role() != Role::Ours) {
+            if !others.contains(&row.subject) {
+                others.push(row.subject.clone());
+            }
+        }
+        Colours(others)
+    }
+
+    fn number(&self, subject: &str) -> usize {
+        self.0.iter().position(|other| other == subject).map_or(0, |at| at + 1)
+    }
+}
+
 /// Of the rows of one group.
-pub(super) fn of_group(rows: &[&Row]) -> Vec<Plot> {
+pub(super) fn of_group(rows: &[&Row], colours: &Colours) -> Vec<Plot> {
     let mut plots = Vec::new();
     for parameter in PARAMETERS {
         for (figure, axis) in CURVES {
@@ -31,6 +51,9 @@ pub(super) fn of_group(rows: &[&Row]) -> Vec<Plot> {
     }
     plots.extend(latencies(rows));
     plots.extend(rows.iter().filter_map(|row| throughput(row)));
+    for line in plots.iter_mut().flat_map(|plot| &mut plot.lines) {
+        line.colour = colours.number(&line.name);
+    }
     plots
 }
 
@@ -64,7 +87,7 @@ fn scaling(rows: &[&Row], parameter: &str, figure: &str, axis: &str) -> Vec<Plot
 
 fn sorted(name: String, mut points: Points) -> Line {
     points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    Line { name, points }
+    Line { name, colour: 0, points }
 }
 
 /// Latencies by percentile, the subjects of the same conditions in one plot.
@@ -119,7 +142,7 @@ mod tests {
         rows.extend([1.0, 64.0].map(|clients| row("put", "etcd", clients, 256.0)));
         rows.push(row("put", "ours", 64.0, 16.0));
         rows.push(row("get", "ours", 64.0, 256.0));
-        let plots = of_group(&rows.iter().collect::<Vec<_>>());
+        let plots = of_group(&rows.iter().collect::<Vec<_>>(), &Colours::default());
         let titles: Vec<_> = plots.iter().map(|plot| plot.title.as_str()).collect();
         assert_eq!(titles, ["put: rate by clients (payload 256)"]);
         let lines: Vec<_> =
@@ -132,9 +155,10 @@ mod tests {
     fn faults_are_drawn_into_the_throughput() {
         let mut row = row("kill", "ours", 1.0, 1.0);
         row.series = vec![5.0, 0.0, 5.0];
-        assert!(of_group(&[&row]).is_empty(), "without a fault it is no more than its mean");
+        let of_group = |row: &Row| of_group(&[row], &Colours::default());
+        assert!(of_group(&row).is_empty(), "without a fault it is no more than its mean");
         row.faults = vec![FaultSpan { what: "kill n1".into(), from: 1.0, to: 2.0 }];
-        assert!(of_group(&[&row])[0].svg().unwrap().contains("kill n1"));
+        assert!(of_group(&row)[0].svg().unwrap().contains("kill n1"));
     }
 
     #[test]
@@ -143,8 +167,10 @@ mod tests {
             curve: vec![(0.5, 1.0), (0.99, 3.0), (1.0, 9.0)],
             ..row("put", subject, 1.0, 1.0)
         };
-        let rows = [with("ours"), with("etcd")];
-        let plots = of_group(&rows.iter().collect::<Vec<_>>());
-        assert_eq!((plots.len(), plots[0].lines.len(), plots[0].lines[0].points.len()), (1, 2, 2));
+        let rows = [with("etcd"), with("raft-register 1"), with("bare pipeline")];
+        let plots = of_group(&rows.iter().collect::<Vec<_>>(), &Colours::of(&rows));
+        let colours: Vec<_> = plots[0].lines.iter().map(|line| line.colour).collect();
+        assert_eq!(colours, [1, 0, 2]);
+        assert_eq!((plots.len(), plots[0].lines.len(), plots[0].lines[0].points.len()), (1, 3, 2));
     }
 }

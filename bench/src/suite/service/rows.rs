@@ -46,6 +46,7 @@ impl Rows {
     /// One load failed.
     pub fn failed(&mut self, number: usize, round: u32, error: &anyhow::Error) {
         if let Some((row, _)) = self.rows.get_mut(number) {
+            row.missed.push(round);
             row.notes.push(format!("round {round} failed: {error:#}"));
         }
     }
