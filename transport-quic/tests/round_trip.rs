@@ -184,7 +184,8 @@ async fn wire_bytes_are_counted_and_outlive_the_connection() {
     let counters = nodes[0].transport.stats();
     drop(nodes.remove(0));
     let after = counters.snapshot();
-    assert!(after.bytes_sent >= sent && after.datagrams_sent > 700, "{after:?}");
+    // Of 6000 bytes each, at most.
+    assert!(after.bytes_sent >= sent && after.datagrams_sent > 174, "{after:?}");
     eventually("sums of dead connections stay", || counters.snapshot().bytes_sent >= sent).await;
 }
 
