@@ -145,7 +145,9 @@ mod tests {
     use super::*;
     use crate::protocol::Response;
     use std::pin::pin;
-    use std::task::{Context, Waker};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Context, Wake, Waker};
 
     fn answer(len: usize) -> Response {
         Response::ReadAnswer(Bytes::from(vec![7; len]))
@@ -179,5 +181,39 @@ mod tests {
         outbox.lock().unwritten = 0;
         outbox.drained.notify_one();
         assert!(third.as_mut().poll(&mut context).is_ready());
+    }
+
+    /// Whoever is not woken waits for ever, and with it its client.
+    #[test]
+    fn what_returns_wakes_who_waits_for_room_and_what_is_pushed_wakes_the_writer_once() {
+        let outbox = Outbox::default();
+        let woken = Arc::new(Woken::default());
+        let (waker, count) = (Waker::from(woken.clone()), || woken.0.load(Relaxed));
+        let mut context = Context::from_waker(&waker);
+        assert!(pin!(outbox.admit(100, 100)).poll(&mut context).is_ready());
+        let mut next = pin!(outbox.admit(1, 100));
+        assert!(next.as_mut().poll(&mut context).is_pending());
+        outbox.return_and_push(100, 1, &answer(1));
+        assert_eq!(count(), 1);
+        assert!(next.as_mut().poll(&mut context).is_ready());
+
+        outbox.lock().take();
+        let mut writer = pin!(outbox.filled.notified());
+        // What the first answer left.
+        assert!(writer.as_mut().poll(&mut context).is_ready());
+        writer.set(outbox.filled.notified());
+        assert!(writer.as_mut().poll(&mut context).is_pending());
+        outbox.push(2, &answer(1));
+        outbox.push(3, &answer(1));
+        assert_eq!(count(), 2);
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
     }
 }
