@@ -187,15 +187,19 @@ fn what_is_read_back_comes_from_no_cache() {
             eprintln!("this file system does not say what its cache holds: skipped");
             return;
         }
-        for (offset, length) in [(0, u64::MAX), (4096, 20_000), (5000, 20_000)] {
+        let mut left_in_cache = |offset, length| {
             read_all(&mut disk, "f").unwrap();
             assert_eq!(cached(&path, 8192), Some(true));
-            let op = Op::ReadBack { file: "f".to_owned(), offset, length };
-            run(&mut disk, op).unwrap();
-            // Where there is no other way than through the cache, it holds what came from the medium.
-            let direct = offset.is_multiple_of(4096);
-            assert_eq!(cached(&path, 8192), Some(!direct), "{offset}");
+            run(&mut disk, Op::ReadBack { file: "f".to_owned(), offset, length }).unwrap();
+            cached(&path, 8192) == Some(true)
+        };
+        for (offset, length) in [(0, u64::MAX), (4096, 20_000)] {
+            // To let go is advice: a page that the kernel itself holds just then stays, under load one time in a
+            // hundred.
+            assert!((0..100).any(|_| !left_in_cache(offset, length)), "{offset}");
         }
+        // Where there is no other way than through the cache, it holds what came from the medium.
+        assert!(left_in_cache(5000, 20_000));
     });
 }
 
