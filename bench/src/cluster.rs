@@ -24,6 +24,8 @@ pub struct Node {
     id: u64,
     endpoint: String,
     program: PathBuf,
+    /// Before its command line.
+    enter: Vec<OsString>,
     /// On its command line before that of its configuration.
     arguments: Vec<OsString>,
     config: PathBuf,
@@ -48,6 +50,7 @@ impl Cluster {
         let node = |node: &crate::setup::NodeLayout| Node {
             id: node.id,
             endpoint: node.client_addr.to_string(),
+            enter: node.enter.clone(),
             program: program.to_owned(),
             arguments: arguments.to_owned(),
             config: node.config.clone(),
@@ -131,7 +134,15 @@ impl Node {
     pub fn start(&mut self) -> Result<()> {
         let log = File::options().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("opening the log {}", self.log.display()))?;
-        let child = Command::new(&self.program)
+        let mut command = match self.enter.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        let child = command
             .args(&self.arguments)
             .arg("--config")
             .arg(&self.config)
@@ -281,6 +292,7 @@ mod tests {
         let node = Node {
             id: 1,
             endpoint: String::new(),
+            enter: Vec::new(),
             program,
             arguments: vec!["serve".into()],
             config: file("n1.toml"),

@@ -1,6 +1,7 @@
 //! The directory of a run: certificates, a configuration per node, ports that are free now.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,33 @@ impl Snapshots {
     }
 }
 
+/// Where a node is in the network.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where its peers reach it.
+    pub peer_addr: SocketAddr,
+    /// Where clients reach it.
+    pub client_addr: SocketAddr,
+    /// What stands before its command, so that it runs there.
+    pub enter: Vec<OsString>,
+}
+
+impl Host {
+    /// With an address that it shares with nobody.
+    #[must_use]
+    pub fn of_its_own(address: Ipv4Addr, enter: Vec<OsString>) -> Host {
+        let [peer_addr, client_addr] = [7101, 7201].map(|port| SocketAddr::from((address, port)));
+        Host { peer_addr, client_addr, enter }
+    }
+}
+
+/// So many nodes on this machine's loopback, on ports that are free now.
+pub fn on_loopback(nodes: u64) -> Result<Vec<Host>> {
+    let ports = free_ports(2 * usize::try_from(nodes)?)?;
+    let host = |pair: &[SocketAddr]| Host { peer_addr: pair[0], client_addr: pair[1], enter: Vec::new() };
+    Ok(ports.chunks_exact(2).map(host).collect())
+}
+
 /// Where everything of a node is.
 #[derive(Clone, Debug)]
 pub struct NodeLayout {
@@ -55,6 +83,8 @@ pub struct NodeLayout {
     pub peer_addr: SocketAddr,
     /// Where clients reach it.
     pub client_addr: SocketAddr,
+    /// What stands before its command.
+    pub enter: Vec<OsString>,
     /// Its configuration.
     pub config: PathBuf,
     /// Its log, in words.
@@ -79,22 +109,24 @@ impl Layout {
 
     /// As [`Layout::create`], for a `raft-register` that is elsewhere.
     pub fn create_for(program: PathBuf, dir: &Path, cluster: &str, nodes: u64) -> Result<Layout> {
+        Layout::create_at(program, dir, cluster, on_loopback(nodes)?)
+    }
+
+    /// With the nodes, whose ids are 1 and so on, at these places.
+    pub fn create_at(program: PathBuf, dir: &Path, cluster: &str, hosts: Vec<Host>) -> Result<Layout> {
         fresh_directory(dir)?;
         let dir = dir.canonicalize().with_context(|| format!("finding {}", dir.display()))?;
-        let mut ports = free_ports(2 * usize::try_from(nodes)?)?.into_iter();
-        let mut node = |id: u64| -> Result<NodeLayout> {
-            let mut addr = || ports.next().context("out of ports");
-            Ok(NodeLayout {
-                id,
-                peer_addr: addr()?,
-                client_addr: addr()?,
-                config: dir.join(format!("n{id}.toml")),
-                log: dir.join(format!("n{id}.log")),
-                pid_file: dir.join(format!("n{id}.pid")),
-                data: dir.join(format!("n{id}.data")),
-            })
+        let node = |(id, Host { peer_addr, client_addr, enter }): (u64, Host)| NodeLayout {
+            id,
+            peer_addr,
+            client_addr,
+            enter,
+            config: dir.join(format!("n{id}.toml")),
+            log: dir.join(format!("n{id}.log")),
+            pid_file: dir.join(format!("n{id}.pid")),
+            data: dir.join(format!("n{id}.data")),
         };
-        let nodes = (1..=nodes).map(&mut node).collect::<Result<Vec<_>>>()?;
+        let nodes = (1..).zip(hosts).map(node).collect();
         let (cluster, routes) = (cluster.to_owned(), BTreeMap::new());
         let layout = Layout { cluster, program, nodes, dir, routes, snapshots: None };
         layout.make_certificates()?;
@@ -141,7 +173,7 @@ impl Layout {
     fn make_certificates(&self) -> Result<()> {
         self.cert(&["init", "--cluster", &self.cluster])?;
         for node in &self.nodes {
-            self.cert(&["create-node", &node.id.to_string(), "--san", "127.0.0.1"])?;
+            self.cert(&["create-node", &node.id.to_string(), "--san", &node.client_addr.ip().to_string()])?;
         }
         self.cert(&["create-client", CLIENT])
     }
@@ -290,6 +322,7 @@ mod tests {
             id,
             peer_addr: SocketAddr::from(([127, 0, 0, 1], 7000 + u16::try_from(id).unwrap())),
             client_addr: SocketAddr::from(([127, 0, 0, 1], 7100)),
+            enter: Vec::new(),
             config: PathBuf::new(),
             log: PathBuf::new(),
             pid_file: PathBuf::new(),

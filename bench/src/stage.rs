@@ -14,8 +14,10 @@ use tokio::task::JoinHandle;
 use crate::cluster::Cluster;
 use crate::observer::{Observer, all_agree};
 use crate::rig::disk::LoopDisk;
+use crate::rig::namespaces::Namespaces;
+use crate::rig::network::Network;
 use crate::rig::proxy::Proxy;
-use crate::setup::{Layout, Snapshots};
+use crate::setup::{self, Host, Layout, Snapshots};
 use crate::workload::{Actor, Shared};
 
 /// How long a node may take until it serves and agrees with the others.
@@ -26,12 +28,21 @@ const START_UP: Duration = Duration::from_secs(20);
 pub struct Wishes {
     /// `raft-register`.
     pub program: PathBuf,
-    /// Whether nodes reach each other through a proxy.
-    pub proxied: bool,
+    /// What is between the nodes, if there is to be something.
+    pub between: Option<Between>,
     /// Whether each node has a file system of its own, of so many bytes.
     pub disks: Option<u64>,
     /// When snapshots are taken.
     pub snapshots: Option<Snapshots>,
+}
+
+/// By what means the links between nodes are disturbed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// A network namespace for each node: [`Namespaces`].
+    Namespaces,
+    /// All on loopback, with a hop between them: [`Proxy`].
+    Proxy,
 }
 
 /// Nodes that run. Dropped in the order of its parts: a process that waits for a frozen disk cannot be ended.
@@ -42,7 +53,7 @@ pub struct Stage {
     /// The processes.
     pub cluster: Cluster,
     /// Between the nodes, if it was wished for.
-    pub network: Option<Proxy>,
+    pub network: Option<Network>,
     /// Asks the nodes.
     pub observer: Arc<Observer>,
     /// How clients reach them.
@@ -63,7 +74,18 @@ const CLUSTER: &str = "bench";
 impl Stage {
     /// Three nodes in a fresh directory; all of them follow one leader.
     pub async fn set(dir: &Path, wishes: &Wishes, attempt_timeout: Duration) -> Result<Stage> {
-        let mut layout = Layout::create_for(wishes.program.clone(), dir, CLUSTER, NODES)
+        let mut network = None;
+        let hosts = if wishes.between == Some(Between::Namespaces) {
+            let ids: Vec<u64> = (1..=NODES).collect();
+            let namespaces = Namespaces::build(&ids)?;
+            let hosts = ids.iter().map(|id| Host::of_its_own(namespaces.address(*id), namespaces.enter(*id)));
+            let hosts = hosts.collect();
+            network = Some(Network::new(namespaces));
+            hosts
+        } else {
+            setup::on_loopback(NODES)?
+        };
+        let mut layout = Layout::create_at(wishes.program.clone(), dir, CLUSTER, hosts)
             .with_context(|| format!("preparing a cluster in {}", dir.display()))?;
         if let Some(snapshots) = wishes.snapshots {
             layout.snapshots(snapshots)?;
@@ -73,12 +95,11 @@ impl Stage {
             let (image, bytes) = (node.data.with_extension("image"), wishes.disks.unwrap_or(0));
             disks.insert(node.id, LoopDisk::mount(&image, bytes, &node.data)?);
         }
-        let mut network = None;
-        if wishes.proxied {
+        if wishes.between == Some(Between::Proxy) {
             let nodes: Vec<_> = layout.nodes.iter().map(|node| (node.id, node.peer_addr)).collect();
             let proxy = Proxy::start(&nodes, SEED)?;
             layout.route(proxy.routes().clone())?;
-            network = Some(proxy);
+            network = Some(Network::new(proxy));
         }
         let mut cluster = Cluster::new(&layout);
         cluster.start_all()?;

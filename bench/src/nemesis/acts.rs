@@ -6,14 +6,14 @@ use anyhow::{Context, Result, bail};
 
 use super::{Fault, Nemesis};
 use crate::rig::disk::LoopDisk;
-use crate::rig::proxy::{Counts, Proxy};
+use crate::rig::network::{Counts, Network};
 use crate::rig::throttle::Throttle;
 
 impl Nemesis<'_> {
     /// The evidence, where there is some at once.
     pub(super) async fn begin(&mut self, fault: Fault, node: u64) -> Result<Option<String>> {
-        if let Some(network) = self.network {
-            self.before = network.counts();
+        if let Some(network) = &self.network {
+            self.before = network.counts()?;
         }
         match fault {
             Fault::Kill => return self.cluster.node(node)?.kill().map(Some),
@@ -29,18 +29,18 @@ impl Nemesis<'_> {
                 tokio::task::block_in_place(|| disk.freeze())?;
             }
             Fault::Isolate | Fault::Deafen | Fault::Mute => {
-                let (others, network) = (self.cluster.ids(), self.network()?);
-                for other in others.into_iter().filter(|other| *other != node) {
-                    if fault != Fault::Deafen {
-                        network.cut(node, other);
-                    }
-                    if fault != Fault::Mute {
-                        network.cut(other, node);
-                    }
-                }
+                let others = self.cluster.ids().into_iter().filter(|other| *other != node);
+                let ways = others.flat_map(|other| [(node, other), (other, node)]);
+                let wanted = |(from, _): &(u64, u64)| match fault {
+                    Fault::Mute => *from == node,
+                    Fault::Deafen => *from != node,
+                    _ => true,
+                };
+                let cuts: Vec<_> = ways.filter(wanted).collect();
+                self.network()?.cut(cuts)?;
             }
-            Fault::Lose(hundredths) => self.network()?.lose(f64::from(hundredths) / 100.0),
-            Fault::Delay(by) => self.network()?.delay(by),
+            Fault::Lose(hundredths) => self.network()?.lose(f64::from(hundredths) / 100.0)?,
+            Fault::Delay(by) => self.network()?.delay(by)?,
         }
         Ok(None)
     }
@@ -67,10 +67,10 @@ impl Nemesis<'_> {
         }
     }
 
-    fn heal_network(&self, verb: &str, count: impl Fn(Counts) -> u64) -> Result<Option<String>> {
+    fn heal_network(&mut self, verb: &str, count: impl Fn(Counts) -> u64) -> Result<Option<String>> {
         let network = self.network()?;
-        network.heal();
-        let now = network.counts();
+        network.heal()?;
+        let now = network.counts()?;
         let since = |count: &dyn Fn(Counts) -> u64| count(now) - count(self.before);
         let (hit, all) = (since(&count), since(&|counts| counts.forwarded + counts.cut + counts.lost));
         if hit == 0 {
@@ -79,8 +79,8 @@ impl Nemesis<'_> {
         Ok(Some(format!("{hit} datagrams {verb}, of {all}")))
     }
 
-    fn network(&self) -> Result<&Proxy> {
-        self.network.context("there is nothing between the nodes that could be disturbed")
+    fn network(&mut self) -> Result<&mut Network> {
+        self.network.as_deref_mut().context("there is nothing between the nodes that could be disturbed")
     }
 
     fn disk(&mut self, node: u64) -> Result<&mut LoopDisk> {

@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::measure::Clock;
 use crate::observer::Observer;
 use crate::rig::disk::LoopDisk;
-use crate::rig::proxy::{Counts, Proxy};
+use crate::rig::network::{Counts, Network};
 use crate::rig::throttle::Throttle;
 
 /// A fault to inject.
@@ -117,7 +117,7 @@ pub struct Nemesis<'a> {
     /// The processes.
     pub cluster: &'a mut Cluster,
     /// Between the nodes, if there is something.
-    pub network: Option<&'a Proxy>,
+    pub network: Option<&'a mut Network>,
     /// Of the nodes that have a file system of their own.
     pub disks: Option<&'a mut BTreeMap<u64, LoopDisk>>,
     /// Finds the leader, and sees a node come back.
@@ -127,7 +127,7 @@ pub struct Nemesis<'a> {
     /// The run's clock.
     pub clock: Clock,
     throttle: Option<Throttle>,
-    /// What the proxy had counted when the fault under way began.
+    /// What the network had counted when the fault under way began.
     before: Counts,
 }
 

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::tool::tool;
+
 /// Mounted; unmounted when dropped, and thawed before.
 #[derive(Debug)]
 pub struct LoopDisk {
@@ -74,16 +76,6 @@ impl Drop for LoopDisk {
         // Nodes may still run: it goes when the last of them does.
         let _ = tool(Command::new("umount").arg("--lazy").arg(&self.at));
     }
-}
-
-fn tool(command: &mut Command) -> Result<()> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| format!("starting {name}: is it installed?"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{name} failed ({}; it needs root): {}", output.status, said.trim());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,16 +5,16 @@
 //! `a` leaves to `b` from the socket (b, a), which is the one by which `b` knows `a`. So each side sees the other at one
 //! address for good, as connections want it that do not migrate, whichever side dialled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::net::sockopt;
 
+use super::network::{Counts, Links, Rules};
 use super::router::Router;
 
 /// The proxy's thread, and what can be asked of it.
@@ -33,17 +33,6 @@ pub(super) struct Shared {
     pub(super) stop: AtomicBool,
 }
 
-/// What happens to datagrams now.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Rules {
-    /// From whom to whom nothing gets through.
-    pub(super) cuts: BTreeSet<(u64, u64)>,
-    /// The share of datagrams that is lost, on every link.
-    pub(super) loss: f64,
-    /// What each datagram waits, on every link.
-    pub(super) delay: Duration,
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) forwarded: AtomicU64,
@@ -51,21 +40,6 @@ pub(super) struct Counters {
     pub(super) lost: AtomicU64,
     pub(super) delayed: AtomicU64,
     pub(super) overflowed: AtomicU64,
-}
-
-/// Datagrams since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// That were sent on.
-    pub forwarded: u64,
-    /// That met a cut.
-    pub cut: u64,
-    /// That were lost by chance.
-    pub lost: u64,
-    /// That were held back.
-    pub delayed: u64,
-    /// That there was no room for, neither in the queue of those held back nor in a socket: nobody asked for that.
-    pub overflowed: u64,
 }
 
 /// One socket of the proxy: how `from` knows `to`.
@@ -109,44 +83,23 @@ impl Proxy {
     pub fn routes(&self) -> &BTreeMap<(u64, u64), SocketAddr> {
         &self.routes
     }
+}
 
-    /// From now on nothing gets from `from` to `to`.
-    pub fn cut(&self, from: u64, to: u64) {
-        self.change(|rules| {
-            rules.cuts.insert((from, to));
-        });
+impl Links for Proxy {
+    fn obey(&mut self, rules: &Rules) -> Result<()> {
+        *self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules.clone();
+        Ok(())
     }
 
-    /// From now on this share (0 to 1) of all datagrams is lost.
-    pub fn lose(&self, share: f64) {
-        self.change(|rules| rules.loss = share);
-    }
-
-    /// From now on each datagram arrives so much later.
-    pub fn delay(&self, by: Duration) {
-        self.change(|rules| rules.delay = by);
-    }
-
-    /// From now on everything gets through at once.
-    pub fn heal(&self) {
-        self.change(|rules| *rules = Rules::default());
-    }
-
-    /// What became of datagrams so far.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
+    fn counts(&self) -> Result<Counts> {
         let Counters { forwarded, cut, lost, delayed, overflowed } = &self.shared.counters;
-        Counts {
+        Ok(Counts {
             forwarded: forwarded.load(Relaxed),
             cut: cut.load(Relaxed),
             lost: lost.load(Relaxed),
             delayed: delayed.load(Relaxed),
             overflowed: overflowed.load(Relaxed),
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Rules)) {
-        change(&mut self.shared.rules.lock().unwrap_or_else(PoisonError::into_inner));
+        })
     }
 }
 
@@ -177,6 +130,8 @@ fn socket() -> Result<UdpSocket> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Two ends with a proxy between them.
@@ -211,10 +166,14 @@ mod tests {
             );
         }
 
+        fn counts(&self) -> Counts {
+            self.proxy.counts().unwrap()
+        }
+
         fn until(&self, wanted: impl Fn(Counts) -> bool) {
             let begun = std::time::Instant::now();
-            while !wanted(self.proxy.counts()) {
-                assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", self.proxy.counts());
+            while !wanted(self.counts()) {
+                assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", self.counts());
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -231,40 +190,40 @@ mod tests {
 
     #[test]
     fn a_cut_is_one_way_until_it_is_healed() {
-        let pair = Pair::new();
-        pair.proxy.cut(1, 2);
+        let mut pair = Pair::new();
+        pair.proxy.obey(&Rules { cuts: [(1, 2)].into(), ..Rules::default() }).unwrap();
         pair.send(0, b"never");
         pair.until(|counts| counts.cut == 1);
         pair.send(1, b"the other way");
         pair.expect(0, b"the other way");
-        pair.proxy.heal();
+        pair.proxy.obey(&Rules::default()).unwrap();
         pair.send(0, b"healed");
         pair.expect(1, b"healed");
     }
 
     #[test]
     fn about_the_wanted_share_is_lost() {
-        let pair = Pair::new();
-        pair.proxy.lose(0.25);
+        let mut pair = Pair::new();
+        pair.proxy.obey(&Rules { loss: 0.25, ..Rules::default() }).unwrap();
         for _ in 0..2000 {
             pair.send(0, b"maybe");
         }
         pair.until(|counts| counts.forwarded + counts.lost + counts.overflowed == 2000);
-        let lost = pair.proxy.counts().lost;
+        let lost = pair.counts().lost;
         assert!((350..650).contains(&lost), "{lost} of 2000");
     }
 
     #[test]
     fn what_is_delayed_comes_later_and_in_order() {
-        let pair = Pair::new();
+        let mut pair = Pair::new();
         let by = Duration::from_millis(60);
-        pair.proxy.delay(by);
+        pair.proxy.obey(&Rules { delay: by, ..Rules::default() }).unwrap();
         let sent = std::time::Instant::now();
         pair.send(0, b"first");
         pair.send(0, b"second");
         pair.expect(1, b"first");
         pair.expect(1, b"second");
         assert!(sent.elapsed() >= by);
-        assert_eq!(pair.proxy.counts().delayed, 2);
+        assert_eq!(pair.counts().delayed, 2);
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::proxy::{Port, Rules, Shared};
+use super::network::Rules;
+use super::proxy::{Port, Shared};
 
 /// Datagrams that may be held back at once; what comes then is dropped, as a real queue does.
 const QUEUE: usize = 1 << 16;

@@ -34,7 +34,6 @@ pub const GROUP: &str = "faults";
 pub const LEFT_OUT: &[&str] = &[
     "leadership transfer: not there yet",
     "membership change: not there yet",
-    "faults by network namespaces and nftables: links are disturbed by a UDP proxy between the nodes instead",
     "snapshot to a follower with an empty disk: a member's disk cannot be replaced by an empty one, so the follower was \
      away until the log that it needs was gone",
 ];

@@ -92,9 +92,6 @@ fn conditions(scenario: &Scenario, loops: Loop) -> Row {
          unavailable: the longest time without an acknowledged write from each fault's begin until it is healed"
             .to_owned(),
     );
-    if scenario.proxied {
-        row.notes.push("between nodes a UDP proxy, undisturbed too: one more hop".to_owned());
-    }
     if scenario.disks {
         row.notes.push("each node on an ext4 of its own, on a loop device, undisturbed too".to_owned());
     }

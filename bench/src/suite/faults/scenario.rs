@@ -11,14 +11,23 @@ pub(super) struct Scenario {
     /// `kill the leader`.
     pub(super) what: &'static str,
     pub(super) deed: Deed,
-    /// Whether nodes reach each other through a proxy.
-    pub(super) proxied: bool,
+    /// What stands between the nodes, if something does.
+    pub(super) links: Option<Wanted>,
     /// Whether each node has a file system of its own.
     pub(super) disks: bool,
     /// Measured in both loops at every level.
     pub(super) both: bool,
     /// What must be known beside the figures.
     pub(super) notes: Vec<&'static str>,
+}
+
+/// What links are to be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Lose packets.
+    Dropping,
+    /// Hold them back.
+    Delaying,
 }
 
 /// What happens while the clients run.
@@ -52,7 +61,7 @@ impl Scenario {
             let planned = move |_| Planned { at: Duration::ZERO, fault, target, lasting };
             plain(what, Deed::Faults(spaced(level, (0..times).map(planned))))
         };
-        let on_links = |scenario: Scenario| Scenario { proxied: true, ..scenario };
+        let on_links = |scenario: Scenario| Scenario { links: Some(Wanted::Dropping), ..scenario };
         let with_disks = |scenario: Scenario| Scenario { disks: true, ..scenario };
         let links = |what, fault| on_links(one(what, fault, Target::Links, while_long, 1));
         let cut = |what, fault| on_links(one(what, fault, Target::Leader, outage, times));
@@ -76,6 +85,7 @@ impl Scenario {
             links("lose 1 %", Fault::Lose(1)),
             links("lose 10 %", Fault::Lose(10)),
             Scenario {
+                links: Some(Wanted::Delaying),
                 notes: vec!["50 ms each way: a round trip between nodes takes 100 ms longer"],
                 ..links("delay 50 ms", Fault::Delay(Duration::from_millis(50)))
             },
@@ -94,7 +104,7 @@ impl Scenario {
 }
 
 fn plain(what: &'static str, deed: Deed) -> Scenario {
-    Scenario { what, deed, proxied: false, disks: false, both: false, notes: Vec::new() }
+    Scenario { what, deed, links: None, disks: false, both: false, notes: Vec::new() }
 }
 
 /// One after the other, with some quiet between.
@@ -137,17 +147,18 @@ mod tests {
 
     #[test]
     fn what_hits_links_or_disks_has_them() {
-        for Scenario { what, deed, proxied, disks, .. } in Scenario::all(Level::Quick) {
+        for Scenario { what, deed, links, disks, .. } in Scenario::all(Level::Quick) {
             let Deed::Faults(faults) = deed else { continue };
             for Planned { fault, .. } in faults {
                 let needs = match fault {
-                    Fault::Isolate | Fault::Deafen | Fault::Mute | Fault::Lose(_) | Fault::Delay(_) => {
-                        (true, false)
+                    Fault::Isolate | Fault::Deafen | Fault::Mute | Fault::Lose(_) => {
+                        (Some(Wanted::Dropping), false)
                     }
-                    Fault::Stall => (false, true),
-                    Fault::Kill | Fault::Restart | Fault::Pause | Fault::Slow => (false, false),
+                    Fault::Delay(_) => (Some(Wanted::Delaying), false),
+                    Fault::Stall => (None, true),
+                    Fault::Kill | Fault::Restart | Fault::Pause | Fault::Slow => (None, false),
                 };
-                assert_eq!((proxied, disks), needs, "{what}");
+                assert_eq!((links, disks), needs, "{what}");
             }
         }
     }

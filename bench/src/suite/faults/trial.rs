@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use history_checker::{ModelKind, Options, Recorder, Summary};
 
-use super::scenario::{Deed, Scenario, WARM, calm};
+use super::scenario::{Deed, Scenario, WARM, Wanted, calm};
 use super::snapshot;
 use crate::measure::{Clock, KindMeasure, Measured};
 use crate::nemesis::{Injected, Nemesis};
-use crate::rig::disk;
-use crate::stage::{self, Stage, Wishes};
+use crate::rig::{disk, namespaces};
+use crate::stage::{self, Between, Stage, Wishes};
 use crate::suite::behind;
 use crate::suite::context::Context;
 use crate::tally::{Tally, Traffic};
@@ -73,8 +73,9 @@ pub(super) async fn run(context: &Context, dir: &Path, scenario: &Scenario, loop
         Deed::Snapshot(bytes) => Some(behind::snapshots(bytes)),
         Deed::Faults(_) => None,
     };
-    let (program, proxied) = (context.register.clone(), scenario.proxied);
-    let wishes = Wishes { program, proxied, disks: scenario.disks.then_some(DISK), snapshots };
+    let (between, how) = scenario.links.map(means).unzip();
+    let (program, disks) = (context.register.clone(), scenario.disks.then_some(DISK));
+    let wishes = Wishes { program, between, disks, snapshots };
     let mut stage = Stage::set(dir, &wishes, ATTEMPT_TIMEOUT).await?;
 
     let history = dir.join("history.jsonl");
@@ -86,9 +87,24 @@ pub(super) async fn run(context: &Context, dir: &Path, scenario: &Scenario, loop
     let mut trial = done.with_context(|| format!("the nodes' logs stay in {}", dir.display()))?;
     recorder.flush().with_context(|| format!("writing {}", history.display()))?;
     trial.notes.insert(0, judge(recorder, &history).await?);
+    trial.notes.extend(how);
     drop(stage);
     fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))?;
     Ok(Outcome::Done(Box::new(trial)))
+}
+
+/// By what this machine disturbs links, and what is to be known of that.
+fn means(wanted: Wanted) -> (Between, String) {
+    let proxy = "between nodes a UDP proxy, undisturbed too: one more hop";
+    match (wanted, namespaces::check()) {
+        (Wanted::Delaying, _) => (Between::Proxy, proxy.to_owned()),
+        (Wanted::Dropping, Err(why)) => (Between::Proxy, format!("{proxy} (no network namespaces: {why:#})")),
+        (Wanted::Dropping, Ok(())) => {
+            let what =
+                "each node in a network namespace of its own, wired to a bridge; packets dropped by nftables";
+            (Between::Namespaces, what.to_owned())
+        }
+    }
 }
 
 async fn under_load(
@@ -108,7 +124,7 @@ async fn under_load(
         Deed::Faults(faults) => {
             let Stage { disks, cluster, network, observer, .. } = &mut *stage;
             let mut nemesis = Nemesis::of_processes(cluster, observer, &shared.recorder, clock);
-            nemesis.network = network.as_ref();
+            nemesis.network = network.as_mut();
             nemesis.disks = Some(disks);
             nemesis.run(faults, Duration::ZERO).await?
         }

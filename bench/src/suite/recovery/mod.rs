@@ -43,7 +43,7 @@ fn one(row: Result<Row>) -> Result<Vec<Row>> {
 async fn set(context: &Context, name: &str, snapshots: Snapshots) -> Result<(Stage, PathBuf)> {
     let dir = context.dir.join(GROUP).join(name);
     let wishes =
-        Wishes { program: context.register.clone(), proxied: false, disks: None, snapshots: Some(snapshots) };
+        Wishes { program: context.register.clone(), between: None, disks: None, snapshots: Some(snapshots) };
     Ok((Stage::set(&dir, &wishes, ATTEMPT_TIMEOUT).await?, dir))
 }
 
