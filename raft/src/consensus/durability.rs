@@ -178,4 +178,25 @@ mod tests {
         assert_eq!(d.hard_state_due(), PersistId(1));
         assert_eq!(d.entries_due(LogIndex(1)), PersistId(2));
     }
+
+    /// Of states that are alike `lab` explores one.
+    #[test]
+    fn what_waits_for_the_disk_tells_states_apart_and_how_many_writes_there_were_does_not() {
+        let digest = |d: &Durability| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            std::hash::Hash::hash(d, &mut hasher);
+            std::hash::Hasher::finish(&hasher)
+        };
+        let mut once = Durability::recovered(LogIndex(3));
+        let mut twice = once.clone();
+        let first = once.submit(Timestamp::default(), LogIndex(4));
+        let half = twice.submit(Timestamp::default(), LogIndex(3));
+        let second = twice.submit(Timestamp::default(), LogIndex(4));
+        assert_ne!(digest(&once), digest(&twice));
+        twice.complete(half);
+        assert_ne!(digest(&once), digest(&twice), "another write is under way");
+        once.complete(first);
+        twice.complete(second);
+        assert_eq!(digest(&once), digest(&twice));
+    }
 }

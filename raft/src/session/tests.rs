@@ -195,6 +195,7 @@ fn kept(s: &Sessions) -> (u64, u64) {
 #[test]
 fn what_is_kept_is_counted_to_the_byte() {
     let mut s = narrow(100, 1000);
+    assert_eq!(s.bounds(), ReplyBounds { session: 100, all: 1000 });
     assert_eq!((kept(&s), s.is_empty(), Sessions::default().is_empty()), ((0, 0), false, true));
     apply(&mut s, 10, 7, 1, 5);
     apply(&mut s, 11, 7, 2, 7);

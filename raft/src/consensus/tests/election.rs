@@ -212,3 +212,16 @@ fn a_node_that_was_cut_off_comes_back_without_an_election() {
     assert_eq!((net.raft(N1).role(), net.raft(N1).term()), (RoleName::Leader, term));
     assert_eq!(net.raft(N3).leader(), Some(N1));
 }
+
+/// Clients and drivers know the leader by that.
+#[test]
+fn a_leader_that_is_heard_for_the_first_time_in_its_term_is_announced_once() {
+    let mut node = Solo::new(3, 3, &[]);
+    let told = |outputs: &[Output]| {
+        let role = |o: &Output| if let Output::Role(change) = o { Some(change.leader) } else { None };
+        outputs.iter().filter_map(role).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&node.hears(N2, heartbeat(3))), [Some(N2)], "of the term that it was in already");
+    assert_eq!(told(&node.hears(N2, heartbeat(3))), []);
+    assert_eq!(told(&node.hears(N3, heartbeat(4))), [Some(N3)]);
+}

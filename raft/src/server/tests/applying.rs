@@ -96,3 +96,19 @@ fn a_question_that_panics_is_answered_with_its_words_and_a_command_ends_the_node
     let fatal = Fatal::ApplyPanicked { index: LogIndex(3), panic: "at 3".to_owned() };
     assert_eq!(done(&mut server, propose(None, "panic")), Err(fatal));
 }
+
+/// What checksums of disk and wire cannot see: a bit that flips in between.
+#[test]
+fn an_entry_that_is_not_what_was_proposed_is_not_applied() {
+    let (hard_state, first) =
+        first_state(&Membership { voters: BTreeMap::from([(NodeId(1), Incarnation(1))]) });
+    let at = LogId { term: hard_state.current_term, index: LogIndex(2) };
+    let mut flipped = Entry::new(at, EntryKind::Command, Bytes::from_static(b"ab"));
+    flipped.data = Bytes::from_static(b"ac");
+    let start = Start { hard_state, entries: vec![first, flipped], ..Start::default() };
+    let raft = Raft::new(NodeId(1), Config::lan(), 1, Timestamp::default(), start).unwrap();
+    let mut server = Server::new(raft, Echo);
+    let ended = done(&mut server, Input::Tick).map(drop);
+    assert!(matches!(ended, Err(Fatal::CorruptEntry { index: LogIndex(2) })), "{ended:?}");
+    assert_eq!(server.last_applied(), LogIndex(1));
+}

@@ -26,6 +26,14 @@ fn a_segment_of_the_usual_length_takes_many_writes() {
     assert_eq!((storage.stats().segments, storage.scrubbed().count()), (1, 0));
 }
 
+#[test]
+fn a_snapshot_that_was_not_begun_takes_no_block() {
+    let mut storage = opened(&MemoryDisk::new());
+    assert!(!storage.may_feed_snapshot());
+    storage.begin_snapshot();
+    assert!(storage.may_feed_snapshot());
+}
+
 /// A snapshot of this state, stored; and its name.
 fn snapshot(storage: &mut Storage<MemoryDisk>, state: &Bytes) -> SnapshotId {
     let base = Base { id: LogId { term: Term(1), index: LogIndex(3) }, chain: Chain(3) };

@@ -379,3 +379,14 @@ fn one_of_the_same_end_takes_the_place_of_one_that_rotted() {
     node.step(Input::SnapshotStored { id: again, meta });
     assert_eq!(node.raft.snapshot(), Some(again));
 }
+
+#[test]
+fn each_piece_that_cannot_be_read_is_a_reason_to_doubt_the_file() {
+    let mut node = leader(small());
+    behind(&mut node);
+    has(&mut node, 0);
+    chunk(&mut node, 0, Some(10));
+    assert_eq!(node.raft.snapshot_doubts(), 0);
+    chunk(&mut node, 10, None);
+    assert_eq!(node.raft.snapshot_doubts(), 1);
+}
