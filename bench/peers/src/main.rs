@@ -5,8 +5,10 @@
 //! | [`mod@core`] | raft-rs and OmniPaxos, three nodes stepped in one thread |
 //! | [`openraft`] | three nodes in one process, with the library's own tasks |
 //! | [`etcd`] | the load on a cluster of etcd |
+//! | [`checker`] | other checkers of linearizability, and ours |
 #![forbid(unsafe_code)]
 
+mod checker;
 mod core;
 mod etcd;
 mod openraft;
@@ -30,6 +32,8 @@ enum Row {
     Driver(openraft::Driver),
     /// Load on a cluster of etcd
     Etcd(etcd::Etcd),
+    /// A history to a verdict: operations checked
+    Checker(checker::Checker),
 }
 
 /// What one run of a library came to.
@@ -37,7 +41,7 @@ enum Row {
 struct Ran {
     /// Library and version.
     subject: &'static str,
-    /// Committed (core), or applied and answered (driver).
+    /// Committed (core), applied and answered (driver), or operations checked (checker).
     commands: u64,
     /// In so many nanoseconds.
     nanos: u64,
@@ -49,6 +53,7 @@ fn main() -> Result<()> {
     let ran = match Cli::parse().row {
         Row::Core(core) => core::run(&core)?,
         Row::Driver(driver) => openraft::run(&driver)?,
+        Row::Checker(checker) => checker::run(&checker)?,
         Row::Etcd(etcd) => return etcd::run(&etcd),
     };
     println!("{}", serde_json::to_string(&ran)?);

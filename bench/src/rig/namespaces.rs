@@ -34,6 +34,8 @@ const HOST: u64 = 254;
 /// Whether this machine can do it, tried with two nodes; if not, why.
 pub fn check() -> Result<()> {
     let mut namespaces = Namespaces::build(&[1, 2])?;
+    let enter = namespaces.enter(1);
+    tool(Command::new(&enter[0]).args(&enter[1..]).arg("true"))?;
     namespaces.obey(&Rules { cuts: [(1, 2)].into(), loss: 0.5, ..Rules::default() })?;
     namespaces.counts()?;
     Ok(())
@@ -45,8 +47,7 @@ impl Namespaces {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         remove_leftovers();
         let (process, number) = (std::process::id(), NEXT.fetch_add(1, Relaxed));
-        // Runs side by side have other processes' numbers, and each its own.
-        let subnet = u8::try_from(process.wrapping_mul(7).wrapping_add(number) % 256).unwrap_or(0);
+        let subnet = free_subnet()?;
         let name = format!("{PREFIX}{process}-{number}");
         // From here on what there is goes with it.
         let namespaces = Namespaces { name, subnet, nodes: nodes.to_vec() };
@@ -178,6 +179,16 @@ impl Drop for Namespaces {
             let _ = ip(&["netns", "delete", &name]);
         }
     }
+}
+
+/// One that this machine has no address in, as a run beside this one may have.
+fn free_subnet() -> Result<u8> {
+    let addresses = tool(Command::new("ip").args(["-4", "-o", "address"]))?;
+    let is_free = |subnet: &u8| !addresses.contains(&format!(" 198.18.{subnet}."));
+    // Two that look at the same time are to take different ones.
+    let (first, rest) = (u8::try_from(std::process::id() % 256).unwrap_or(0), 0..=u8::MAX);
+    let mut all = rest.map(|step| first.wrapping_add(step));
+    all.find(is_free).context("this machine has an address in every network of 198.18.0.0/16")
 }
 
 /// Those of processes that ended too suddenly to do it.

@@ -12,6 +12,7 @@
 //! | [`faults`] | group 5: what is left of it while something is broken |
 //! | [`recovery`] | group 6: starting with a long log, catching up, installing a snapshot |
 //! | [`checker`] | group 7: verdicts against sizes |
+//! | `checkers` | the same group: beside other checkers |
 //! | [`simulator`] | group 8: simulated events per second |
 //! | [`subject`] | a key-value service that can be put under load |
 //! | [`bare`] | the bare pipeline as a subject |
@@ -30,6 +31,7 @@ pub mod aims;
 pub mod bare;
 mod behind;
 pub mod checker;
+mod checkers;
 pub mod compare;
 pub mod context;
 pub mod core;
@@ -153,7 +155,10 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
             Group::Service => results.take("service", service(&context).await),
             Group::Faults => faults::run(&context, &mut results).await,
             Group::Recovery => recovery::run(&context, &mut results).await,
-            Group::Checker => results.take("checker", checker::run(&context).await),
+            Group::Checker => {
+                results.take("checker", checker::run(&context).await);
+                checkers::run(&context, &mut results).await;
+            }
             Group::Simulator => results.take("simulator", simulator::run(&context).await),
         }
     }
@@ -212,7 +217,7 @@ fn missing(context: &Context) -> Vec<String> {
     let peers = context
         .peers
         .is_none()
-        .then_some("raft-rs, omnipaxos, openraft: no program of bench/peers was given");
+        .then_some("raft-rs, omnipaxos, openraft, other checkers: no program of bench/peers was given");
     let simulator = context.simulator.is_none().then_some("the simulator: no program was given");
     let known = [peers, simulator].into_iter().flatten().chain(faults::LEFT_OUT.iter().copied());
     known.map(str::to_owned).chain(Etcd::find(context).err().map(|why| why.to_string())).collect()

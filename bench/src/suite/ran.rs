@@ -16,7 +16,7 @@ use super::results::{Row, figures};
 pub struct Ran {
     /// Library and version.
     pub subject: String,
-    /// Commands committed (core), or applied and answered (driver).
+    /// Commands committed (core), applied and answered (driver), or operations checked (checker).
     pub commands: u64,
     /// In what time.
     pub nanos: u64,
