@@ -101,7 +101,7 @@ impl Log {
             payload.extend(content);
             return;
         }
-        let index = if choices.one_in(8) { choices.near(index) } else { index + 1 };
+        let index = if choices.one_in(8) { choices.near(index) } else { index.saturating_add(1) };
         let term = if choices.one_in(8) { choices.near(term) } else { term.max(1) };
         let (data, crc) = (choices.bytes(40), u32::from(choices.byte()));
         payload.extend([2, kind % 6]);
