@@ -29,14 +29,7 @@ impl Nemesis<'_> {
                 tokio::task::block_in_place(|| disk.freeze())?;
             }
             Fault::Isolate | Fault::Deafen | Fault::Mute => {
-                let others = self.cluster.ids().into_iter().filter(|other| *other != node);
-                let ways = others.flat_map(|other| [(node, other), (other, node)]);
-                let wanted = |(from, _): &(u64, u64)| match fault {
-                    Fault::Mute => *from == node,
-                    Fault::Deafen => *from != node,
-                    _ => true,
-                };
-                let cuts: Vec<_> = ways.filter(wanted).collect();
+                let cuts = cuts(fault, node, &self.cluster.ids());
                 self.network()?.cut(cuts)?;
             }
             Fault::Lose(hundredths) => self.network()?.lose(f64::from(hundredths) / 100.0)?,
@@ -89,6 +82,18 @@ impl Nemesis<'_> {
     }
 }
 
+/// From whom to whom nothing gets through while this node is isolated, mute (is not heard) or deaf (does not hear).
+fn cuts(fault: Fault, node: u64, nodes: &[u64]) -> Vec<(u64, u64)> {
+    let others = nodes.iter().filter(|other| **other != node);
+    let ways = others.flat_map(|other| [(node, *other), (*other, node)]);
+    ways.filter(|(from, _)| match fault {
+        Fault::Mute => *from == node,
+        Fault::Deafen => *from != node,
+        _ => true,
+    })
+    .collect()
+}
+
 /// A verb, with how much.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,5 +110,18 @@ impl fmt::Display for Fault {
             Fault::Delay(by) => return write!(f, "delay by {} ms", by.as_millis()),
         };
         f.write_str(verb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_mute_hears_and_who_is_deaf_is_heard() {
+        let cuts = |fault| cuts(fault, 2, &[1, 2, 3]);
+        assert_eq!(cuts(Fault::Mute), [(2, 1), (2, 3)]);
+        assert_eq!(cuts(Fault::Deafen), [(1, 2), (3, 2)]);
+        assert_eq!(cuts(Fault::Isolate), [(2, 1), (1, 2), (2, 3), (3, 2)]);
     }
 }

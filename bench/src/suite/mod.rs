@@ -12,7 +12,7 @@
 //! | [`faults`] | group 5: what is left of it while something is broken |
 //! | [`recovery`] | group 6: starting with a long log, catching up, installing a snapshot |
 //! | [`checker`] | group 7: verdicts against sizes |
-//! | `checkers` | the same group: beside other checkers |
+//! | `checker_peers` | the same group: beside other checkers |
 //! | [`simulator`] | group 8: simulated events per second |
 //! | [`subject`] | a key-value service that can be put under load |
 //! | [`bare`] | the bare pipeline as a subject |
@@ -31,7 +31,7 @@ pub mod aims;
 pub mod bare;
 mod behind;
 pub mod checker;
-mod checkers;
+mod checker_peers;
 pub mod compare;
 pub mod context;
 pub mod core;
@@ -157,7 +157,7 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
             Group::Recovery => recovery::run(&context, &mut results).await,
             Group::Checker => {
                 results.take("checker", checker::run(&context).await);
-                checkers::run(&context, &mut results).await;
+                checker_peers::run(&context, &mut results).await;
             }
             Group::Simulator => results.take("simulator", simulator::run(&context).await),
         }

@@ -59,6 +59,7 @@ enum Operation {
 
 /// Measures one library.
 pub fn run(checker: &Checker) -> Result<Ran> {
+    ensure!(checker.operations > 0, "--operations must be at least 1");
     let plants = if checker.stale { vec![Plant::StaleRead] } else { Vec::new() };
     let shape = Shape { plants, ..Shape::plain(10, checker.operations) };
     let history = generate(&shape, &mut Rng::with_seed(1))?;
