@@ -9,10 +9,12 @@ mod reasons;
 mod stage;
 mod unreachable;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use crate::command::Cmd;
 use crate::evidence;
@@ -47,6 +49,9 @@ pub(crate) struct MutantsArgs {
     /// Tries again, with all tests, those that passed in the last run
     #[arg(long, conflicts_with_all = ["sample", "file"])]
     again: bool,
+    /// Runs nothing: gives the survivors of an account, of earlier sources perhaps, the reasons that are known by now
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sample", "file", "again", "collect", "json"])]
+    explain: Option<PathBuf>,
     /// Writes what came of it, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -55,6 +60,9 @@ pub(crate) struct MutantsArgs {
 /// Fails where a mutant passed all tests and has no reason, or was not tried.
 pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode> {
     let reasons = Reasons::read(&workspace.root)?;
+    if let Some(file) = &args.explain {
+        return explain(workspace, &reasons, file);
+    }
     let (first, outcomes) = match (args.collect.as_slice(), args.again) {
         ([], false) => {
             install(workspace)?;
@@ -68,15 +76,34 @@ pub(crate) fn run(workspace: &Workspace, args: &MutantsArgs) -> Result<ExitCode>
         (dirs, _) => taken(workspace, dirs)?,
     };
     let account = outcomes.account(&workspace.root, &reasons, &first.drawn)?;
-    println!("{}", outcomes::summary(&account));
-    let open = outcomes::without_reason(&account);
-    open.iter().for_each(|name| println!("no reason: {name}"));
-    let whole = open.is_empty() && account["not_tried"] == 0;
-    let code = if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let code = print(&account);
     if let Some(file) = &args.json {
         evidence::write(workspace, "mutants", file, &first.origin, account)?;
     }
     Ok(code)
+}
+
+/// Fails where a survivor has no reason, or a mutant was not tried.
+fn print(account: &Value) -> ExitCode {
+    println!("{}", outcomes::summary(account));
+    let open = outcomes::without_reason(account);
+    open.iter().for_each(|name| println!("no reason: {name}"));
+    let whole = open.is_empty() && account["not_tried"] == 0;
+    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Who looks at survivors writes tests for some, and then the sources are others.
+fn explain(workspace: &Workspace, reasons: &Reasons, file: &Path) -> Result<ExitCode> {
+    let read = || Ok::<Value, anyhow::Error>(serde_json::from_str(&fs::read_to_string(file)?)?);
+    let mut account = read().with_context(|| format!("reading {}", file.display()))?;
+    for missed in account["missed"].as_array_mut().into_iter().flatten() {
+        if let (true, Some(name)) = (missed["reason"].is_null(), missed["name"].as_str()) {
+            missed["reason"] = reasons.later(&workspace.root, name)?.into();
+        }
+    }
+    let text = serde_json::to_string_pretty(&account)? + "\n";
+    fs::write(file, text).with_context(|| file.display().to_string())?;
+    Ok(print(&account))
 }
 
 /// What lies in these directories.

@@ -43,13 +43,7 @@ impl Reasons {
 
     /// Of a mutant as cargo-mutants names it: `file:line:column: what is replaced`.
     pub(super) fn of(&self, root: &Path, name: &str) -> Result<Option<&str>> {
-        let mut parts = name.splitn(4, ':');
-        let (Some(file), Some(line), Some(_), Some(what)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            bail!("no name of a mutant: {name}");
-        };
-        let mutant = format!("{file}:{what}");
+        let (file, line, mutant) = parts(name)?;
         let mut known = self.all.iter().filter(|reason| reason.mutant == mutant).peekable();
         if known.peek().is_none() {
             return Ok(None);
@@ -60,6 +54,27 @@ impl Reasons {
             .find(|reason| Some(reason.line.as_str()) == line.map(str::trim))
             .map(|reason| reason.reason.as_str()))
     }
+
+    /// The same of a mutant of earlier sources, whose lines have moved: where there is but one reason for such a
+    /// change of that function, and the line that it names is still there.
+    pub(super) fn later(&self, root: &Path, name: &str) -> Result<Option<&str>> {
+        let (file, _, mutant) = parts(name)?;
+        let known: Vec<&Reason> = self.all.iter().filter(|reason| reason.mutant == mutant).collect();
+        let [known] = known.as_slice() else { return Ok(None) };
+        let text = fs::read_to_string(root.join(file)).with_context(|| format!("reading {file}"))?;
+        Ok(text.lines().any(|line| line.trim() == known.line).then_some(known.reason.as_str()))
+    }
+}
+
+/// The file, the line's number, and `file: what is replaced`.
+fn parts(name: &str) -> Result<(&str, &str, String)> {
+    let mut parts = name.splitn(4, ':');
+    let (Some(file), Some(line), Some(_), Some(what)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        bail!("no name of a mutant: {name}");
+    };
+    Ok((file, line, format!("{file}:{what}")))
 }
 
 #[cfg(test)]
@@ -77,6 +92,9 @@ mod tests {
         let of = |name| reasons.of(&root, name).unwrap();
         assert_eq!(of("xtask/src/mutants/reasons.rs:9:4: replace + with - in f"), Some("why"));
         assert_eq!(of("xtask/src/mutants/reasons.rs:8:4: replace + with - in f"), None);
+        let later = |name| reasons.later(&root, name).unwrap();
+        assert_eq!(later("xtask/src/mutants/reasons.rs:8:4: replace + with - in f"), Some("why"));
+        assert_eq!(later("xtask/src/mutants/reasons.rs:8:4: replace + with - in g"), None);
         assert_eq!(of("xtask/src/mutants/reasons.rs:9:4: replace + with - in g"), None);
     }
 
