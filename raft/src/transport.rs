@@ -83,12 +83,7 @@ impl Inbox {
         incarnation: Incarnation,
         frame: &Frame,
     ) -> Result<(), DeliverError> {
-        let bytes = Bytes::from(frame.to_vec());
-        let Some((prefix, _)) = bytes.split_first_chunk() else {
-            return Err(DecodeError::Cut { kind: "frame", have: bytes.len(), len: wire::PREFIX }.into());
-        };
-        let prefix = wire::Prefix::parse(prefix)?;
-        let message = wire::decode(prefix.kind, prefix.header_len, &bytes.slice(wire::PREFIX..))?;
+        let message = wire::decode_frame(frame)?;
         self.queue.try_send(Received { from, incarnation, message }).map_err(|e| match e {
             mpsc::error::TrySendError::Full(_) => DeliverError::Full,
             mpsc::error::TrySendError::Closed(_) => DeliverError::Closed,

@@ -42,12 +42,21 @@ use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 
 impl Raft {
     /// Takes one input. Fails if this node's own state breaks an invariant: it must then stop.
+    ///
+    /// A proposal or a read lets no time pass, as there may be thousands of them at once: whoever steps them gives an
+    /// [`Input::Tick`] too once the [`Raft::deadline`] is there.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Result<(), Broken> {
         let before = self.landmarks();
         match input {
+            Input::Propose { ticket, kind, data } => {
+                self.handle_propose(ticket, kind, data);
+                return self.check(before);
+            }
+            Input::Read { ticket } => {
+                self.handle_read(ticket);
+                return self.check(before);
+            }
             Input::Message { from, message } => self.handle_message(now, from, message),
-            Input::Propose { ticket, kind, data } => self.handle_propose(ticket, kind, data),
-            Input::Read { ticket } => self.handle_read(ticket),
             Input::Persisted(id) => self.handle_persisted(now, id),
             Input::SnapshotStored { id, meta } => self.handle_snapshot_stored(id, &meta),
             Input::SnapshotChunk { to, snapshot, offset, data } => {

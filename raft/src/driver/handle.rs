@@ -52,6 +52,17 @@ pub enum OutcomeError {
     Stopped(#[from] Stopped),
 }
 
+/// Why a command was not applied, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// Refused, and nothing was done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What became of it is another matter, or not known.
+    #[error(transparent)]
+    Outcome(#[from] OutcomeError),
+}
+
 /// Why a read was not answered. Reads change nothing, so any may be tried again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -160,6 +171,20 @@ impl Handle {
         self.offer(Ask::Propose { tag: None, command }).await
     }
 
+    /// Offers a command to this node and waits until it is applied here: [`Handle::propose`] and [`Accepted::outcome`]
+    /// in one, for who need not know its place before. Cancelled, the command may still be applied.
+    pub async fn apply(&self, command: Bytes) -> Result<Applied, ApplyError> {
+        let (sender, applied) = oneshot::channel();
+        let ask = Ask::Propose { tag: None, command };
+        let request = Request::Ask { ask, waiting: Waiting::Apply(sender) };
+        self.check_room(&request)?;
+        self.submit(request).await.map_err(OutcomeError::from)?;
+        match applied.await {
+            Ok(applied) => applied,
+            Err(_) => Err(OutcomeError::from(self.ended().await).into()),
+        }
+    }
+
     /// As [`Handle::propose`], under a session: however often the same serial is proposed, on
     /// whichever node, the command takes effect once.
     pub async fn propose_in_session(
@@ -193,7 +218,8 @@ impl Handle {
     /// Asks, and has `then` called with what came of it; with nothing where the node ended first: a command or a session
     /// may have been accepted before. For who has many requests under way, each of which would cost a task.
     ///
-    /// It is called once, at once where the queue is full, else in the node's loop: so it must not block and not panic.
+    /// It is called once, at once where the queue is full or the node has ended, else in the node's loop: so it must not
+    /// block, not panic, and want no lock that is held here.
     pub fn ask(&self, ask: Ask, then: impl FnOnce(Option<Reply>) + Send + 'static) {
         let request = Request::Ask { ask, waiting: Waiting::Then(Then::new(then)) };
         match (self.check_room(&request), request) {

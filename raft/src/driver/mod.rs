@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 pub use handle::{
-    Accepted, Applied, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, Stopped,
+    Accepted, Applied, ApplyError, Handle, OpenSessionError, OutcomeError, ProposeError, ReadError, Stopped,
 };
 
 pub use crate::pump::{Ask, Counters, DiskState, DiskStatus, Status, StopCause};

@@ -40,6 +40,13 @@ impl<T: Transport> Outside<T> {
         since(self.clock)
     }
 
+    /// Takes no more requests, and drops those that wait, also one that is just being queued: who waits for an answer
+    /// learns that there is none.
+    pub(super) async fn close(&mut self) {
+        self.requests.close();
+        while self.requests.recv().await.is_some() {}
+    }
+
     /// The next event.
     pub(super) async fn wait(&mut self, deadline: Timestamp) -> Event {
         let deadline = self.clock + (deadline - Timestamp::default());

@@ -15,6 +15,7 @@ use super::threads::Threads;
 use super::waiting::Waiters;
 use answers::Answers;
 
+use crate::consensus::types::Timestamp;
 use crate::pump::{Parts as PumpParts, Pump, StopCause, serve};
 use crate::server::APPLY_PER_DRAIN;
 use crate::state_machine::StateMachine;
@@ -86,8 +87,14 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         let wake = disk.clone();
         storage.set_waker(Box::new(move || wake.notify_one()));
         let mut outside = Outside { transport, inbox, requests, queued, wire, disk, clock: Instant::now() };
-        let raft = start(&mut outside, &mut storage, &options, &identity, recovered).await?;
-        let server = serve(&mut storage, raft, machine)?;
+        let raft = start(&mut outside, &mut storage, &options, &identity, recovered).await;
+        let server = match raft.and_then(|raft| serve(&mut storage, raft, machine)) {
+            Ok(server) => server,
+            Err(cause) => {
+                outside.close().await;
+                return Err(cause);
+            }
+        };
         let workshop = Threads::new(outside.disk.clone());
         let Options { boot, seed, .. } = options;
         let pump = Pump::new(PumpParts { storage, identity, boot, server, workshop, seed });
@@ -98,7 +105,10 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
         loop {
             match self.turn().await {
                 Ok(()) => {}
-                Err(cause) => return cause,
+                Err(cause) => {
+                    self.outside.close().await;
+                    return cause;
+                }
             }
         }
     }
@@ -106,30 +116,33 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
     /// One turn: wait, take all that waits, act.
     async fn turn(&mut self) -> Result<(), StopCause> {
         let mut event = Some(self.outside.wait(self.pump.deadline()).await);
+        // All that waits has come by now, and to ask for the time costs as much as a small input.
+        let now = self.outside.now();
         let mut taken = 0;
         while let Some(current) = event {
-            self.take(current)?;
+            self.take(now, current)?;
             taken += 1;
             event = if taken < INPUTS_PER_TURN { self.outside.ready() } else { None };
+        }
+        if self.pump.deadline() <= now {
+            self.pump.pass(now)?;
         }
         self.act()
     }
 
-    fn take(&mut self, event: Event) -> Result<(), StopCause> {
-        let now = self.outside.now();
+    fn take(&mut self, now: Timestamp, event: Event) -> Result<(), StopCause> {
         match event {
             Event::Message(received) => {
                 let mut outlet = Answers { outside: &mut self.outside, waiting: &mut self.waiting };
                 self.pump.receive(now, received, &mut outlet)
             }
-            Event::Request(request) => self.take_request(request),
+            Event::Request(request) => self.take_request(now, request),
             // `act` pumps the log, whatever woke us.
             Event::Disk | Event::Deadline => self.pump.pass(now),
         }
     }
 
-    fn take_request(&mut self, request: Request) -> Result<(), StopCause> {
-        let now = self.outside.now();
+    fn take_request(&mut self, now: Timestamp, request: Request) -> Result<(), StopCause> {
         match request {
             Request::Ask { ask, waiting } => {
                 let ticket = self.pump.ask(now, ask)?;

@@ -7,14 +7,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::handle::{Applied, OutcomeError, ReadError};
+use super::handle::{Applied, ApplyError, OutcomeError, ReadError};
 use crate::consensus::io::{Refusal, Ticket};
 use crate::consensus::types::LogId;
 use crate::server::Reply;
 
-pub(super) type AcceptedSender = oneshot::Sender<Result<LogId, Refusal>>;
-pub(super) type OutcomeSender = oneshot::Sender<Result<Applied, OutcomeError>>;
-pub(super) type ReadSender = oneshot::Sender<Result<Bytes, ReadError>>;
+type AcceptedSender = oneshot::Sender<Result<LogId, Refusal>>;
+type OutcomeSender = oneshot::Sender<Result<Applied, OutcomeError>>;
+type AppliedSender = oneshot::Sender<Result<Applied, ApplyError>>;
+type ReadSender = oneshot::Sender<Result<Bytes, ReadError>>;
 
 /// By ticket. Tickets are counted, so nobody chooses them, and they need no hash that withstands who does.
 pub(super) type Waiters = HashMap<Ticket, Waiting, BuildHasherDefault<Counted>>;
@@ -23,6 +24,8 @@ pub(super) type Waiters = HashMap<Ticket, Waiting, BuildHasherDefault<Counted>>;
 pub(super) enum Waiting {
     /// For the place in the log, until that is told, and then for the outcome.
     Write { accepted: Option<AcceptedSender>, outcome: OutcomeSender },
+    /// For the outcome alone.
+    Apply(AppliedSender),
     /// For an answer.
     Read(ReadSender),
     /// For the last word, where it is said.
@@ -51,6 +54,10 @@ impl Waiting {
                 accepted.send(Err(refusal)).is_ok()
             }
             (Waiting::Write { outcome, .. }, reply) => outcome.send(outcome_of(reply)).is_ok(),
+            (Waiting::Apply(applied), Reply::Refused(refusal)) => applied.send(Err(refusal.into())).is_ok(),
+            (Waiting::Apply(applied), reply) => {
+                applied.send(outcome_of(reply).map_err(ApplyError::from)).is_ok()
+            }
             (Waiting::Read(answer), Reply::Read(response)) => answer.send(Ok(response)).is_ok(),
             (Waiting::Read(answer), Reply::Refused(refusal)) => answer.send(Err(refusal.into())).is_ok(),
             (Waiting::Read(answer), Reply::ReadPanicked(panic)) => {

@@ -230,10 +230,11 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
     /// # Errors
     /// See [`Pump::pass`].
     pub fn act(&mut self, now: impl Fn() -> Timestamp, outlet: &mut impl Outlet) -> Result<(), StopCause> {
+        let mut at = now();
         for round in 0_u32.. {
             debug_assert!(round < ROUNDS, "a turn without end");
             let mut messages: BTreeMap<NodeId, Vec<Message>> = BTreeMap::new();
-            self.server.drain(now(), &mut self.outputs)?;
+            self.server.drain(at, &mut self.outputs)?;
             let mut outputs = std::mem::take(&mut self.outputs);
             for output in outputs.drain(..) {
                 match output {
@@ -246,14 +247,14 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
                 outlet.send(messages);
             }
             let durable = self.storage.pump()?;
-            let now = now();
-            self.disk.pumped(now, self.storage.stats());
-            let told = self.look_for_room(now)?;
-            self.scrub(now);
+            at = now();
+            self.disk.pumped(at, self.storage.stats());
+            let told = self.look_for_room(at)?;
+            self.scrub(at);
             if let Some(durable) = durable {
-                self.server.step(now, Input::Persisted(durable))?;
+                self.server.step(at, Input::Persisted(durable))?;
             }
-            if !(self.tend_snapshots(now)? || told) && durable.is_none() {
+            if !(self.tend_snapshots(at)? || told) && durable.is_none() {
                 break;
             }
         }

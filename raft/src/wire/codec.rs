@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Frame, Kind, MAX_ENTRIES, PREFIX};
+use super::{Frame, Kind, MAX_ENTRIES, PREFIX, Prefix};
 use crate::consensus::entry::{Entry, EntryKind};
 use crate::consensus::message::{AppendEntries, InstallSnapshot, Message};
 use crate::consensus::snapshot::SnapshotId;
@@ -141,7 +141,8 @@ pub fn decode(kind: Kind, header_len: usize, payload: &Bytes) -> Result<Message,
     }
     let header = &payload[..header_len];
     if kind == Kind::AppendEntries {
-        return decode_append(header, payload.slice(header_len..)).map(Message::AppendEntries);
+        let mut body = payload.slice(header_len..);
+        return decode_append(header, &mut body).map(Message::AppendEntries);
     }
     if kind == Kind::InstallSnapshot {
         let SnapshotHead { term, snapshot, offset } = whole(kind, header)?;
@@ -169,6 +170,53 @@ pub fn decode(kind: Kind, header_len: usize, payload: &Bytes) -> Result<Message,
     })
 }
 
+/// Decodes a frame that never was in one piece. Entries share its pieces.
+pub fn decode_frame(frame: &Frame) -> Result<Message, DecodeError> {
+    let cut = || DecodeError::Cut { kind: "frame", have: frame.head.len(), len: PREFIX };
+    let prefix = Prefix::parse(frame.head.first_chunk().ok_or_else(cut)?)?;
+    if prefix.kind == Kind::AppendEntries {
+        let mut body = frame.body.iter();
+        return decode_append(&frame.head[PREFIX..], &mut body).map(Message::AppendEntries);
+    }
+    let payload = match frame.body.as_slice() {
+        [] => frame.head.slice(PREFIX..),
+        _ => Bytes::from(frame.to_vec()).slice(PREFIX..),
+    };
+    decode(prefix.kind, prefix.header_len, &payload)
+}
+
+/// What entries' payloads are taken from.
+trait Body {
+    /// Bytes that are left.
+    fn left(&self) -> usize;
+    /// The next payload, which has so many; none where so many do not come next.
+    fn take(&mut self, len: usize) -> Option<Bytes>;
+}
+
+impl Body for Bytes {
+    fn left(&self) -> usize {
+        self.len()
+    }
+
+    fn take(&mut self, len: usize) -> Option<Bytes> {
+        (len <= self.len()).then(|| self.split_to(len))
+    }
+}
+
+/// Payloads that are not empty, one by one.
+impl Body for std::slice::Iter<'_, Bytes> {
+    fn left(&self) -> usize {
+        self.as_slice().iter().map(Bytes::len).sum()
+    }
+
+    fn take(&mut self, len: usize) -> Option<Bytes> {
+        if len == 0 {
+            return Some(Bytes::new());
+        }
+        self.next().filter(|piece| piece.len() == len).cloned()
+    }
+}
+
 /// postcard ignores what follows a value; we do not.
 fn whole<T: DeserializeOwned>(kind: Kind, header: &[u8]) -> Result<T, DecodeError> {
     let (value, rest) = part(kind, header)?;
@@ -183,7 +231,7 @@ fn part<T: DeserializeOwned>(kind: Kind, header: &[u8]) -> Result<(T, &[u8]), De
     postcard::take_from_bytes(header).map_err(|_| DecodeError::Malformed { kind: kind.name() })
 }
 
-fn decode_append(header: &[u8], mut body: Bytes) -> Result<AppendEntries, DecodeError> {
+fn decode_append(header: &[u8], body: &mut impl Body) -> Result<AppendEntries, DecodeError> {
     let kind = Kind::AppendEntries;
     let (fixed, mut rest): (AppendFixed, &[u8]) = part(kind, header)?;
     let count = fixed.count as usize;
@@ -200,9 +248,6 @@ fn decode_append(header: &[u8], mut body: Bytes) -> Result<AppendEntries, Decode
         rest = after;
         index = index.next();
         let len = meta.len as usize;
-        if len > body.len() {
-            return Err(DecodeError::Cut { kind: kind.name(), have: body.len(), len });
-        }
         let entry_kind =
             EntryKind::from_u8(meta.kind).ok_or(DecodeError::UnknownEntryKind { kind: meta.kind })?;
         entries.push(Entry {
@@ -211,11 +256,11 @@ fn decode_append(header: &[u8], mut body: Bytes) -> Result<AppendEntries, Decode
                 index,
             },
             kind: entry_kind,
-            data: body.split_to(len),
+            data: body.take(len).ok_or(DecodeError::Cut { kind: kind.name(), have: body.left(), len })?,
             crc: u32::from_le_bytes(meta.crc),
         });
     }
-    let extra = rest.len() + body.len();
+    let extra = rest.len() + body.left();
     if extra > 0 {
         return Err(DecodeError::Trailing { kind: kind.name(), extra });
     }

@@ -11,7 +11,7 @@ mod stats;
 
 use bytes::Bytes;
 
-pub use codec::{DecodeError, decode, encode};
+pub use codec::{DecodeError, decode, decode_frame, encode};
 pub use framer::{FrameError, Framer};
 pub use stats::{KindCount, WireStats};
 

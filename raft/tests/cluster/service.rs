@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use raft::NodeId;
 use raft::consensus::io::Refusal;
-use raft::driver::{OutcomeError, ProposeError, ReadError, StopCause};
+use raft::driver::{ApplyError, OutcomeError, ProposeError, ReadError, StopCause};
 use raft::session::SessionTag;
 
 use crate::harness::{Cluster, incarnation, within};
@@ -17,6 +17,25 @@ async fn a_command_is_accepted_then_applied_and_read_back() {
         let leader = cluster.handle(cluster.leader().await);
         assert_eq!(leader.read(Bytes::new()).await.unwrap(), "2");
     }
+}
+
+#[tokio::test]
+async fn to_apply_is_to_wait_once_for_all_that_can_come_of_it() {
+    let cluster = Cluster::started(3);
+    cluster.commit("one").await;
+    let leader = cluster.leader().await;
+    let applied = cluster.handle(leader).apply(Bytes::from_static(b"two")).await.unwrap();
+    assert_eq!(applied.response, "2");
+    let other = cluster.nodes.keys().copied().find(|id| *id != leader).unwrap();
+    let refused = cluster.handle(other).apply(Bytes::new()).await.unwrap_err();
+    assert_eq!(refused, ApplyError::Refused(Refusal::NotLeader { leader: Some(leader) }));
+
+    let alone = Cluster::started(1);
+    alone.commit("one").await;
+    let node = alone.handle(NodeId(1));
+    let unknown = |answer| matches!(answer, Err(ApplyError::Outcome(OutcomeError::Stopped(_))));
+    assert!(unknown(node.apply(Bytes::from_static(b"panic")).await), "it ended meanwhile");
+    assert!(unknown(node.apply(Bytes::from_static(b"two")).await), "it had ended before");
 }
 
 #[tokio::test]

@@ -92,12 +92,12 @@ impl Default for LoadArgs {
     }
 }
 
-/// A number of seconds, perhaps with a fraction.
 fn value_bytes(text: &str) -> Result<usize, String> {
     let bytes = text.parse().map_err(|_| format!("{text:?} is not a number of bytes"))?;
     if bytes > MAX_VALUE { Err(format!("a value has at most {MAX_VALUE} bytes")) } else { Ok(bytes) }
 }
 
+/// A number of seconds, perhaps with a fraction.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
     Duration::try_from_secs_f64(number).map_err(|error| format!("{text:?}: {error}"))

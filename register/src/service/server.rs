@@ -253,6 +253,8 @@ async fn read_requests(
     outbox: &Arc<Outbox>,
 ) -> Result<(), (Reason, String)> {
     while let Some((tag, request)) = frames.next().await? {
+        // What is refused is answered at once and waits for nothing: a stream of it must not keep the thread.
+        tokio::task::consume_budget().await;
         shared.requests.fetch_add(1, Relaxed);
         let weight = MIN_WEIGHT.max(match &request {
             Request::Propose { command, .. } => command.len(),

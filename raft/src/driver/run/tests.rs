@@ -114,9 +114,19 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     let stranger = Received { from: NodeId(9), incarnation: Incarnation(9), message };
     for event in [Event::Request(Request::Status { answer }), Event::Message(stranger)] {
         let (mut node, _) = late(2);
-        node.take(event).unwrap();
+        let now = node.outside.now();
+        node.take(now, event).unwrap();
         assert_eq!(node.pump.server().raft().role(), RoleName::PreCandidate);
     }
+}
+
+/// A proposal itself lets no time pass.
+#[tokio::test]
+async fn a_turn_of_proposals_lets_time_pass_too() {
+    let (mut node, queue) = late(2);
+    propose(&queue, 1);
+    node.one_turn().await;
+    assert_eq!(node.pump.server().raft().role(), RoleName::PreCandidate);
 }
 
 /// What waits to be applied is counted by nobody; what waits in the queue is.

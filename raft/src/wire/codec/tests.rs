@@ -95,3 +95,30 @@ fn a_frame_says_how_long_it_and_its_header_are() {
         assert_eq!(prefix, Prefix { kind: frame.kind, header_len, len: header_len + body });
     }
 }
+
+#[test]
+fn a_frame_in_pieces_says_what_it_says_in_one() {
+    let reply = Message::PreVoteReply(PreVoteReply { term: Term(8), asked: Term(9), granted: true });
+    for message in [append(7, &[b"one", b"", b"three"]), append(7, &[]), reply, piece()] {
+        assert_eq!(decode_frame(&encode(&message)), Ok(message));
+    }
+    let changed = |change: fn(&mut Frame)| {
+        let mut frame = encode(&append(7, &[b"one", b"three"]));
+        change(&mut frame);
+        decode_frame(&frame).unwrap_err()
+    };
+    let cut = |kind, have, len| DecodeError::Cut { kind, have, len };
+    assert_eq!(changed(|frame| frame.head.truncate(9)), cut("frame", 9, 10));
+    assert_eq!(changed(|frame| drop(frame.body.pop())), cut("AppendEntries", 0, 5));
+    assert_eq!(changed(|frame| frame.body.swap(0, 1)), cut("AppendEntries", 3, 3));
+    let more = |frame: &mut Frame| frame.body.push(Bytes::from_static(b"ab"));
+    assert_eq!(changed(more), DecodeError::Trailing { kind: "AppendEntries", extra: 2 });
+}
+
+/// A piece of a snapshot.
+fn piece() -> Message {
+    let last = LogId { term: Term(3), index: LogIndex(9) };
+    let snapshot = SnapshotId { last, length: 100, hash: [7; 32] };
+    let data = Bytes::from_static(b"some of it");
+    Message::InstallSnapshot(InstallSnapshot { term: Term(4), snapshot, offset: 50, data })
+}
