@@ -244,7 +244,8 @@ async fn of_a_leaders_snapshots_two_stay() {
     let (mut node, _queue) = on(disk.clone(), 3);
     for index in (10..=50).step_by(10) {
         let message = leaders(index);
-        node.take(Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
+        let now = node.outside.now();
+        node.take(now, Event::Message(Received { from: NodeId(2), incarnation: Incarnation(2), message }))
             .unwrap();
         node.acts("the state is the snapshot's", |node| node.pump.server().last_applied() == LogIndex(index))
             .await;
