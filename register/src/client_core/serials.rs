@@ -1,6 +1,6 @@
 //! The serial numbers of one session: which are in use, and up to where the client is satisfied.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 use raft::SessionId;
 use raft::session::SessionTag;
@@ -12,13 +12,15 @@ const WINDOW: u64 = raft::session::MAX_OUTSTANDING / 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Serials {
     session: SessionId,
-    next: u64,
-    unresolved: BTreeSet<u64>,
+    /// Every serial up to here is resolved.
+    floor: u64,
+    /// Of those after the floor, in order: whether each is resolved. The first is not.
+    resolved: VecDeque<bool>,
 }
 
 impl Serials {
     pub(super) fn new(session: SessionId) -> Serials {
-        Serials { session, next: 1, unresolved: BTreeSet::new() }
+        Serials { session, floor: 0, resolved: VecDeque::new() }
     }
 
     pub(super) fn session(&self) -> SessionId {
@@ -27,26 +29,27 @@ impl Serials {
 
     /// The next serial, unless too many above the floor are in use.
     pub(super) fn assign(&mut self) -> Option<u64> {
-        if self.next - self.floor() > WINDOW {
+        let above = self.resolved.len() as u64;
+        if above >= WINDOW {
             return None;
         }
-        let serial = self.next;
-        self.next += 1;
-        self.unresolved.insert(serial);
-        Some(serial)
+        self.resolved.push_back(false);
+        Some(self.floor + above + 1)
     }
 
     /// The serial will not be sent again.
     pub(super) fn resolve(&mut self, serial: u64) {
-        self.unresolved.remove(&serial);
+        let place = serial.checked_sub(self.floor + 1).and_then(|place| usize::try_from(place).ok());
+        if let Some(resolved) = place.and_then(|place| self.resolved.get_mut(place)) {
+            *resolved = true;
+        }
+        while self.resolved.pop_front_if(|resolved| *resolved).is_some() {
+            self.floor += 1;
+        }
     }
 
     pub(super) fn tag(&self, serial: u64) -> SessionTag {
-        SessionTag { session: self.session, serial, floor: self.floor() }
-    }
-
-    fn floor(&self) -> u64 {
-        self.unresolved.first().copied().unwrap_or(self.next) - 1
+        SessionTag { session: self.session, serial, floor: self.floor }
     }
 }
 

@@ -1,11 +1,18 @@
 //! Which operation is next: kind, key, value. The same choices for the same seed, whatever the service answers.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 
 use super::{Ending, LoadArgs, Target};
 
 /// Begins every key of a load, so that they are not taken for anyone's data.
 pub const KEY_PREFIX: &str = "load/";
+
+/// Digits of a number, at most.
+const NUMBER: usize = 20;
+/// Bytes of two numbers and a dot.
+const NUMBERS: usize = 2 * NUMBER + 1;
 
 /// One client's choices.
 #[derive(Clone, Debug)]
@@ -58,14 +65,22 @@ impl Plan {
     /// No two puts of a load write the same, if there is room for the numbers of client and put.
     fn value(&mut self) -> Bytes {
         self.written += 1;
-        let mut value = format!("{}.{}", self.written, self.client).into_bytes();
+        // Nothing grows and nothing is copied: what a load costs itself is measured with the rest.
+        let mut value = Vec::with_capacity(self.value_bytes.max(NUMBERS));
+        // A vector takes all that is written to it.
+        let _ = write!(value, "{}.{}", self.written, self.client);
         value.resize(self.value_bytes, b'.');
         value.into()
     }
 }
 
 fn key(number: u64) -> Bytes {
-    format!("{KEY_PREFIX}{number}").into()
+    let mut key = [0; KEY_PREFIX.len() + NUMBER];
+    let mut rest = key.as_mut_slice();
+    // There is room for any number.
+    let _ = write!(rest, "{KEY_PREFIX}{number}");
+    let left = rest.len();
+    Bytes::copy_from_slice(&key[..key.len() - left])
 }
 
 impl Operation {
