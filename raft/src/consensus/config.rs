@@ -89,7 +89,7 @@ impl Config {
             snapshot_chunk_bytes: 256 << 10,
             snapshot_window_bytes: 4 << 20,
             snapshot_bytes_per_second: Some(64 << 20),
-            snapshot_min_log_bytes: 64 << 20,
+            snapshot_min_log_bytes: 16 << 20,
         }
     }
 

@@ -15,7 +15,7 @@
 //! election_max = "300ms"
 //!
 //! [snapshots]
-//! min_log_bytes = 67108864        # taken when the log since the last weighs so much, and as much as that one
+//! min_log_bytes = 16777216        # taken when the log since the last weighs so much, and as much as that one
 //! bytes_per_second = 67108864     # sent to nodes that need one at most; 0: no limit
 //!
 //! [[members]]                     # the initial members, this node among them

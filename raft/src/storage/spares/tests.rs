@@ -1,12 +1,13 @@
 //! Segments made ahead, where the process stops in between or the disk gets full.
 
-use super::super::testing::{SEGMENT_BYTES, after, entry, linked, open, persist, vote};
+use super::super::testing::{SEGMENT_BYTES, after, commit, entry, linked, open, persist, vote};
 use super::super::{MemoryDisk, Recovered, Storage, StorageError};
 use super::*;
 use crate::consensus::io::Persist;
 use crate::consensus::types::LogIndex;
 use crate::storage::disk::{Outcome, Waker};
 use crate::storage::memory::{Fault, Queue, SyncFailure};
+use crate::storage::record::SEGMENT_HEADER;
 
 /// Two of them leave little of a segment: a mark.
 const LARGE: usize = 650;
@@ -54,6 +55,31 @@ fn a_spare_that_a_life_finds_has_a_durable_name_before_it_is_written_to() {
     storage.flush().unwrap();
     disk.lose_power();
     assert_eq!(open(disk.clone()).unwrap().2, after(&held, &next));
+}
+
+/// The power failed while the first batches of a segment were written, and only a later one is there: no batch of the
+/// new life may come to stand before that.
+#[test]
+fn a_segment_whose_first_batch_is_torn_is_no_spare() {
+    let disk = MemoryDisk::new();
+    let (mut storage, ..) = open(disk.clone()).unwrap();
+    let (mut held, mut last) = (Recovered::default(), Recovered::default());
+    let (torn, next) = (file_of(Segment(2)), file_of(Segment(3)));
+    for id in 1.. {
+        let next = write(id, &last);
+        last = after(&last, &next);
+        commit(&mut storage, &next).unwrap();
+        if disk.content(&torn).is_some_and(|content| content.contains(&5)) {
+            break;
+        }
+        held = last.clone();
+    }
+    drop(storage);
+    let mut content = disk.content(&torn).unwrap();
+    content[SEGMENT_HEADER] ^= 1;
+    disk.overwrite(&torn, content.clone());
+    assert_eq!(open(disk.clone()).unwrap().2, held);
+    assert!(disk.content(&torn) == Some(content) && disk.content(&next).is_some());
 }
 
 /// What waited takes the new segment at once; that there is room shows when the next one is ready.
