@@ -9,13 +9,15 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// What to run, with what added to the environment; always from the workspace's root.
+/// What to run, with what added to the environment; from the workspace's root, if nothing else is said.
 #[derive(Clone, Debug)]
 pub(crate) struct Cmd {
     program: Program,
     args: Vec<String>,
     env: Vec<(&'static str, String)>,
     unset: Vec<&'static str>,
+    /// Below the root.
+    folder: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ impl Cmd {
             args: args.iter().map(ToString::to_string).collect(),
             env: Vec::new(),
             unset: Vec::new(),
+            folder: None,
         }
     }
 
@@ -68,6 +71,12 @@ impl Cmd {
     /// Whatever the environment says of this.
     pub(crate) fn unset(mut self, name: &'static str) -> Cmd {
         self.unset.push(name);
+        self
+    }
+
+    /// From a folder of the workspace, as cargo runs a package's tests.
+    pub(crate) fn within(mut self, folder: &'static str) -> Cmd {
+        self.folder = Some(folder);
         self
     }
 
@@ -122,7 +131,7 @@ impl Cmd {
         for name in &self.unset {
             command.env_remove(name);
         }
-        command.current_dir(&workspace.root);
+        command.current_dir(self.folder.map_or(workspace.root.clone(), |folder| workspace.root.join(folder)));
         command
     }
 
@@ -134,6 +143,9 @@ impl Cmd {
 /// As it would be typed in a shell.
 impl fmt::Display for Cmd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(folder) = self.folder {
+            write!(f, "cd {} && ", quoted(folder))?;
+        }
         for (name, value) in &self.env {
             write!(f, "{name}={} ", quoted(value))?;
         }
@@ -188,6 +200,14 @@ mod tests {
         let cmd = Cmd::path("sh", ["-c", "echo ${CARGO_MANIFEST_DIR-gone}"]);
         assert_ne!(cmd.output(&workspace).unwrap(), "gone\n");
         assert_eq!(cmd.unset("CARGO_MANIFEST_DIR").output(&workspace).unwrap(), "gone\n");
+    }
+
+    #[test]
+    fn a_folder_is_where_it_runs() {
+        let workspace = Workspace::find().unwrap();
+        let cmd = Cmd::path("pwd", []).within("raft");
+        assert_eq!(cmd.output(&workspace).unwrap().trim_end(), workspace.root.join("raft").to_string_lossy());
+        assert_eq!(cmd.to_string(), "cd raft && pwd");
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`bug`] | what is known of a bug |
 //! | [`rows`] | all of them |
+//! | [`programs`] | tests with a bug on |
 //! | [`simulator`] | seeds, scopes and saved cases with a bug on |
 //! | [`table`] | what is printed |
 //! | [`record`] | what is written for `EVIDENCE.md` |
 
 mod bug;
+mod programs;
 mod record;
 mod rows;
 mod simulator;
@@ -22,9 +24,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use bug::{Bug, Test};
+use programs::Programs;
 use simulator::{Control, Sim};
 
-use crate::command::Cmd;
 use crate::evidence;
 use crate::evidence::origin::Origin;
 use crate::step::test_counts;
@@ -78,10 +80,11 @@ pub(crate) fn run(workspace: &Workspace, args: &SeededBugsArgs) -> Result<ExitCo
         );
     }
     let origin = Origin::of(workspace, "seeded-bugs");
+    let mut programs = Programs::default();
     for tried in &mut results {
         let Some(test) = &tried.bug.test else { continue };
         println!("{}: {}", tried.bug.name, tried.bug.does);
-        let verdict = try_one(workspace, tried.bug.name, test, args.show)?;
+        let verdict = try_one(workspace, &mut programs, tried.bug.name, test, args.show)?;
         println!("    {}", verdict.word());
         tried.test = Some(verdict);
     }
@@ -113,31 +116,23 @@ fn simulate(workspace: &Workspace, results: &mut [Tried<'_>], args: &SeededBugsA
     simulator::control(workspace, results)
 }
 
-fn try_one(workspace: &Workspace, bug: &str, test: &Test, show: bool) -> Result<Verdict> {
-    let target = workspace.target.join("seeded-bugs");
-    // A target directory of its own: the flag would otherwise rebuild everything, back and forth.
-    let build = Cmd::cargo(["test", "--package", test.package, "--lib", "--tests"])
-        // Built anew where everything else is cached: compiling fast matters more than running fast.
-        .args(["--config", "profile.dev.package.'*'.opt-level=0"].map(str::to_owned))
-        .args(["--target-dir".to_owned(), target.to_string_lossy().into_owned(), test.name.to_owned()])
-        .env("RUSTFLAGS", "--cfg seeded_bugs");
-
-    let without = build.watch(workspace, show)?;
-    let (passed, failed) = test_counts(&without.lines);
-    if !without.success || passed + failed == 0 {
+fn try_one(
+    workspace: &Workspace,
+    programs: &mut Programs,
+    bug: &str,
+    test: &Test,
+    show: bool,
+) -> Result<Verdict> {
+    if let Some(without) = programs.without(workspace, test, show)? {
         if !show {
             without.lines.iter().for_each(|line| println!("    {line}"));
         }
-        println!("    to see it again: {build}");
         return Ok(if without.success { Verdict::NoTest } else { Verdict::Broken });
     }
-
-    let with = build.env("SEEDED_BUG", bug);
-    let outcome = with.watch(workspace, show)?;
-    println!("    {with}");
-    // A run that ends without a failed test (a build error, say) has found nothing.
-    let failed = test_counts(&outcome.lines).1;
-    Ok(if !outcome.success && failed > 0 { Verdict::Found } else { Verdict::Missed })
+    println!("    {}", programs::by_cargo(workspace, test, bug));
+    let with = programs.with(workspace, test, bug, show)?;
+    let failed = test_counts(&with.lines).1;
+    Ok(if !with.success && failed > 0 { Verdict::Found } else { Verdict::Missed })
 }
 
 impl Tried<'_> {
@@ -158,7 +153,7 @@ impl Verdict {
         match self {
             Verdict::Found => "found",
             Verdict::Missed => "MISSED: the test passes with the bug on",
-            Verdict::Broken => "BROKEN: the test fails, or does not build, without the bug",
+            Verdict::Broken => "BROKEN: the test fails without the bug",
             Verdict::NoTest => "NO TEST of that name ran",
         }
     }
