@@ -171,7 +171,7 @@ mod tests {
                 config.snapshot_bytes_per_second.unwrap(),
                 config.snapshot_min_log_bytes,
             ];
-            assert_eq!(bytes, [1024, 2048, 65_536, 262_144, 256, 4096, 65_536, 65_536].map(|kib| kib * 1024));
+            assert_eq!(bytes, [1024, 2048, 65_536, 262_144, 256, 4096, 65_536, 16_384].map(|kib| kib * 1024));
             assert_eq!((config.max_append_entries, config.max_in_flight), (4096, 8));
         }
     }

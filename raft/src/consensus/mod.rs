@@ -43,8 +43,8 @@ use types::{HardState, LogId, LogIndex, Membership, NodeId, Term, Timestamp};
 impl Raft {
     /// Takes one input. Fails if this node's own state breaks an invariant: it must then stop.
     ///
-    /// A proposal or a read lets no time pass, as there may be thousands of them at once: whoever steps them gives an
-    /// [`Input::Tick`] too once the [`Raft::deadline`] is there.
+    /// A proposal or a read lets no time pass, as there may be thousands of them at once: whoever steps one steps an
+    /// [`Input::Tick`] first where the [`Raft::deadline`] is there.
     pub fn step(&mut self, now: Timestamp, input: Input) -> Result<(), Broken> {
         let before = self.landmarks();
         match input {

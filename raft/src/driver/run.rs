@@ -124,9 +124,6 @@ impl<M: StateMachine, D: Disk, T: Transport> Loop<M, D, T> {
             taken += 1;
             event = if taken < INPUTS_PER_TURN { self.outside.ready() } else { None };
         }
-        if self.pump.deadline() <= now {
-            self.pump.pass(now)?;
-        }
         self.act()
     }
 

@@ -120,7 +120,7 @@ fn an_event_that_the_core_does_not_see_lets_time_pass_too() {
     }
 }
 
-/// A proposal itself lets no time pass.
+/// A proposal that is stepped lets no time pass.
 #[tokio::test]
 async fn a_turn_of_proposals_lets_time_pass_too() {
     let (mut node, queue) = late(2);
