@@ -2,9 +2,15 @@
 
 use super::super::bug::Bug;
 use super::super::bug::Known::{After, Explored};
-use super::super::bug::Source::{Rule, Seen, Unknown};
+use super::super::bug::Source::{Ours, Rule, Seen, Unknown};
 
 pub(super) const ROWS: &[Bug] = &[
+    Bug::new(
+        "asked-behind-the-deadline",
+        Ours,
+        "a leader takes a command after the moment at which it was to step down",
+    )
+    .simulated(After(4)),
     Bug::new("canary", Unknown, "every step breaks a rule, which shows that breaking one is noticed")
         .simulated(After(1)),
     Bug::new(
