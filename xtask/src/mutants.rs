@@ -96,7 +96,9 @@ fn print(account: &Value) -> ExitCode {
 fn explain(workspace: &Workspace, reasons: &Reasons, file: &Path) -> Result<ExitCode> {
     let read = || Ok::<Value, anyhow::Error>(serde_json::from_str(&fs::read_to_string(file)?)?);
     let mut account = read().with_context(|| format!("reading {}", file.display()))?;
-    for missed in account["missed"].as_array_mut().into_iter().flatten() {
+    let missed = account.get_mut("missed").and_then(Value::as_array_mut);
+    let missed = missed.with_context(|| format!("{}: no account of mutants", file.display()))?;
+    for missed in missed {
         if let (true, Some(name)) = (missed["reason"].is_null(), missed["name"].as_str()) {
             missed["reason"] = reasons.later(&workspace.root, name)?.into();
         }
