@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bench::bare::{self, BareArgs};
 use bench::demo::{self, DemoArgs};
+use bench::suite::driver::Threads;
 use bench::suite::limits::echo::{self, EchoArgs};
 use bench::suite::ran::Ran;
 use bench::suite::results::Results;
@@ -55,6 +56,8 @@ enum Command {
         proposers: usize,
         #[arg(long)]
         seconds: f64,
+        #[arg(long, value_enum)]
+        threads: Threads,
     },
     /// The processes of the suite's yardstick
     #[command(hide = true)]
@@ -103,11 +106,9 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Bare(args) => bare::run(args).map(|()| ExitCode::SUCCESS),
         Command::Echo(args) => echo::run(args).map(|()| ExitCode::SUCCESS),
         Command::Core { batch, seconds } => say(&suite::core::measure(*batch, length(*seconds)?)?),
-        Command::Driver { proposers, seconds } => {
-            // All nodes and proposers on one thread: what another thread is given costs more than it saves.
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-            let measured = suite::driver::measure(*proposers, length(*seconds)?);
-            say(&runtime.context("starting the runtime")?.block_on(measured)?)
+        Command::Driver { proposers, seconds, threads } => {
+            let measured = suite::driver::measure(*proposers, length(*seconds)?, *threads);
+            say(&threads.runtime()?.block_on(measured)?)
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`bootstrap`] | how blank nodes agree on the first entries of their logs | |
 //! | [`state_machine`] | the trait that the user implements | paper §2 |
 //! | [`wire`] | the versioned codec of messages, with limits | |
+//! | [`checksum`] | of entries, records and files | RFC 3720, appendix B.4 |
 //! | [`storage`] | the `Disk` trait and the write-ahead log over it | |
 //! | [`transport`] | the `Transport` trait and the in-process one | |
 //! | [`pump`] | one node without a runtime: server, log and snapshots together | |
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bootstrap;
+pub mod checksum;
 pub mod consensus;
 pub mod driver;
 pub mod marks;

@@ -4,6 +4,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use raft::checksum::crc32c_append;
+
 use crate::command::{check_key, check_value};
 use crate::machine::Register;
 use crate::outcome::{Invalid, Version};
@@ -115,7 +117,7 @@ struct Summed<T> {
 
 impl<T: Write> Summed<T> {
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.crc = crc32c_append(self.crc, bytes);
         self.inner.write_all(bytes)
     }
 }
@@ -123,13 +125,15 @@ impl<T: Write> Summed<T> {
 impl<T: Read> Read for Summed<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.crc = crc32c::crc32c_append(self.crc, &buffer[..read]);
+        self.crc = crc32c_append(self.crc, &buffer[..read]);
         Ok(read)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use raft::checksum::crc32c;
+
     use super::*;
 
     fn written() -> Vec<u8> {
@@ -147,7 +151,7 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let head = b"regsnap1\x01\0\0\0\0\0\0\0\x01\0\x05\0\0\0\x03\0\0\0\0\0\0\0kvalue";
-        let whole = [&head[..], &crc32c::crc32c(head).to_le_bytes()].concat();
+        let whole = [&head[..], &crc32c(head).to_le_bytes()].concat();
         assert_eq!(written(), whole);
         assert_eq!(
             read_back(&whole).unwrap().get(&bytes::Bytes::from_static(b"k")).unwrap().version,
@@ -184,7 +188,7 @@ mod tests {
     fn a_key_stands_once() {
         let entry = &written()[16..36];
         let body = [b"regsnap1", &2_u64.to_le_bytes()[..], entry, entry].concat();
-        let whole = [&body[..], &crc32c::crc32c(&body).to_le_bytes()].concat();
+        let whole = [&body[..], &crc32c(&body).to_le_bytes()].concat();
         assert!(matches!(read_back(&whole), Err(RestoreError::Repeated(1))));
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use anyhow::{Result, ensure};
 use bytes::{BufMut, BytesMut};
+use raft::checksum::{crc32c, crc32c_append};
 
 /// Bytes before the body.
 pub(super) const HEAD: usize = 4 + 1 + 8;
@@ -147,7 +148,7 @@ fn integer(bytes: &[u8]) -> Result<(u32, &[u8])> {
 }
 
 fn checksum(number: u64, put: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(&number.to_le_bytes()), put)
+    crc32c_append(crc32c(&number.to_le_bytes()), put)
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
+use clap::ValueEnum;
 use raft::driver::{Bootstrap, Options};
 use raft::storage::Storage;
 use raft::transport::{InProcess, Inbox};
 use raft::{
     BootId, ClusterId, Config, Handle, Incarnation, LogIndex, Membership, Node, NodeId, StateMachine,
 };
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use super::context::{Context, Level};
@@ -24,8 +26,40 @@ use super::results::{Results, Row, parameters};
 
 /// Bytes of a command.
 const COMMAND: [u8; 256] = [7; 256];
+/// An election timeout that a shared machine, when it stands still, does not reach: elections are not measured.
+const ELECTION: (Duration, Duration) = (Duration::from_secs(1), Duration::from_millis(1500));
 /// Before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(300);
+
+/// Up to so many proposers both libraries are faster on one thread, where nothing is handed from one to another.
+const MOST_ON_ONE_THREAD: u64 = 64;
+
+/// Where the tasks of nodes and proposers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Threads {
+    /// On one thread
+    One,
+    /// On a worker for each core
+    Shared,
+}
+
+impl Threads {
+    /// A runtime like that.
+    pub fn runtime(self) -> Result<Runtime> {
+        let mut builder = match self {
+            Threads::One => Builder::new_current_thread(),
+            Threads::Shared => Builder::new_multi_thread(),
+        };
+        builder.enable_time().build().context("starting the runtime")
+    }
+
+    fn named(self) -> &'static str {
+        match self {
+            Threads::One => "one thread",
+            Threads::Shared => "a worker for each core",
+        }
+    }
+}
 
 /// Ours beside its peer, which take turns.
 pub async fn run(context: &Context, results: &mut Results) {
@@ -40,8 +74,10 @@ pub async fn run(context: &Context, results: &mut Results) {
             parameters: parameters([("clients", proposers), ("payload", COMMAND.len() as u64), ("nodes", 3)]),
             ..Row::in_memory()
         };
+        let threads = if proposers > MOST_ON_ONE_THREAD { "shared" } else { "one" };
         let args =
-            ["--proposers".to_owned(), proposers.to_string(), "--seconds".to_owned(), seconds.to_string()];
+            ["--proposers", &proposers.to_string(), "--seconds", &seconds.to_string(), "--threads", threads];
+        let args = args.map(str::to_owned);
         let what = format!("driver: {proposers} proposers");
         context.say(&what);
         results.take(&what, ran::in_turn(context, &subjects, &args, &row).await);
@@ -53,7 +89,7 @@ fn proposers(level: Level) -> Vec<u64> {
 }
 
 /// What `bench driver` does.
-pub async fn measure(proposers: usize, length: Duration) -> Result<Ran> {
+pub async fn measure(proposers: usize, length: Duration, threads: Threads) -> Result<Ran> {
     let nodes = start()?;
     let leader = leader(&nodes).await?;
     let (applied, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -72,7 +108,10 @@ pub async fn measure(proposers: usize, length: Duration) -> Result<Ran> {
         subject: format!("raft {}", env!("CARGO_PKG_VERSION")),
         commands,
         nanos: u64::try_from(took.as_nanos())?,
-        settings: "Config::lan, real codec, logs in memory in the format of the disk, one thread".to_owned(),
+        settings: format!(
+            "Config::lan but for elections, real codec, logs in memory in the format of the disk, {}",
+            threads.named()
+        ),
     })
 }
 
@@ -92,7 +131,9 @@ fn start() -> Result<Vec<Node>> {
         let log = Storage::open(PlainDisk::default(), &cluster, *id, *incarnation)?;
         let (inbox, received) = Inbox::new();
         let bootstrap = Bootstrap::Membership(Membership { voters: voters.clone() });
-        let options = Options { config: Config::lan(), bootstrap, boot: BootId(1), seed: id.0 };
+        let (election_min, election_max) = ELECTION;
+        let config = Config { election_min, election_max, ..Config::lan() };
+        let options = Options { config, bootstrap, boot: BootId(1), seed: id.0 };
         let transport = network.join(*id, *incarnation, inbox);
         Ok(Node::spawn(options, log, Counter(0), transport, received)?)
     };
@@ -146,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn proposers_are_answered() {
-        let ran = measure(4, Duration::from_millis(50)).await.unwrap();
+        let ran = measure(4, Duration::from_millis(50), Threads::One).await.unwrap();
         assert!(ran.commands > 0 && ran.nanos >= 50_000_000);
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Identity;
 use super::disk::{Disk, DiskError, Op, read_all, run};
 use super::error::OpenError;
+use crate::checksum::crc32c;
 use crate::consensus::types::{ClusterId, Incarnation, NodeId};
 
 /// The newest format of a data directory that is known here.
@@ -100,7 +101,7 @@ fn encode(identity: &Identity) -> String {
 
 /// Appends the line with the checksum of the lines before it; the last line in every format.
 fn seal(text: String) -> String {
-    let crc = crc32c::crc32c(text.as_bytes());
+    let crc = crc32c(text.as_bytes());
     text + &format!("crc32c {crc:08x}\n")
 }
 

@@ -23,6 +23,7 @@
 use bytes::{Buf, BufMut, Bytes};
 
 use super::Identity;
+use crate::checksum::{crc32c, crc32c_append};
 use crate::consensus::entry::{Chain, Entry, EntryKind};
 use crate::consensus::snapshot::{Base, Repair};
 use crate::consensus::types::{HardState, LogId, LogIndex, Membership, NodeId, Term};
@@ -65,10 +66,10 @@ impl Seed {
         let mut whose = Vec::with_capacity(64);
         whose.put_slice(SEGMENT_MAGIC);
         whose.put_u32_le(SEGMENT_FORMAT);
-        whose.put_u32_le(crc32c::crc32c(identity.cluster.as_str().as_bytes()));
+        whose.put_u32_le(crc32c(identity.cluster.as_str().as_bytes()));
         whose.put_u128_le(identity.incarnation.0);
         whose.put_u64_le(segment.0);
-        Seed(crc32c::crc32c(&whose))
+        Seed(crc32c(&whose))
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) fn segment_header(segment: Segment, ended: Place, seed: Seed) -> Vec<
     header.put_u64_le(segment.0);
     header.put_u64_le(ended.segment.0);
     header.put_u64_le(ended.offset);
-    header.put_u32_le(crc32c::crc32c_append(seed.0, &header));
+    header.put_u32_le(crc32c_append(seed.0, &header));
     header
 }
 
@@ -162,7 +163,7 @@ pub(super) fn header_of(batch: &[u8], offset: u64, seed: Seed) -> Option<Found> 
     if !fields.starts_with(&BATCH_MAGIC) {
         return None;
     }
-    if crc32c::crc32c_append(seed.0, fields) != crc.get_u32_le() {
+    if crc32c_append(seed.0, fields) != crc.get_u32_le() {
         return None;
     }
     fields.advance(BATCH_MAGIC.len());
@@ -195,7 +196,7 @@ pub(super) fn payload_in(batch: &Bytes, found: &Found, seed: Seed) -> Option<Byt
         return None;
     }
     let payload = batch.slice(BATCH_HEADER..end);
-    (crc32c::crc32c_append(seed.0, &payload) == found.payload_crc).then_some(payload)
+    (crc32c_append(seed.0, &payload) == found.payload_crc).then_some(payload)
 }
 
 fn get_id(fields: &mut &[u8]) -> LogId {
@@ -267,7 +268,7 @@ impl Batch {
         let Standing { hard_state, last, repair } = header.standing;
         let (mut fields, payload) = self.bytes.split_at_mut(BATCH_HEADER);
         fields.put_slice(&BATCH_MAGIC);
-        fields.put_u32_le(crc32c::crc32c_append(seed.0, payload));
+        fields.put_u32_le(crc32c_append(seed.0, payload));
         fields.put_u64_le(header.offset);
         fields.put_u64_le(header.synced.segment.0);
         fields.put_u64_le(header.synced.offset);
@@ -281,7 +282,7 @@ impl Batch {
         fields.put_u64_le(last.chain.0);
         put_id(&mut fields, repair.map(|repair| repair.least).unwrap_or_default());
         fields.put_u64_le(payload.len() as u64);
-        let crc = crc32c::crc32c_append(seed.0, &self.bytes[..BATCH_HEADER - 4]);
+        let crc = crc32c_append(seed.0, &self.bytes[..BATCH_HEADER - 4]);
         self.bytes[BATCH_HEADER - 4..BATCH_HEADER].copy_from_slice(&crc.to_le_bytes());
         self.bytes
     }

@@ -65,6 +65,9 @@ impl Load {
     }
 }
 
+/// Puts after which a node's memory is measured.
+const PUTS: u64 = 1_000_000;
+
 /// All of them, in order.
 #[must_use]
 pub fn settings(level: Level) -> Vec<Setting> {
@@ -104,9 +107,10 @@ pub fn settings(level: Level) -> Vec<Setting> {
     for nodes in level.pick(&[1, 5][..], &[1, 3, 5], &[1, 3, 5, 7]) {
         all.push(Setting { nodes: *nodes, ..alone(load(PUT_BY_NODES, args(256))) });
     }
-    let puts = level.pick(100_000, 1_000_000, 1_000_000);
-    let many = LoadArgs { operations: Some(puts), warm_up: Duration::ZERO, seconds: LONGEST, ..args(256) };
-    all.push(setting(vec![load(MEMORY, many)], level.pick(1, 1, 3)));
+    let many = LoadArgs { operations: Some(PUTS), warm_up: Duration::ZERO, seconds: LONGEST, ..args(256) };
+    // A peer would take minutes.
+    let compared = level.pick(false, true, true);
+    all.push(Setting { compared, ..setting(vec![load(MEMORY, many)], level.pick(1, 1, 3)) });
     all
 }
 

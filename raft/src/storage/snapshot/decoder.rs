@@ -4,6 +4,7 @@ use bytes::Buf;
 
 use super::foreign::Header;
 use super::format::{BadSnapshot, CHUNK, CHUNK_HEAD, END, FIELD, FORMAT, HEAD, META, chunk_seed};
+use crate::checksum::{crc32c, crc32c_append};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
 
@@ -46,7 +47,7 @@ impl std::hash::Hash for Decoder {
 impl Decoder {
     pub(super) fn new(cluster: &ClusterId) -> Decoder {
         Decoder {
-            cluster_crc: crc32c::crc32c(cluster.as_str().as_bytes()),
+            cluster_crc: crc32c(cluster.as_str().as_bytes()),
             hasher: blake3::Hasher::new(),
             meta: None,
             record: Vec::new(),
@@ -192,7 +193,7 @@ impl Decoder {
         let hash = *self.hasher.finalize().as_bytes();
         let mut fields = &covered[FIELD..];
         let whole = fields.get_u64_le() == self.body && fields == hash;
-        if !whole || crc32c::crc32c_append(header_crc, covered) != crc.get_u32_le() {
+        if !whole || crc32c_append(header_crc, covered) != crc.get_u32_le() {
             return Err(self.bad("its end does not fit what stands before"));
         }
         let last = self.meta.as_ref().map(|(meta, _)| meta.base.id).unwrap_or_default();
@@ -207,7 +208,7 @@ impl Decoder {
 
 impl Chunk {
     fn take(&mut self, part: &[u8]) {
-        self.crc = crc32c::crc32c_append(self.crc, part);
+        self.crc = crc32c_append(self.crc, part);
         self.here += part.len();
         self.left -= part.len();
     }

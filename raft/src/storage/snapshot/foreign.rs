@@ -5,6 +5,7 @@ use bytes::Buf;
 use super::DIRECTORY;
 use super::files::names;
 use super::format::{FIELD, FORMAT, HEAD, MAGIC, META};
+use crate::checksum::crc32c;
 use crate::consensus::types::ClusterId;
 use crate::seeded_bug;
 use crate::storage::disk::{Disk, DiskError, Op, Outcome, run};
@@ -24,7 +25,7 @@ impl Header {
         let (covered, mut crc) = record.split_at_checked(record.len().checked_sub(FIELD)?)?;
         let crc = crc.get_u32_le();
         let mut fields = covered.strip_prefix(MAGIC)?;
-        let intact = crc32c::crc32c(covered) == crc;
+        let intact = crc32c(covered) == crc;
         let (format, cluster_crc) = (fields.try_get_u32_le().ok()?, fields.try_get_u32_le().ok()?);
         Some(Header { format, cluster_crc, crc }).filter(|_| intact)
     }
@@ -44,7 +45,7 @@ pub(in crate::storage) fn refuse_foreign<D: Disk>(
 ) -> Result<(), OpenError> {
     let directory = disk.location();
     let failed = |error: DiskError| OpenError::Storage { directory: directory.clone(), error: error.into() };
-    let ours = crc32c::crc32c(cluster.as_str().as_bytes());
+    let ours = crc32c(cluster.as_str().as_bytes());
     for name in names(disk).map_err(failed)?.into_iter().filter(|name| name.ends_with(".snap")) {
         let file = format!("{DIRECTORY}/{name}");
         let length = (HEAD + META + FIELD) as u64;

@@ -12,6 +12,7 @@
 
 use bytes::BufMut;
 
+use crate::checksum::{crc32c, crc32c_append};
 use crate::consensus::snapshot::{SnapshotId, SnapshotMeta};
 use crate::consensus::types::ClusterId;
 
@@ -61,10 +62,10 @@ impl Encoder {
         let encoded = postcard::to_stdvec(&meta).unwrap_or_default();
         out.put_slice(MAGIC);
         out.put_u32_le(FORMAT);
-        out.put_u32_le(crc32c::crc32c(cluster.as_str().as_bytes()));
+        out.put_u32_le(crc32c(cluster.as_str().as_bytes()));
         out.put_u32_le(u32::try_from(encoded.len()).unwrap_or(u32::MAX));
         out.put_slice(&encoded);
-        let header_crc = crc32c::crc32c(&out[start..]);
+        let header_crc = crc32c(&out[start..]);
         out.put_u32_le(header_crc);
         let mut hasher = blake3::Hasher::new();
         hasher.update(&out[start..]);
@@ -76,7 +77,7 @@ impl Encoder {
         for chunk in data.chunks(WRITTEN) {
             let start = out.len();
             out.put_u32_le(u32::try_from(chunk.len()).unwrap_or(u32::MAX));
-            out.put_u32_le(crc32c::crc32c_append(chunk_seed(self.header_crc, self.length), chunk));
+            out.put_u32_le(crc32c_append(chunk_seed(self.header_crc, self.length), chunk));
             out.put_slice(chunk);
             self.hasher.update(&out[start..]);
             self.length += (out.len() - start) as u64;
@@ -91,14 +92,14 @@ impl Encoder {
         out.put_u32_le(0);
         out.put_u64_le(self.body);
         out.put_slice(&hash);
-        out.put_u32_le(crc32c::crc32c_append(self.header_crc, &out[start..]));
+        out.put_u32_le(crc32c_append(self.header_crc, &out[start..]));
         SnapshotId { last: self.meta.base.id, length: self.length + END as u64, hash }
     }
 }
 
 /// Where a chunk's checksum starts from.
 pub(super) fn chunk_seed(header_crc: u32, offset: u64) -> u32 {
-    crc32c::crc32c_append(header_crc, &offset.to_le_bytes())
+    crc32c_append(header_crc, &offset.to_le_bytes())
 }
 
 #[cfg(test)]
@@ -195,12 +196,12 @@ pub(super) mod tests {
     fn an_end_that_speaks_of_another_body_is_refused() {
         let (good, _) = file(&meta(7), &[5; 250]);
         let header = HEAD + usize::from(good[HEAD - FIELD]);
-        let header_crc = crc32c::crc32c(&good[..header]);
+        let header_crc = crc32c(&good[..header]);
         let end = good.len() - END;
         for (flipped, refused) in [(None, false), (Some(FIELD), true), (Some(FIELD + 8), true)] {
             let mut file = good.clone();
             flipped.into_iter().for_each(|at| file[end + at] ^= 1);
-            let crc = crc32c::crc32c_append(header_crc, &file[end..good.len() - FIELD]);
+            let crc = crc32c_append(header_crc, &file[end..good.len() - FIELD]);
             file[good.len() - FIELD..].copy_from_slice(&crc.to_le_bytes());
             let refusal = decode(&file, 64).err();
             assert_eq!(refusal.map(|bad| bad.offset), Some(end as u64).filter(|_| refused), "{flipped:?}");
@@ -229,9 +230,9 @@ pub(super) mod tests {
         let data = vec![3; CHUNK];
         let (empty, _) = file(&meta(7), b"");
         let mut file = empty[..empty.len() - END].to_vec();
-        let (start, header_crc) = (file.len(), crc32c::crc32c(&file[..file.len() - FIELD]));
+        let (start, header_crc) = (file.len(), crc32c(&file[..file.len() - FIELD]));
         file.put_u32_le(u32::try_from(CHUNK).unwrap());
-        file.put_u32_le(crc32c::crc32c_append(chunk_seed(header_crc, start as u64), &data));
+        file.put_u32_le(crc32c_append(chunk_seed(header_crc, start as u64), &data));
         let mut decoder = Decoder::new(&cluster());
         decoder.check(&file).unwrap();
         let mut body = Vec::new();

@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes};
 
 use super::super::format::tests::cluster;
 use super::*;
+use crate::checksum::crc32c;
 use crate::storage::memory::MemoryDisk;
 
 /// What is said of a directory with a file of so many of these bytes.
@@ -18,10 +19,10 @@ fn said_of(header: &[u8]) -> Result<(), OpenError> {
 fn header(format: u32, cluster: &ClusterId, meta: usize) -> Vec<u8> {
     let mut header = MAGIC.to_vec();
     header.put_u32_le(format);
-    header.put_u32_le(crc32c::crc32c(cluster.as_str().as_bytes()));
+    header.put_u32_le(crc32c(cluster.as_str().as_bytes()));
     header.put_u32_le(u32::try_from(meta).unwrap());
     header.resize(HEAD + meta, 7);
-    header.put_u32_le(crc32c::crc32c(&header));
+    header.put_u32_le(crc32c(&header));
     header
 }
 
