@@ -21,6 +21,7 @@
 //! | [`ran`] | a run of ours or of a peer in a process of its own |
 //! | [`plain_disk`] | a log in memory, for what is measured without a disk |
 //! | [`processes`] | processor time, memory and context switches of a process |
+//! | [`steal`] | what the host took of the processors' time |
 //! | `behind` | a follower that was away until it needs a snapshot |
 //! | [`aims`] | what is to be reached, and whether it is |
 //! | [`table`] | the run in the terminal |
@@ -49,6 +50,7 @@ pub mod recovery;
 pub mod results;
 pub mod service;
 pub mod simulator;
+pub mod steal;
 pub mod subject;
 pub mod table;
 
@@ -62,6 +64,7 @@ use bare::Bare;
 use context::{Context, Level};
 use etcd::Etcd;
 use results::{Drift, FORMAT, Results, Row};
+use steal::Watch;
 use subject::{Ours, Subject};
 
 /// What the suite is told.
@@ -145,6 +148,7 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
         ..Results::default()
     };
     results.left_out.extend(missing(&context));
+    let watch = Watch::begin();
     let before = limits::machine(&context).await.context("measuring the machine before the run")?;
     let wanted = |group: &Group| args.groups.is_empty() || args.groups.contains(group);
     for group in Group::ALL.into_iter().filter(wanted) {
@@ -171,6 +175,7 @@ pub async fn run(args: &SuiteArgs) -> Result<Results> {
         }
         Err(error) => results.take("the machine after the run", Err(error)),
     }
+    results.stolen = watch.percent();
     results.seconds = began.elapsed().as_secs_f64();
     let text = serde_json::to_string_pretty(&results).context("writing the results as JSON")?;
     write(&args.out.join("results.json"), &text)?;

@@ -10,6 +10,7 @@ use tokio::process::Command;
 use super::context::Context;
 use super::figure::Better;
 use super::results::{Row, figures};
+use super::steal::Watch;
 
 /// What one run came to, as ours and the peers' programs print it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +58,9 @@ pub async fn in_turn(
     for _ in 0..context.level.rounds() {
         for ((program, words), row) in subjects.iter().zip(&mut rows) {
             let words: Vec<_> = words.iter().map(ToString::to_string).chain(args.iter().cloned()).collect();
+            let watch = Watch::begin();
             let ran = run(program, &words).await?;
+            row.stolen(watch.percent());
             row.sample(figures::RATE, "/s", Better::Higher, ran.rate());
             row.subject = ran.subject;
             row.notes = vec![ran.settings];

@@ -32,6 +32,8 @@ pub mod figures {
     pub const BYTES: &str = "bytes";
     /// Log syncs on all nodes per committed entry.
     pub const SYNCS: &str = "syncs";
+    /// Of the processors' time, what the host gave to others, in percent: see [`crate::suite::steal`].
+    pub const STOLEN: &str = "stolen";
     /// From the begin of a fault to the next acknowledged write, in milliseconds.
     pub const UNAVAILABLE: &str = "unavailable";
 }
@@ -53,6 +55,9 @@ pub struct Results {
     pub level: String,
     /// What the machine did before and after, and what that says.
     pub drift: Drift,
+    /// What the host took of the processors' time during all of it, in percent, if the kernel tells.
+    #[serde(default)]
+    pub stolen: Option<f64>,
     /// In the order in which they were measured.
     pub rows: Vec<Row>,
     /// What was left out, and why: a peer that is not installed, a fault that needs root.
@@ -162,6 +167,13 @@ impl Row {
     pub fn sample(&mut self, name: &str, unit: &str, better: Better, sample: f64) {
         let figure = self.figures.entry(name.to_owned()).or_insert_with(|| Figure::new(unit, better));
         figure.samples.push(sample);
+    }
+
+    /// Adds what the host took of the processors' time during a sample, in percent, where that is known.
+    pub fn stolen(&mut self, percent: Option<f64>) {
+        if let Some(percent) = percent {
+            self.sample(figures::STOLEN, "%", Better::Neither, percent);
+        }
     }
 
     /// How many times the other's a figure is, in the rounds that both have: see [`Figure::ratio`].

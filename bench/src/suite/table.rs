@@ -98,11 +98,18 @@ fn or_dash(text: &str) -> &str {
 /// More drift than this, and the figures of the run are not to be trusted with each other.
 pub const DRIFT: f64 = 0.1;
 
+/// More than so many percent taken by the host, and figures are rather its than ours.
+pub const STOLEN: f64 = 5.0;
+
 fn conditions(results: &Results) -> String {
     let mut text =
         format!("\n{} at {}, {}, {:.0} s\n", results.machine, results.commit, results.level, results.seconds);
     for (name, (before, after)) in &results.drift.limits {
         let _infallible = writeln!(text, "  {name}: {} before, {} after", number(*before), number(*after));
+    }
+    if let Some(stolen) = results.stolen {
+        let word = if stolen > STOLEN { "THE HOST TOOK" } else { "the host took" };
+        let _infallible = writeln!(text, "  {word} {stolen:.1} % of the processors' time");
     }
     for (name, change) in results.drift.beyond(DRIFT) {
         let percent = change * 100.0;
@@ -131,6 +138,7 @@ mod tests {
             left_out: vec!["etcd: not on the PATH".into()],
             failed: vec!["recovery: no leader".into()],
             drift: Drift { limits },
+            stolen: Some(7.25),
             ..Results::default()
         };
         let text = text(&results);
@@ -140,6 +148,7 @@ mod tests {
             "left out: etcd",
             "FAILED: recovery: no leader",
             "NOT REACHED",
+            "THE HOST TOOK 7.2 %",
             "DRIFTED: syncs changed by -20 %",
         ] {
             assert!(text.contains(part), "{part} is missing in {text}");

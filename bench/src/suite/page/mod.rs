@@ -10,7 +10,7 @@ use history_checker::page::{CONTENT_POLICY, escape};
 use super::aims::{self, Line, Verdict, number};
 use super::figure::Figure;
 use super::results::{Results, Row};
-use super::table::DRIFT;
+use super::table::{DRIFT, STOLEN};
 use crate::page::STYLE;
 use plots::Colours;
 
@@ -80,7 +80,10 @@ fn drift(results: &Results) -> String {
         let percent = change * 100.0;
         format!("<p class=\"verdict doubt\"><strong>The machine drifted</strong> {}: {percent:+.0} % during the run</p>", escape(name))
     });
-    told.collect()
+    let taken = results.stolen.filter(|percent| *percent > STOLEN).map(|percent| {
+        format!("<p class=\"verdict doubt\"><strong>The host took</strong> {percent:.1} % of the processors' time</p>")
+    });
+    told.chain(taken).collect()
 }
 
 fn conditions(results: &Results) -> String {
@@ -90,6 +93,9 @@ fn conditions(results: &Results) -> String {
     ];
     for (name, (before, after)) in &results.drift.limits {
         rows.push((name.clone(), format!("{} before, {} after", number(*before), number(*after))));
+    }
+    if let Some(percent) = results.stolen {
+        rows.push(("Processors' time taken by the host".to_owned(), format!("{percent:.1} %")));
     }
     let row = |(name, text): &(String, String)| {
         format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(name), escape(text))
@@ -186,11 +192,19 @@ mod tests {
             failed: vec![evil.into()],
             commit: evil.into(),
             drift: Drift { limits },
+            stolen: Some(7.25),
             ..Results::default()
         };
         let page = html(&results);
         assert!(!page.contains("<img"), "{page}");
-        for part in ["<svg", "rate 6.00 (5.00 to 7.00) /s", "fdatasync/s: -20 %", "0 of ", "not measured"] {
+        for part in [
+            "<svg",
+            "rate 6.00 (5.00 to 7.00) /s",
+            "The host took</strong> 7.2 %",
+            "fdatasync/s: -20 %",
+            "0 of ",
+            "not measured",
+        ] {
             assert!(page.contains(part), "{part} is missing");
         }
     }

@@ -103,7 +103,8 @@ fn row(subject: &Description, setting: &Setting, load: &Load) -> Row {
 
 #[allow(clippy::cast_precision_loss, reason = "figures of three digits")]
 fn add(row: &mut Row, sample: &Sample) {
-    let Sample { measured, nodes, traffic, silent } = sample;
+    let Sample { measured, nodes, traffic, silent, stolen } = sample;
+    row.stolen(*stolen);
     row.sample(figures::RATE, "/s", Better::Higher, measured.rate());
     let quantiles = [(figures::P50, 0.5), (figures::P90, 0.9), (figures::P99, 0.99), (figures::P999, 0.999)];
     for (name, share) in quantiles {
@@ -199,7 +200,7 @@ mod tests {
         };
         let traffic =
             Traffic { commits: done / 2, syncs: done, wire_bytes: done * 300, ..Traffic::default() };
-        Sample { measured, nodes, traffic: Some(traffic), silent: false }
+        Sample { measured, nodes, traffic: Some(traffic), silent: false, stolen: Some(1.5) }
     }
 
     #[test]

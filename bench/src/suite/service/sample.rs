@@ -5,6 +5,7 @@ use register::load::{LoadArgs, Measured};
 
 use crate::suite::load_child::LoadChild;
 use crate::suite::processes::Usage;
+use crate::suite::steal::Watch;
 use crate::suite::subject::Running;
 use crate::tally::{Tally, Traffic};
 
@@ -22,26 +23,28 @@ pub struct Sample {
     pub traffic: Option<Traffic>,
     /// They tell, but not all of them did.
     pub silent: bool,
+    /// What the host took of the processors' time, in percent, if the kernel tells.
+    pub stolen: Option<f64>,
 }
 
 /// Puts a cluster under load.
 pub async fn take(running: &Running, args: &LoadArgs) -> Result<Sample> {
     let mut load = LoadChild::start(running.load(args))?;
     load.begun().await?;
-    let before = Usage::of_all(&running.pids)?;
+    let (before, watch) = (Usage::of_all(&running.pids)?, Watch::begin());
     let counted = look(running).await;
     if let Some(observer) = &running.observer {
         observer.tally(Tally::set_baseline);
     }
     let measured = load.measured(args.seconds).await?;
-    let nodes = Usage::of_all(&running.pids)? - before;
+    let (nodes, stolen) = (Usage::of_all(&running.pids)? - before, watch.percent());
     let traffic = match &running.observer {
         Some(observer) if counted && look(running).await => Some(observer.tally(|tally| tally.traffic())),
         _ => None,
     };
     load.end().await?;
     let silent = running.observer.is_some() && traffic.is_none();
-    Ok(Sample { measured, nodes, traffic, silent })
+    Ok(Sample { measured, nodes, traffic, silent, stolen })
 }
 
 /// Whether every node said what it counted. One that has much to do may take its time.
