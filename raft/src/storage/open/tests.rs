@@ -11,7 +11,6 @@ use super::super::testing::{
 };
 use super::super::{MemoryDisk, Recovered, Storage};
 use super::*;
-use crate::checksum::crc32c;
 use crate::consensus::entry::Chain;
 use crate::consensus::snapshot::SnapshotMeta;
 use crate::consensus::types::{ClusterId, Incarnation, NodeId};
@@ -237,7 +236,7 @@ fn with_snapshot(of: &ClusterId, format: u32, intact: bool) -> (MemoryDisk, Stri
     .unwrap();
     file[8..12].copy_from_slice(&format.to_le_bytes());
     let end = 20 + usize::from(file[16]);
-    let crc = crc32c(&file[..end]) ^ u32::from(!intact);
+    let crc = crate::checksum::crc32c(&file[..end]) ^ u32::from(!intact);
     file[end..end + 4].copy_from_slice(&crc.to_le_bytes());
     let name = snapshot::file_of(base.id);
     for (file, data) in [(name.clone(), file), ("snapshots/own-1.part".to_owned(), vec![1; 9])] {
