@@ -22,6 +22,8 @@ pub enum Level {
 pub struct Context {
     /// How much.
     pub level: Level,
+    /// Of groups with many rows only those whose name contains this.
+    pub only: Option<String>,
     /// For nodes and their data; a group makes its own directory in it. On the disk that is to be measured.
     pub dir: PathBuf,
     /// This program.
@@ -71,6 +73,12 @@ impl Level {
 }
 
 impl Context {
+    /// Whether a row of this name is to be measured.
+    #[must_use]
+    pub fn wants(&self, row: &str) -> bool {
+        self.only.as_ref().is_none_or(|part| row.contains(part))
+    }
+
     /// Says how far the suite is.
     pub fn say(&self, what: &str) {
         println!("{:6.1} s  {what}", self.began.elapsed().as_secs_f64());

@@ -54,10 +54,11 @@ pub mod steal;
 pub mod subject;
 pub mod table;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::conditions::Conditions;
 use bare::Bare;
@@ -73,6 +74,9 @@ pub struct SuiteArgs {
     /// Only these groups
     #[arg(value_enum)]
     groups: Vec<Group>,
+    /// Of `service` and `faults` only the rows whose name contains this: "kill", "memory"
+    #[arg(long)]
+    only: Option<String>,
     /// Everything in ten minutes: few rounds, short runs
     #[arg(long, conflicts_with = "full")]
     quick: bool,
@@ -189,10 +193,26 @@ async fn service(context: &Context) -> Result<Vec<Row>> {
     let etcd = Etcd::find(context).ok();
     let mut subjects: Vec<&dyn Subject> = vec![&ours, &bare];
     subjects.extend(etcd.iter().map(|etcd| etcd as &dyn Subject));
-    Ok(service::measure(context, &subjects, &service::settings::settings(context.level)).await)
+    let settings = service::settings::settings(context.level);
+    let wanted =
+        settings.into_iter().filter(|setting| setting.loads.iter().any(|load| context.wants(load.what)));
+    Ok(service::measure(context, &subjects, &wanted.collect::<Vec<_>>()).await)
+}
+
+/// A word that names no row would measure nothing, minutes long.
+fn check_only(part: &str) -> Result<()> {
+    let names: BTreeSet<_> = service::settings::names().into_iter().chain(faults::names()).collect();
+    let known = || names.iter().copied().collect::<Vec<_>>().join(", ");
+    ensure!(
+        names.iter().any(|name| name.contains(part)),
+        "--only {part:?}: no row of service or faults has that in its name; there are: {}",
+        known()
+    );
+    Ok(())
 }
 
 fn context(args: &SuiteArgs, began: Instant) -> Result<Context> {
+    args.only.as_deref().map_or(Ok(()), check_only)?;
     let bench = std::env::current_exe().context("finding this program's own path")?;
     let level = match (args.quick, args.full) {
         (true, _) => Level::Quick,
@@ -207,6 +227,7 @@ fn context(args: &SuiteArgs, began: Instant) -> Result<Context> {
     let beside = |name: &str| bench.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     Ok(Context {
         level,
+        only: args.only.clone(),
         dir,
         register: beside("raft-register"),
         checker: args.checker.clone().unwrap_or_else(|| beside("history-checker")),
@@ -230,4 +251,16 @@ fn missing(context: &Context) -> Vec<String> {
 
 fn write(file: &Path, text: &str) -> Result<()> {
     std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_names_no_row_is_refused_with_those_that_there_are() {
+        assert!(["put", "memory", "kill", "1 %"].into_iter().all(|part| check_only(part).is_ok()));
+        let said = check_only("klil").unwrap_err().to_string();
+        assert!(said.contains("kill the leader") && said.contains("put by payload"), "{said}");
+    }
 }

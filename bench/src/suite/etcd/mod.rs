@@ -193,6 +193,7 @@ mod tests {
 
     fn context(etcd: Option<PathBuf>, peers: Option<PathBuf>) -> Context {
         Context {
+            only: None,
             level: crate::suite::context::Level::Quick,
             dir: PathBuf::new(),
             bench: PathBuf::new(),

@@ -38,10 +38,17 @@ pub const LEFT_OUT: &[&str] = &[
      away until the log that it needs was gone",
 ];
 
+/// What may be measured.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    Scenario::all(Level::Quick).into_iter().map(|scenario| scenario.what).collect()
+}
+
 /// A row for each scenario and kind of loop. One that this machine cannot do has a row without figures, whose note says
 /// why.
 pub async fn run(context: &Context, results: &mut Results) {
-    for scenario in Scenario::all(context.level) {
+    let wanted = |scenario: &Scenario| context.wants(scenario.what);
+    for scenario in Scenario::all(context.level).into_iter().filter(wanted) {
         for loops in loops(context.level, &scenario) {
             let what = format!("{GROUP}: {}, {}", scenario.what, row::name(loops));
             context.say(&what);

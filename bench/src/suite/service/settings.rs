@@ -114,6 +114,12 @@ pub fn settings(level: Level) -> Vec<Setting> {
     all
 }
 
+/// What may be measured.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    settings(Level::Quick).iter().flat_map(|setting| &setting.loads).map(|load| load.what).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
