@@ -8,7 +8,7 @@ use crate::suite::subject::Description;
 
 use super::GROUP;
 use super::sample::Sample;
-use super::settings::{GET, Load, MEMORY, Setting};
+use super::settings::{GET, Load, PUT_BY_LOG, Setting};
 
 /// Most that was resident at any time, of the node that had most.
 pub const PEAK_RSS: &str = "peak rss";
@@ -24,28 +24,33 @@ pub const BYTES_PER_READ: &str = "bytes per read";
 /// The rows of one subject in one setting: one for each load.
 #[derive(Clone, Debug)]
 pub struct Rows {
-    rows: Vec<(Row, Measured)>,
+    /// With what all rounds measured together, and how many operations a round was to have.
+    rows: Vec<(Row, Measured, Option<u64>)>,
 }
 
 impl Rows {
     /// Without samples.
     #[must_use]
     pub fn new(subject: &Description, setting: &Setting) -> Rows {
-        let row = |load| (row(subject, setting, load), Measured::default());
+        let row = |load: &Load| (row(subject, setting, load), Measured::default(), load.args.operations);
         Rows { rows: setting.loads.iter().map(row).collect() }
     }
 
     /// Adds what one load came to; `number` counts the loads of the setting.
     pub fn add(&mut self, number: usize, sample: &Sample) {
-        if let Some((row, all)) = self.rows.get_mut(number) {
+        if let Some((row, all, operations)) = self.rows.get_mut(number) {
             add(row, sample);
+            let done = sample.measured.done;
+            if operations.is_some_and(|operations| operations != done) {
+                row.notes.push(format!("only {done} operations were answered"));
+            }
             all.merge(&sample.measured);
         }
     }
 
     /// One load failed.
     pub fn failed(&mut self, number: usize, round: u32, error: &anyhow::Error) {
-        if let Some((row, _)) = self.rows.get_mut(number) {
+        if let Some((row, ..)) = self.rows.get_mut(number) {
             row.missed.push(round);
             row.notes.push(format!("round {round} failed: {error:#}"));
         }
@@ -61,7 +66,7 @@ impl Rows {
     /// As they are written, in the order of the loads.
     #[must_use]
     pub fn finish(self) -> Vec<Row> {
-        let finish = |(mut row, all): (Row, Measured)| {
+        let finish = |(mut row, all, _): (Row, Measured, Option<u64>)| {
             row.curve = all.curve();
             row.notes.extend(trouble(&all));
             row
@@ -85,8 +90,9 @@ fn row(subject: &Description, setting: &Setting, load: &Load) -> Row {
         parameters.push(("per second", f64::from(rate.get())));
         notes.push("latency from the intended start (open loop)".to_owned());
     }
-    if let Some(puts) = args.operations {
-        parameters.push(("puts", puts as f64));
+    if let Some(operations) = args.operations {
+        let name = if load.what == PUT_BY_LOG { "entries" } else { "puts" };
+        parameters.push((name, (load.before + operations) as f64));
     }
     Row {
         group: GROUP.to_owned(),
@@ -143,9 +149,6 @@ fn add(row: &mut Row, sample: &Sample) {
     if traffic.elections_won > 0 {
         row.notes.push(format!("{} elections were won during a load", traffic.elections_won));
     }
-    if row.what == MEMORY && row.parameters.get("puts").is_some_and(|puts| measured.done as f64 != *puts) {
-        row.notes.push(format!("only {} puts were answered", measured.done));
-    }
 }
 
 /// What did not go as it should.
@@ -171,16 +174,35 @@ mod tests {
     use crate::suite::service::settings::{PUT, settings};
     use crate::tally::Traffic;
 
-    fn rows() -> Rows {
-        let described = Description {
+    fn described() -> Description {
+        Description {
             name: "x".into(),
             durability: "fsync".into(),
             tls: "mutual TLS".into(),
             notes: Vec::new(),
-        };
+        }
+    }
+
+    fn rows() -> Rows {
         let settings = settings(Level::Quick);
         let setting = settings.iter().find(|s| s.loads[0].what == PUT && s.loads[0].args.clients == 64);
-        Rows::new(&described, setting.unwrap())
+        Rows::new(&described(), setting.unwrap())
+    }
+
+    #[test]
+    fn what_a_cluster_took_before_counts_and_operations_that_are_missing_are_told() {
+        let settings = settings(Level::Quick);
+        let by_log = settings.iter().find(|setting| setting.loads[0].what == PUT_BY_LOG).unwrap();
+        let mut rows = Rows::new(&described(), by_log);
+        for (number, load) in by_log.loads.iter().enumerate() {
+            let asked = load.args.operations.unwrap();
+            rows.add(number, &sample(if number == 0 { asked } else { asked - 1 }));
+        }
+        let rows = rows.finish();
+        let entries: Vec<_> = rows.iter().map(|row| row.parameters["entries"]).collect();
+        assert_eq!(entries, [150_000.0, 300_000.0, 600_000.0]);
+        let told = |row: &Row| row.notes.iter().any(|note| note.contains("operations were answered"));
+        assert!(!told(&rows[0]) && told(&rows[1]) && told(&rows[2]), "{rows:?}");
     }
 
     fn sample(done: u64) -> Sample {

@@ -25,6 +25,8 @@ pub struct Setting {
 pub struct Load {
     /// `put`, `get`, and what the curves are called.
     pub what: &'static str,
+    /// Operations of the loads before it on the same cluster, where those are counted.
+    pub before: u64,
     /// The rest.
     pub args: LoadArgs,
 }
@@ -41,13 +43,15 @@ pub const PUT_BY_PAYLOAD: &str = "put by payload";
 pub const PUT_BY_KEYS: &str = "put by keys";
 /// Puts by the number of nodes.
 pub const PUT_BY_NODES: &str = "put by nodes";
+/// Puts by how many the cluster has taken, these included: the log grows, is compacted, and grows.
+pub const PUT_BY_LOG: &str = "put by log";
 /// What is resident after many puts.
 pub const MEMORY: &str = "memory";
 
 /// Keys hold no more than so many bytes of values together: three nodes keep them in memory, on one machine.
 const MOST_BYTES: u64 = 64 << 20;
-/// So that a run for the memory ends even where each put takes a millisecond.
-const LONGEST: Duration = Duration::from_secs(300);
+/// So that a load of so many operations ends even where they take long.
+const LONGEST: Duration = Duration::from_secs(600);
 
 impl Load {
     /// For a progress line.
@@ -71,7 +75,7 @@ const PUTS: u64 = 1_000_000;
 /// All of them, in order.
 #[must_use]
 pub fn settings(level: Level) -> Vec<Setting> {
-    let load = |what, args: LoadArgs| Load { what, args };
+    let load = |what, args: LoadArgs| Load { what, before: 0, args };
     let warm_up = Duration::from_millis(level.pick(500, 1000, 2000));
     let args = |clients| LoadArgs { clients, warm_up, seconds: level.window(), ..LoadArgs::default() };
     let setting = |loads, rounds| Setting { nodes: 3, loads, rounds, compared: true };
@@ -107,10 +111,25 @@ pub fn settings(level: Level) -> Vec<Setting> {
     for nodes in level.pick(&[1, 5][..], &[1, 3, 5], &[1, 3, 5, 7]) {
         all.push(Setting { nodes: *nodes, ..alone(load(PUT_BY_NODES, args(256))) });
     }
-    let many = LoadArgs { operations: Some(PUTS), warm_up: Duration::ZERO, seconds: LONGEST, ..args(256) };
+    let many = |operations| LoadArgs {
+        operations: Some(operations),
+        warm_up: Duration::ZERO,
+        seconds: LONGEST,
+        ..args(256)
+    };
+    let entries: &[u64] = level.pick(
+        &[150_000, 300_000, 600_000],
+        &[1_000_000, 2_000_000, 4_000_000],
+        &[1_000_000, 3_000_000, 10_000_000, 20_000_000],
+    );
+    let befores = std::iter::once(&0).chain(entries);
+    let by_log = befores
+        .zip(entries)
+        .map(|(before, end)| Load { before: *before, ..load(PUT_BY_LOG, many(end - before)) });
+    all.push(Setting { compared: false, ..setting(by_log.collect(), 1) });
     // A peer would take minutes.
     let compared = level.pick(false, true, true);
-    all.push(Setting { compared, ..setting(vec![load(MEMORY, many)], level.pick(1, 1, 3)) });
+    all.push(Setting { compared, ..setting(vec![load(MEMORY, many(PUTS))], level.pick(1, 1, 3)) });
     all
 }
 
