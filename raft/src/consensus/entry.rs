@@ -130,4 +130,19 @@ mod tests {
         let known: Vec<_> = (0..=u8::MAX).filter_map(EntryKind::from_u8).map(|kind| kind as u8).collect();
         assert_eq!(known, [0, 1, 2, 3, 4]);
     }
+
+    /// As it stands in every log: of the kind's number and the content behind it.
+    #[test]
+    fn the_checksum_covers_kind_and_content() {
+        for kind in (0..=u8::MAX).filter_map(EntryKind::from_u8) {
+            assert_eq!(
+                checksum(kind, b"content"),
+                crate::checksum::crc32c(&[&[kind as u8], &b"content"[..]].concat())
+            );
+        }
+        let mut entry = Entry::new(LogId::default(), EntryKind::Command, Bytes::from_static(b"content"));
+        assert!(entry.is_intact());
+        entry.kind = EntryKind::SessionCommand;
+        assert!(!entry.is_intact(), "another kind");
+    }
 }
