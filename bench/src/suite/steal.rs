@@ -1,5 +1,5 @@
 //! What the host took: time in which a virtual processor had work and was not run (`steal` in `/proc/stat`,
-//! proc_stat(5)). Half of the noise of a shared machine; the figures of a round in which it took much say little.
+//! proc_stat(5)). Where it took a fifth, rates were seen halved: the figures of such a round say little.
 
 use std::fs;
 
