@@ -13,6 +13,10 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// How often a part of the log is read again: a segment of 16 MiB then costs 1.6 MiB a second.
 pub(super) const SCRUB: Duration = Duration::from_secs(10);
 
+/// After how long without a write it is written down that all before is durable. What comes more often than that is
+/// vouched for by what comes next; and who waits for an answer before it asks again is to find the disk free.
+const QUIET: Duration = Duration::from_millis(100);
+
 /// How a disk does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DiskState {
@@ -51,6 +55,8 @@ pub(crate) struct DiskWatch {
     began: Timestamp,
     sync: Duration,
     sync_max: Duration,
+    /// When the last write ended, if no mark has followed: at first that of opening.
+    unmarked: Option<Timestamp>,
     /// When to look for room again, if there was none.
     pub(crate) retry_at: Option<Timestamp>,
     /// When to read a part of the log again.
@@ -70,12 +76,13 @@ impl std::hash::Hash for DiskWatch {
             began: _,
             sync: _,
             sync_max: _,
+            unmarked,
             retry_at,
             scrub_at,
             scrub_every,
             doubts,
         } = self;
-        (retry_at, scrub_at, scrub_every, doubts).hash(hasher);
+        (unmarked, retry_at, scrub_at, scrub_every, doubts).hash(hasher);
     }
 }
 
@@ -87,6 +94,7 @@ impl Default for DiskWatch {
             began: Timestamp::default(),
             sync: Duration::ZERO,
             sync_max: Duration::ZERO,
+            unmarked: Some(Timestamp::default()),
             retry_at: None,
             scrub_at: Timestamp::default(),
             scrub_every: SCRUB,
@@ -103,11 +111,18 @@ impl DiskWatch {
             let took = now - self.began;
             self.sync = self.sync - self.sync / 16 + took / 16;
             self.sync_max = self.sync_max.max(took);
+            self.unmarked = Some(now);
         }
         if stats.batches > self.batches {
             self.batches = stats.batches;
             self.began = now;
         }
+    }
+
+    /// Whether it is time to mark what was written last as durable. Nobody is woken for that: a node of a cluster is
+    /// soon enough.
+    pub(super) fn is_mark_due(&mut self, now: Timestamp) -> bool {
+        self.unmarked.take_if(|ended| *ended + QUIET <= now).is_some()
     }
 
     /// When it is to be looked at next.
@@ -134,6 +149,17 @@ impl DiskWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_due_once_after_a_while_without_a_write() {
+        let mut watch = DiskWatch::default();
+        let at = |millis| Timestamp::from_millis(millis);
+        assert_eq!([99, 100, 101].map(|millis| watch.is_mark_due(at(millis))), [false, true, false]);
+        for (millis, syncs) in [(200, 1), (250, 2)] {
+            watch.pumped(at(millis), WalStats { batches: syncs, syncs, ..WalStats::default() });
+        }
+        assert_eq!([300, 349, 350, 900].map(|millis| watch.is_mark_due(at(millis))), [false, false, true, false]);
+    }
 
     #[test]
     fn a_sync_takes_from_the_submission_of_its_write_to_its_end() {

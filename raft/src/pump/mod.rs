@@ -253,6 +253,9 @@ impl<M: StateMachine, D: Disk, W: Workshop<M>> Pump<M, D, W> {
             let durable = self.storage.pump()?;
             at = now();
             self.disk.pumped(at, self.storage.stats());
+            if self.disk.is_mark_due(at) {
+                self.storage.mark_durable();
+            }
             let told = self.look_for_room(at)?;
             self.scrub(at);
             if let Some(durable) = durable {

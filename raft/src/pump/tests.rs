@@ -123,6 +123,18 @@ fn one_turn_goes_as_far_as_the_disk_does() {
 }
 
 #[test]
+fn what_was_written_last_is_marked_as_durable_after_a_while() {
+    let mut node = leader(&MemoryDisk::new());
+    propose(&mut node, 301, 1);
+    let marks = |node: &mut Node, millis| {
+        pass(node, millis);
+        node.storage.stats().marks
+    };
+    let before = marks(&mut node, 400);
+    assert_eq!([401, 402, 900].map(|millis| marks(&mut node, millis) - before), [1, 1, 1]);
+}
+
+#[test]
 fn what_a_node_does_is_counted_once() {
     let mut node = leader(&MemoryDisk::new());
     propose(&mut node, 301, 1);

@@ -1,5 +1,6 @@
 //! A directory of a real file system: a thread for the log, and one for what is done aside.
 
+mod commits;
 mod direct;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flo
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 use super::spares::no_room;
+use commits::Commits;
 use direct::Direct;
 
 /// Files kept open by each thread; the log writes one, and a snapshot another.
@@ -29,8 +31,8 @@ const PAGE: u64 = 4096;
 /// A directory as a [`Disk`]. Operations run on two threads of its own, on each one after another. Dropping
 /// it waits for those that were submitted, and gives up the lock.
 ///
-/// Writes go through the page cache and are made durable by `fdatasync`; `docs/performance.md` has the
-/// measurements of that and its alternatives.
+/// Group commits go past the page cache where the file system lets them, else through it and then `fdatasync`:
+/// `docs/performance.md` has the measurements of both.
 pub struct DirectoryDisk {
     root: PathBuf,
     log: Lane,
@@ -211,6 +213,7 @@ struct Worker {
     /// Files open for writing, the one used last at the end.
     open: VecDeque<(String, fs::File)>,
     direct: Direct,
+    commits: Commits,
     /// Held for as long as the thread runs.
     lock: Option<fs::File>,
     latch: Latch,
@@ -220,7 +223,8 @@ struct Worker {
 
 impl Worker {
     fn new(root: PathBuf, latch: Latch, aside: bool) -> Worker {
-        Worker { root, open: VecDeque::new(), direct: Direct::default(), lock: None, latch, aside }
+        let (direct, commits) = (Direct::default(), Commits::default());
+        Worker { root, open: VecDeque::new(), direct, commits, lock: None, latch, aside }
     }
 
     /// Whoever waits for an answer would wait for ever if a panic ended the thread.
@@ -269,16 +273,23 @@ impl Worker {
                 }
                 return read(&path, *offset, *length).map(Outcome::Data);
             }
-            Op::Write { file, offset, data } => self.file(file)?.write_all_at(data, *offset)?,
+            Op::Write { file, offset, data } => {
+                self.commits.close(file);
+                self.file(file)?.write_all_at(data, *offset)?;
+            }
             Op::WriteOnce { file, offset, data } => {
+                self.commits.close(file);
                 let path = self.path(file);
                 let written = self.direct.write(&path, file, *offset, data)?;
                 self.file(file)?.write_all_at(&data[written..], offset + written as u64)?;
             }
             Op::WriteSync { file, offset, data } => {
-                let file = self.file(file)?;
-                file.write_all_at(data, *offset)?;
-                file.sync_data()?;
+                if !self.commits.write(&self.path(file), file, *offset, data)? {
+                    self.commits.close(file);
+                    let file = self.file(file)?;
+                    file.write_all_at(data, *offset)?;
+                    file.sync_data()?;
+                }
             }
             Op::Sync { file } => self.file(file)?.sync_data()?,
             Op::Allocate { file, length } => {
@@ -333,6 +344,7 @@ impl Worker {
     fn close(&mut self, name: &str) {
         self.open.retain(|(open, _)| open != name);
         self.direct.close(name);
+        self.commits.close(name);
     }
 
     fn take_lock(&mut self) -> io::Result<()> {

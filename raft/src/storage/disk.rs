@@ -9,6 +9,9 @@ use bytes::Bytes;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpId(pub u64);
 
+/// What a disk may write as one, in bytes; see [`Op::WriteSync`].
+pub const BLOCK: u64 = 4096;
+
 /// Something to do to a disk. Names are relative to the disk's root, with `/` between their parts;
 /// the empty name is the root itself. Offsets and lengths are bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +61,9 @@ pub enum Op {
         /// What.
         data: Bytes,
     },
-    /// [`Op::Write`], then [`Op::Sync`]: one group commit.
+    /// As [`Op::Write`], and durable once it is done, with the length that the file needs for it: one group commit.
+    /// It vouches for its own bytes, not for what other writes left in that file; and what stands behind them in the
+    /// file may have become zeros, up to the next multiple of [`BLOCK`].
     WriteSync {
         /// The file.
         file: String,

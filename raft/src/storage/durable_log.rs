@@ -162,7 +162,13 @@ impl DurableLog {
             }
             Op::Sync { file } if segment_in(file).is_some() => self.settle(disk),
             Op::SyncDir { dir } if dir == snapshot::DIRECTORY => self.snapshot(disk),
-            Op::SyncDir { .. } => self.settle(disk),
+            Op::SyncDir { .. } => {
+                if disk.lies() && !self.believes {
+                    // What was read of a segment that is gone now may stand nowhere else.
+                    self.begin_anew(disk);
+                }
+                self.settle(disk);
+            }
             Op::Sync { .. }
             | Op::Lock
             | Op::List { .. }
@@ -176,21 +182,26 @@ impl DurableLog {
         }
     }
 
-    /// Bytes that may be on the disk now or later. What fills a segment that is made ahead is no batch.
+    /// Bytes that may be on the disk now or later: batches, one behind the other. What fills a segment that is made
+    /// ahead is none.
     fn wrote(&mut self, file: &str, offset: u64, data: &Bytes) {
         let Some(segment) = segment_in(file) else { return };
         if self.seed.0 != segment {
             self.seed = (segment, Seed::new(&self.identity, segment));
         }
-        let ended =
+        let mut ended =
             Some(data).filter(|_| offset == 0).and_then(|head| ended_before(head, segment, self.seed.1));
-        let skipped = if ended.is_some() { SEGMENT_HEADER } else { 0 };
-        let place = Place { segment, offset: offset + skipped as u64 };
-        let batch = data.slice(skipped..);
-        let Some(found) = header_of(&batch, place.offset, self.seed.1) else { return };
-        let Some(payload) = payload_in(&batch, &found, self.seed.1) else { return };
-        let (file, data) = (file.to_owned(), data.clone());
-        self.pending.push_back(Written { file, place, offset, data, ended, found, payload });
+        let (mut from, mut at) = (0, if ended.is_some() { SEGMENT_HEADER } else { 0 });
+        while at < data.len() {
+            let (place, batch) = (Place { segment, offset: offset + at as u64 }, data.slice(at..));
+            let Some(found) = header_of(&batch, place.offset, self.seed.1) else { return };
+            let Some(payload) = payload_in(&batch, &found, self.seed.1) else { return };
+            at += BATCH_HEADER + payload.len();
+            let (offset, data) = (offset + from as u64, data.slice(from..at));
+            from = at;
+            let (file, ended) = (file.to_owned(), ended.take());
+            self.pending.push_back(Written { file, place, offset, data, ended, found, payload });
+        }
     }
 
     /// Takes in what has become durable.
@@ -277,13 +288,16 @@ impl DurableLog {
         disk.has(file, offset, data) || self.believes && disk.says(file, offset, data)
     }
 
+    fn begin_anew(&mut self, disk: &SimDisk) {
+        let pending = std::mem::take(&mut self.pending);
+        *self = DurableLog { pending, ..DurableLog::read(disk, &self.identity, self.believes) };
+    }
+
     /// A snapshot may have become durable.
     fn snapshot(&mut self, disk: &SimDisk) {
         let base = newest_snapshot(disk, &self.identity);
         if self.lost || base.id.index < self.base.id.index {
-            let pending = std::mem::take(&mut self.pending);
-            *self = DurableLog { pending, ..DurableLog::read(disk, &self.identity, self.believes) };
-            return;
+            return self.begin_anew(disk);
         }
         if self.base != base {
             self.older.push(std::mem::replace(&mut self.base, base));

@@ -152,6 +152,9 @@ fn run(disk: &MemoryDisk, writes: u64, mut look: impl FnMut(&Progress)) -> (Prog
                 return (run, true);
             }
             assert!(storage.stats().segments <= SEGMENTS, "old segments are used again");
+            if rng.u8(..4) == 0 {
+                storage.mark_durable();
+            }
             look(&run);
             let queue = if rng.bool() { Queue::Aside } else { Queue::Log };
             disk.run_next(queue);

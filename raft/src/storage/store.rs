@@ -188,19 +188,20 @@ impl<D: Disk> Storage<D> {
     /// # Errors
     /// The first error of a write or sync, from then on for ever: the node must end.
     pub fn pump(&mut self) -> Result<Option<PersistId>, StorageError> {
-        let mut completed = false;
         let mut durable = self.wal.pump(&mut self.disk)?;
         while let Some(completion) = self.disk.poll() {
-            completed = true;
             self.complete(completion)?;
             durable = self.wal.pump(&mut self.disk)?.or(durable);
         }
         self.wal.look_ahead(&mut self.disk);
-        // After a completion more is likely to come at once, and then the next batch says it.
-        if !completed {
-            self.wal.submit_mark(&mut self.disk);
-        }
         Ok(durable)
+    }
+
+    /// Writes down that all of the log is durable, so that a later start tells damage of its end from a tail that was
+    /// never whole. Each batch says so of those before it: this is for when none has come for a while. Does nothing
+    /// where it is written already, or something else is being written.
+    pub fn mark_durable(&mut self) {
+        self.wal.submit_mark(&mut self.disk);
     }
 
     /// Blocks until everything queued is durable, then marks it so: for a graceful stop.

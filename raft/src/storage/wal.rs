@@ -72,9 +72,10 @@ pub(super) struct Sealed {
 struct InFlight {
     op: OpId,
     data: Bytes,
-    /// Up to where the log is durable with it; none for a mark, which is not synced.
-    synced: Option<Place>,
+    /// Up to where the log is durable with it.
+    synced: Place,
     commit: Option<PersistId>,
+    mark: bool,
 }
 
 /// What a log has done since it was opened.
@@ -224,7 +225,7 @@ impl Wal {
         let highest = last.max(waiting.kept);
         self.stats.batches += 1;
         self.marked = false;
-        self.write(disk, waiting, true);
+        self.write(disk, waiting, false);
         if let Some(current) = &mut self.current {
             current.highest = current.highest.max(highest);
         }
@@ -248,15 +249,14 @@ impl Wal {
         let fresh = Current { segment, file, seed, end: 0, highest: LogIndex(0) };
         if let Some(Current { segment, highest, .. }) = self.current.replace(fresh) {
             mark!("segment-begun");
-            // A mark may stand behind, which nothing made durable.
             self.ended = self.synced;
             self.sealed.push_back(Sealed { segment, end: self.ended.offset, highest });
         }
         true
     }
 
-    /// Writes down that all of the log is durable, once nothing else will soon say so. Unsynced: it
-    /// only lets a later start tell damage from a torn tail.
+    /// Writes down that all of the log is durable, where nothing has said so yet and nothing is under way: so that a
+    /// later start tells damage from a torn tail.
     pub(super) fn submit_mark(&mut self, disk: &mut impl Disk) {
         let quiet = !self.marked && self.is_idle() && self.failed.is_none();
         let limit = self.spares.length();
@@ -268,42 +268,38 @@ impl Wal {
             self.marked = true;
             let kept = self.queue.standing.last.id.index;
             let mark = Waiting { batch: mark, kept, standing: self.queue.standing, commit: None };
-            self.write(disk, mark, false);
+            self.write(disk, mark, true);
         }
     }
 
-    fn write(&mut self, disk: &mut impl Disk, waiting: Waiting, sync: bool) {
-        self.begin_segment(disk);
+    /// Everything in the log is written like this, since a synced write vouches for nothing but its own bytes.
+    fn write(&mut self, disk: &mut impl Disk, waiting: Waiting, mark: bool) {
+        let mut head = self.segment_head();
         let Some(current) = &mut self.current else { return };
+        if !head.is_empty() && seeded_bug!("head-written-apart") {
+            let data = Bytes::from(std::mem::take(&mut head));
+            current.end += data.len() as u64;
+            disk.submit(Op::Write { file: current.file.clone(), offset: 0, data });
+        }
         let (offset, commit) = (current.end, waiting.commit);
         self.written = waiting.standing;
-        let bytes = waiting.seal(offset, self.synced, current.seed);
-        current.end += bytes.len() as u64;
-        self.stats.bytes += bytes.len() as u64;
-        let end = Place { segment: current.segment, offset: current.end };
-        let (file, data) = (current.file.clone(), Bytes::from(bytes));
-        let written = data.clone();
-        let op = if sync && !seeded_bug!("sync-skipped") {
-            Op::WriteSync { file, offset, data }
-        } else {
-            Op::Write { file, offset, data }
-        };
-        let synced = sync.then_some(end);
-        self.in_flight = Some(InFlight { op: disk.submit(op), data: written, synced, commit });
+        let batch = waiting.seal(offset + head.len() as u64, self.synced, current.seed);
+        let data = Bytes::from(if head.is_empty() { batch } else { [head, batch].concat() });
+        current.end += data.len() as u64;
+        self.stats.bytes += data.len() as u64;
+        let synced = Place { segment: current.segment, offset: current.end };
+        let (file, written) = (current.file.clone(), data.clone());
+        let unsynced = seeded_bug!("sync-skipped") || mark && seeded_bug!("mark-unsynced");
+        let op = if unsynced { Op::Write { file, offset, data } } else { Op::WriteSync { file, offset, data } };
+        self.in_flight = Some(InFlight { op: disk.submit(op), data: written, synced, commit, mark });
     }
 
-    /// Writes the beginning of a segment that has none. The sync of what follows is its sync.
-    fn begin_segment(&mut self, disk: &mut impl Disk) {
-        if self.current.as_ref().is_none_or(|current| current.end > 0) {
-            return;
-        }
-        let head = self.head();
-        let Some(current) = &mut self.current else { return };
-        let mut bytes = segment_header(current.segment, self.ended, current.seed);
-        bytes.extend_from_slice(&head.seal(SEGMENT_HEADER as u64, self.synced, current.seed));
-        current.end = bytes.len() as u64;
-        self.stats.bytes += current.end;
-        disk.submit(Op::Write { file: current.file.clone(), offset: 0, data: Bytes::from(bytes) });
+    /// The beginning of a segment that has none yet.
+    fn segment_head(&self) -> Vec<u8> {
+        let Some(Current { segment, seed, end: 0, .. }) = self.current else { return Vec::new() };
+        let mut bytes = segment_header(segment, self.ended, seed);
+        bytes.extend_from_slice(&self.head().seal(SEGMENT_HEADER as u64, self.synced, seed));
+        bytes
     }
 
     /// What a segment begins with: all that must be known should every earlier one be gone.
@@ -332,8 +328,7 @@ impl Wal {
         }
         let write = self.in_flight.take_if(|write| write.op == completion.id);
         if write.is_none() && completion.result.as_ref().is_err_and(no_room) {
-            // A file that was to be removed stays until the log is opened again. Where it is the head of a segment, the
-            // write behind it fails, too.
+            // A file that was to be removed stays until the log is opened again.
             return Ok(());
         }
         if let Err(error) = completion.result
@@ -342,9 +337,9 @@ impl Wal {
             mark!("sync-failed");
             return Err(self.fail(error));
         }
-        if let Some(InFlight { data, synced: Some(synced), commit, .. }) = write {
+        if let Some(InFlight { data, synced, commit, mark, .. }) = write {
             self.queue.take_back(data);
-            self.stats.syncs += 1;
+            self.stats.syncs += u64::from(!mark);
             self.synced = synced;
             self.unreported = commit.or(self.unreported);
         }

@@ -28,7 +28,7 @@ impl Moment {
 
     /// Whether it has come before an operation runs.
     fn is_before(self, op: &Op) -> bool {
-        matches!((self, op), (Moment::SegmentBegins, Op::Write { offset: 0, .. }))
+        matches!((self, op), (Moment::SegmentBegins, Op::WriteSync { file, offset: 0, .. }) if file.starts_with("wal/"))
     }
 
     /// Whether it has come with an operation that ran.

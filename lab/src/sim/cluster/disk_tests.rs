@@ -84,7 +84,7 @@ fn an_ambush_before_the_first_write_to_a_segment_leaves_nothing_of_it() {
     }
     assert_eq!(cluster.triggered, [(7, leader)]);
     let next = cluster.node(leader).disk().unwrap().next(DiskQueue::Log).cloned();
-    let Some(Op::Write { file, offset: 0, data }) = next else { panic!("{next:?}") };
+    let Some(Op::WriteSync { file, offset: 0, data }) = next else { panic!("{next:?}") };
     let there = cluster.node(leader).disk().unwrap().durable(&file).unwrap_or_default();
     assert!(!there.starts_with(&data));
 }

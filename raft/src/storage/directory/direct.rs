@@ -36,7 +36,7 @@ impl Direct {
             let aligned = aligned(&mut self.buffer, part.len());
             aligned.copy_from_slice(part);
             match file.write_all_at(aligned, at) {
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Err(error) if refused(&error) => {
                     self.unsupported = true;
                     break;
                 }
@@ -79,7 +79,7 @@ impl Direct {
     /// None, and never tried again, where the file system or the device refuses.
     fn supported<T>(&mut self, result: io::Result<T>) -> io::Result<Option<T>> {
         match result {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(error) if refused(&error) => {
                 self.unsupported = true;
                 Ok(None)
             }
@@ -115,13 +115,20 @@ fn fill(
     Ok(Some(filled))
 }
 
+/// Whether a file system or a device says that it has no such way.
+pub(super) fn refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
+}
+
 fn direct(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
     options.custom_flags(OFlags::DIRECT.bits().cast_signed())
 }
 
 /// So many bytes of the buffer, at a place in memory that a device can use.
-fn aligned(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
-    buffer.resize(BUFFER + ALIGNMENT, 0);
+pub(super) fn aligned(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    if buffer.len() < length + ALIGNMENT {
+        buffer.resize(length + ALIGNMENT, 0);
+    }
     let start = buffer.as_ptr().align_offset(ALIGNMENT);
     &mut buffer[start..start + length]
 }

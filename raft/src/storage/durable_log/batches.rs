@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::consensus::entry::Chain;
     use crate::consensus::io::Persist;
+    use crate::storage::memory::Queue;
     use crate::storage::testing::{entry, persist};
 
     #[test]
@@ -80,7 +81,9 @@ mod tests {
         let third = Persist { prev_chain: chain, ..persist(3, None, vec![entry(3, 2, b"d")]) };
         for write in [&first, &second, &third] {
             storage.append(write);
-            storage.flush().unwrap();
+            while storage.pump().unwrap().is_none() {
+                storage.disk_mut().run_next(Queue::Log);
+            }
         }
         let found = batches(storage.disk(), &identity);
         let brings: Vec<&Batch> = found.iter().filter(|batch| batch.brings).collect();

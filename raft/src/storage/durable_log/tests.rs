@@ -177,6 +177,9 @@ impl Life {
     }
 
     fn pump(&mut self) {
+        if self.rng.u8(..3) == 0 {
+            self.storage.mark_durable();
+        }
         if let Some(durable) = self.storage.pump().unwrap() {
             while let Some((_, state)) = self.waiting.pop_front_if(|(id, _)| *id <= durable) {
                 self.durable = state;

@@ -127,6 +127,24 @@ impl File {
         self.disk.resize(self.cache.len(), 0);
     }
 
+    /// Only these bytes: what else is dirty in their sectors stays so.
+    pub(super) fn sync_part(&mut self, part: Range<usize>) {
+        let touched: Vec<usize> = self.dirty.range(sectors(part.start, part.len())).copied().collect();
+        if self.disk.len() < part.end {
+            self.disk.resize(part.end, 0);
+        }
+        for sector in touched {
+            let whole = sector * SECTOR..((sector + 1) * SECTOR).min(self.cache.len());
+            let own = whole.start.max(part.start)..whole.end.min(part.end);
+            self.disk[own.clone()].copy_from_slice(&self.cache[own]);
+            // A sector that the disk lied about is written as the cache has it.
+            if self.lies.contains(&sector) || self.disk.get(whole.clone()) == self.cache.get(whole) {
+                self.persist(sector, SECTOR);
+                self.dirty.remove(&sector);
+            }
+        }
+    }
+
     pub(super) fn fail(&mut self, failure: SyncFailure) {
         self.dirty.clear();
         if failure == SyncFailure::CacheGoesBack {

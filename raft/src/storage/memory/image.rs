@@ -45,13 +45,14 @@ impl Image {
 
     /// What of an operation may reach the disk before it is done.
     pub(super) fn write_only(&mut self, op: &Op) {
-        if let Op::Write { file, offset, data }
-        | Op::WriteOnce { file, offset, data }
-        | Op::WriteSync { file, offset, data } = op
-        {
-            // What fails leaves nothing.
-            let _ = self.write(file, *offset, data);
-        }
+        // What fails leaves nothing.
+        let _ = match op {
+            Op::Write { file, offset, data } | Op::WriteOnce { file, offset, data } => {
+                self.write(file, *offset, data)
+            }
+            Op::WriteSync { file, offset, data } => self.write_block(file, *offset, data).map(|_| ()),
+            _ => Ok(()),
+        };
     }
 
     fn perform(&mut self, handle: u64, op: &Op) -> io::Result<Outcome> {
@@ -74,10 +75,10 @@ impl Image {
                 self.write(file, *offset, data)?;
             }
             Op::WriteSync { file, offset, data } => {
-                self.write(file, *offset, data)?;
-                self.sync(file)?;
+                let written = self.write_block(file, *offset, data)?;
+                self.sync(file, Some(written))?;
             }
-            Op::Sync { file } => self.sync(file)?,
+            Op::Sync { file } => self.sync(file, None)?,
             Op::Allocate { file, length } => {
                 let at = self.create(file)?;
                 let end = self.files[at].cache.len();
@@ -160,13 +161,32 @@ impl Image {
         Ok(())
     }
 
-    fn sync(&mut self, file: &str) -> io::Result<()> {
+    /// Writes what is to vouch for itself: with zeros behind it, as far as such a write may, from every other sector on.
+    /// So nobody relies on them, nor on what was there.
+    fn write_block(&mut self, file: &str, offset: u64, data: &[u8]) -> io::Result<Range<usize>> {
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let end = start.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        let length = self.length(file).unwrap_or_default();
+        let padded = end.checked_next_multiple_of(SECTOR).unwrap_or(end).min(length).max(end);
+        if (start / SECTOR).is_multiple_of(2) || padded == end {
+            self.write(file, offset, data)?;
+            return Ok(start..end);
+        }
+        self.write(file, offset, &[data, &vec![0; padded - end]].concat())?;
+        Ok(start..padded)
+    }
+
+    /// Makes a file durable, or a part of it.
+    fn sync(&mut self, file: &str, part: Option<Range<usize>>) -> io::Result<()> {
         let at = self.names.file(file)?;
         let number = self.syncs;
         self.syncs += 1;
         match self.sync_failures.get(&number) {
             None => {
-                self.files[at].sync();
+                match part {
+                    Some(part) => self.files[at].sync_part(part),
+                    None => self.files[at].sync(),
+                }
                 Ok(())
             }
             Some(failure) => {

@@ -97,22 +97,26 @@ fn the_first_error_is_the_last_word() {
 }
 
 #[test]
-fn a_mark_follows_once_the_log_is_idle_and_delays_no_commit() {
+fn a_mark_is_written_where_asked_for_while_the_log_is_idle_and_once() {
     let (disk, mut wal) = manual();
     wal.append(&persist(1, Some(vote(1, 1)), Vec::new()));
+    wal.mark_durable();
     wal.pump().unwrap();
+    wal.mark_durable();
     disk.run_one();
     assert_eq!(wal.pump(), Ok(Some(PersistId(1))));
-    assert_eq!(disk.take_submitted().len(), 1, "not with the completion itself");
-    wal.pump().unwrap();
+    assert_eq!(disk.take_submitted().len(), 1, "it was not idle");
+    wal.mark_durable();
     let submitted = disk.take_submitted();
-    assert!(matches!(submitted.as_slice(), [Op::Write { .. }]), "unsynced: {submitted:?}");
+    assert!(matches!(submitted.as_slice(), [Op::WriteSync { .. }]), "what follows stands on it: {submitted:?}");
     disk.run_one();
     for _ in 0..3 {
         assert_eq!(wal.pump(), Ok(None));
+        wal.mark_durable();
     }
     assert_eq!(disk.take_submitted(), Vec::new(), "one is enough");
-    assert_eq!(wal.stats().marks, 1);
+    let stats = wal.stats();
+    assert_eq!((stats.marks, stats.batches, stats.syncs), (1, 1, 1));
 }
 
 #[test]
@@ -252,7 +256,7 @@ fn crash_after(budget: u64, seed: u64) {
             if id % 4 != 0 && disk.run_one() {
                 take();
                 if id % 2 == 0 {
-                    take();
+                    wal.mark_durable();
                 }
             }
         }
@@ -305,6 +309,9 @@ fn live_once(
         wal.append(&persist);
         for _ in 0..rng.u8(..4) {
             reported = wal.pump().unwrap().map_or(reported, |id| id.0);
+            if rng.u8(..3) == 0 {
+                wal.mark_durable();
+            }
             if rng.bool() {
                 disk.run_one();
             }

@@ -25,12 +25,26 @@ pub(super) const ROWS: &[Bug] = &[
     )
     .simulated(After(8)),
     Bug::new(
+        "head-written-apart",
+        Ours,
+        "a segment's head is left to the sync of the batch behind it, which vouches for its own bytes only",
+    )
+    .tested("raft", "every_crash_point_with_every_subset_of_what_is_not_durable")
+    .simulated(After(1)),
+    Bug::new(
         "last-segment-recycled",
         Rule("paper, Figure 2 (persistent state)"),
         "compaction removes the file that holds the newest term and vote",
     )
     .tested("raft", "compaction_never_takes_the_term_and_vote_with_it")
     .simulated(After(136)),
+    Bug::new(
+        "mark-unsynced",
+        Ours,
+        "a durability mark is not synced, and what is acknowledged stands behind it",
+    )
+    .tested("raft", "every_crash_point_with_every_subset_of_what_is_not_durable")
+    .simulated(After(1)),
     Bug::new(
         "repair-kept-quiet",
         Seen("baidu/braft#292"),
