@@ -1,0 +1,109 @@
+//! Group commits past the page cache: whole blocks that are durable when their write ends (`O_DIRECT`, `O_DSYNC`).
+//! A write through the cache and `fdatasync` is two system calls, a copy into a page and the page's way to the device
+//! and back; `docs/performance.md` has what that comes to.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::direct::{aligned, refused};
+use crate::storage::disk::BLOCK;
+
+/// One file at a time.
+#[derive(Default)]
+pub(super) struct Commits {
+    open: Option<Open>,
+    /// As large as the largest write was.
+    buffer: Vec<u8>,
+    /// This file system, or the device, has no such way.
+    unsupported: bool,
+}
+
+struct Open {
+    name: String,
+    file: fs::File,
+    /// It is at least so long.
+    length: u64,
+    /// Where the last write ended.
+    end: u64,
+    /// What its last block begins with, up to there: the next write goes on in it.
+    last: Vec<u8>,
+}
+
+impl Commits {
+    /// As [`crate::storage::disk::Op::WriteSync`]. False, and nothing is written, where there is no such way, and where
+    /// whole blocks would make the file longer than its bytes do.
+    pub(super) fn write(&mut self, path: &Path, name: &str, offset: u64, data: &[u8]) -> io::Result<bool> {
+        let end = offset + data.len() as u64;
+        if self.unsupported || !self.open(path, name, end.next_multiple_of(BLOCK))? {
+            return Ok(false);
+        }
+        let Some(open) = &mut self.open else { return Ok(false) };
+        match open.write(&mut self.buffer, offset, data) {
+            Err(error) if refused(&error) => {
+                self.unsupported = true;
+                self.open = None;
+                Ok(false)
+            }
+            result => result.map(|()| true),
+        }
+    }
+
+    /// Whether the file is open and so long.
+    fn open(&mut self, path: &Path, name: &str, length: u64) -> io::Result<bool> {
+        if self.open.as_ref().is_none_or(|open| open.name != name) {
+            let flags = (OFlags::DIRECT | OFlags::DSYNC).bits().cast_signed();
+            let file = match fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) if refused(&error) => {
+                    self.unsupported = true;
+                    return Ok(false);
+                }
+                Err(error) => return Err(error),
+            };
+            self.open = Some(Open { name: name.to_owned(), file, length: 0, end: 0, last: Vec::new() });
+        }
+        let Some(open) = &mut self.open else { return Ok(false) };
+        if open.length < length {
+            open.length = open.file.metadata()?.len();
+        }
+        Ok(open.length >= length)
+    }
+
+    /// The file is to have another name, or none, or is written in another way.
+    pub(super) fn close(&mut self, name: &str) {
+        self.open.take_if(|open| open.name == name);
+    }
+}
+
+impl Open {
+    fn write(&mut self, buffer: &mut Vec<u8>, offset: u64, data: &[u8]) -> io::Result<()> {
+        let start = offset - offset % BLOCK;
+        let before = size(offset - start)?;
+        let end = before + data.len();
+        let blocks = aligned(buffer, end.next_multiple_of(size(BLOCK)?));
+        if self.end - self.last.len() as u64 == start && before <= self.last.len() {
+            blocks[..before].copy_from_slice(&self.last[..before]);
+        } else {
+            self.file.read_exact_at(&mut blocks[..size(BLOCK)?], start)?;
+        }
+        blocks[before..end].copy_from_slice(data);
+        blocks[end..].fill(0);
+        self.file.write_all_at(blocks, start)?;
+        self.end = start + end as u64;
+        self.last.clear();
+        self.last.extend_from_slice(&blocks[end - end % size(BLOCK)?..end]);
+        Ok(())
+    }
+}
+
+fn size(bytes: u64) -> io::Result<usize> {
+    usize::try_from(bytes).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
+
+#[cfg(test)]
+mod tests;
