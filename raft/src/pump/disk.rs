@@ -158,7 +158,10 @@ mod tests {
         for (millis, syncs) in [(200, 1), (250, 2)] {
             watch.pumped(at(millis), WalStats { batches: syncs, syncs, ..WalStats::default() });
         }
-        assert_eq!([300, 349, 350, 900].map(|millis| watch.is_mark_due(at(millis))), [false, false, true, false]);
+        assert_eq!(
+            [300, 349, 350, 900].map(|millis| watch.is_mark_due(at(millis))),
+            [false, false, true, false]
+        );
     }
 
     #[test]

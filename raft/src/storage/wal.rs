@@ -290,7 +290,8 @@ impl Wal {
         let synced = Place { segment: current.segment, offset: current.end };
         let (file, written) = (current.file.clone(), data.clone());
         let unsynced = seeded_bug!("sync-skipped") || mark && seeded_bug!("mark-unsynced");
-        let op = if unsynced { Op::Write { file, offset, data } } else { Op::WriteSync { file, offset, data } };
+        let op =
+            if unsynced { Op::Write { file, offset, data } } else { Op::WriteSync { file, offset, data } };
         self.in_flight = Some(InFlight { op: disk.submit(op), data: written, synced, commit, mark });
     }
 

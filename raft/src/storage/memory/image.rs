@@ -258,7 +258,7 @@ impl Image {
     }
 
     /// How long a file is for who reads it.
-    pub(super) fn length(&self, file: &str) -> Option<usize> {
+    fn length(&self, file: &str) -> Option<usize> {
         self.names.file(file).ok().map(|at| self.files[at].cache.len())
     }
 
@@ -270,6 +270,12 @@ impl Image {
     /// Whether the disk holds anything for written that it has not.
     pub(super) fn lies(&self) -> bool {
         self.files.iter().any(|file| !file.lies.is_empty())
+    }
+
+    /// How long the disk says that a file is whose name is durable.
+    pub(super) fn told_length(&self, file: &str) -> Option<usize> {
+        let file = &self.files[self.names.durable_file(file)?];
+        Some(if file.lies.is_empty() { file.disk.len() } else { file.disk.len().max(file.cache.len()) })
     }
 
     /// What the disk says that it has of a part of a file whose name is durable.

@@ -143,9 +143,7 @@ impl SimDisk {
     /// What a disk says that it has: [`SimDisk::durable`], but for writes that it lost and does not know of, until
     /// the power fails.
     pub(in crate::storage) fn as_told(&self, file: &str) -> Option<Vec<u8>> {
-        let length = self.durable(file)?.len();
-        let length = if self.lies() { self.device.image.length(file)?.max(length) } else { length };
-        self.device.image.as_told(file, 0..length)
+        self.device.image.as_told(file, 0..self.device.image.told_length(file)?)
     }
 
     /// What a read from the medium gives of a file ([`Op::ReadBack`]): where the cache has what is still to be

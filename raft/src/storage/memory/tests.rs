@@ -314,3 +314,20 @@ fn what_somebody_else_puts_there_is_durable_and_goes_again() {
     disk.lose("g");
     assert_eq!(disk.files(), ["f"]);
 }
+
+/// A lie about one file makes no other one longer, or gone.
+#[test]
+fn a_disk_that_lies_about_one_file_tells_the_others_as_they_are() {
+    let mut disk = SimDisk::new();
+    let synced =
+        |file: &str| Op::WriteSync { file: file.to_owned(), offset: 0, data: Bytes::from_static(&[1; 700]) };
+    sim_run(&mut disk, synced("f"));
+    sim_run(&mut disk, write("g", 0, &[0; 2000]));
+    sim_run(&mut disk, synced("g"));
+    sim_run(&mut disk, sync_root());
+    disk.fault(Fault::LostWrite);
+    sim_run(&mut disk, synced("f"));
+    assert!(disk.lies());
+    assert_eq!(disk.as_told("g").as_deref(), disk.durable("g"));
+    assert_eq!(disk.as_told("g").unwrap()[..700], [1; 700]);
+}

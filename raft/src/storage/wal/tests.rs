@@ -108,7 +108,10 @@ fn a_mark_is_written_where_asked_for_while_the_log_is_idle_and_once() {
     assert_eq!(disk.take_submitted().len(), 1, "it was not idle");
     wal.mark_durable();
     let submitted = disk.take_submitted();
-    assert!(matches!(submitted.as_slice(), [Op::WriteSync { .. }]), "what follows stands on it: {submitted:?}");
+    assert!(
+        matches!(submitted.as_slice(), [Op::WriteSync { .. }]),
+        "what follows stands on it: {submitted:?}"
+    );
     disk.run_one();
     for _ in 0..3 {
         assert_eq!(wal.pump(), Ok(None));
