@@ -25,11 +25,12 @@ pub enum Storage {
     /// Appended, then `fdatasync`: a sync writes the file's new size too.
     Append,
     /// Blocks that were written and synced before are overwritten, through the page cache, then `fdatasync`. This is
-    /// what `raft-register` does with the segments of its log.
-    #[default]
+    /// what `raft-register` does where nothing else goes.
     Prewritten,
     /// Blocks that were written and synced before are overwritten past the page cache, each write durable when it
-    /// ends (O_DIRECT, O_DSYNC). Padded to 4 KiB.
+    /// ends (O_DIRECT, O_DSYNC). Padded to 4 KiB. This is what `raft-register` does with the segments of its log; it
+    /// writes the last block again with what follows.
+    #[default]
     Direct,
 }
 

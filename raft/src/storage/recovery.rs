@@ -237,9 +237,10 @@ impl Scanner<'_> {
         self.scan.lost = !self.follows(found, entries.unwrap_or_default(), before.last);
     }
 
-    /// The entries of a payload; none if it makes no sense.
-    fn records(&mut self, mut payload: Bytes) -> Option<Vec<Entry>> {
-        let mut entries = Vec::new();
+    /// The entries of a payload; none if it makes no sense. They are copied out: one that stays in memory is not to keep
+    /// its whole segment there, of which a life that was short has written next to nothing.
+    fn records(&mut self, payload: Bytes) -> Option<Vec<Entry>> {
+        let (mut payload, mut entries) = (Bytes::copy_from_slice(&payload), Vec::new());
         while payload.has_remaining() {
             match next_record(&mut payload)? {
                 Record::Entry(entry) => entries.push(entry),

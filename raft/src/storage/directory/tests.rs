@@ -203,6 +203,33 @@ fn what_is_read_back_comes_from_no_cache() {
     });
 }
 
+/// A commit writes the block that it goes on in again, as it was left: by whatever wrote there, and under whatever name.
+#[test]
+fn a_commit_leaves_what_stands_before_it_as_another_operation_wrote_it() {
+    in_time(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = DirectoryDisk::open(dir.path()).unwrap();
+        let allocate = |length| Op::Allocate { file: "f".to_owned(), length };
+        let plain = Op::Write { file: "f".to_owned(), offset: 1, data: Bytes::from_static(b"xy") };
+        let rename = Op::Rename { from: "f".to_owned(), to: "g".to_owned() };
+        let over_the_end = write("f", 2, &[b'z'; 5000]);
+        for op in [allocate(5002), write("f", 0, b"abcd"), plain, write("f", 4, b"e")] {
+            run(&mut disk, op).unwrap();
+        }
+        let begins = |disk: &mut DirectoryDisk, file: &str| read_all(disk, file).unwrap().unwrap().slice(..8);
+        assert_eq!(begins(&mut disk, "f"), b"axyde\0\0\0".as_slice());
+        for op in [over_the_end, write("f", 4, b"f")] {
+            run(&mut disk, op).unwrap();
+        }
+        assert_eq!(begins(&mut disk, "f")[..5], *b"axzzf");
+        for op in [rename, allocate(8192), write("f", 5, b"new")] {
+            run(&mut disk, op).unwrap();
+        }
+        assert_eq!(begins(&mut disk, "f"), b"\0\0\0\0\0new".as_slice());
+        assert_eq!(begins(&mut disk, "g")[..5], *b"axzzf");
+    });
+}
+
 #[test]
 fn each_of_several_open_files_gets_what_is_its_own() {
     in_time(|| {

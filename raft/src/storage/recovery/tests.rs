@@ -48,6 +48,36 @@ fn after_a_stop_that_marked_the_log_durable_nothing_is_written_again() {
     assert_eq!(disk.content(SECOND), None);
 }
 
+/// One segment in memory.
+struct Held(Bytes);
+
+impl Source for Held {
+    fn read(&mut self, _: Segment) -> Result<Bytes, DiskError> {
+        Ok(self.0.clone())
+    }
+
+    fn head(&mut self, segment: Segment) -> Result<Bytes, DiskError> {
+        self.read(segment)
+    }
+
+    fn unreadable(&self, _: Segment, _: u64, _: u64) -> Option<DiskError> {
+        None
+    }
+}
+
+#[test]
+fn a_log_in_memory_keeps_no_segment_there() {
+    let disk = MemoryDisk::new();
+    let (storage, held) = log(&disk, 3);
+    drop(storage);
+    let (storage, identity, _) = open(disk.clone()).unwrap();
+    drop(storage);
+    let mut source = Held(Bytes::from(disk.content(SEGMENT).unwrap()));
+    let found = scan(&[Segment(1)], &mut source, &identity, Base::default()).unwrap().unwrap();
+    assert!(source.0.is_unique());
+    assert_eq!(found.log.into_entries(), held.entries);
+}
+
 #[test]
 fn after_a_crash_only_what_may_not_be_durable_is_written_again() {
     let disk = MemoryDisk::new();
