@@ -228,7 +228,7 @@ impl Scanner<'_> {
             Some(last) => *last = Sealed { segment, end, highest: highest.max(last.highest) },
             None => self.scan.segments.push(Sealed { segment, end, highest }),
         }
-        let entries = payload.and_then(|payload| self.records(payload));
+        let entries = payload.and_then(|payload| self.records(&payload));
         if entries.is_none() {
             let place = Place { segment, offset: header.offset };
             self.damaged(place, "the payload of the batch there is not what was written");
@@ -239,8 +239,8 @@ impl Scanner<'_> {
 
     /// The entries of a payload; none if it makes no sense. They are copied out: one that stays in memory is not to keep
     /// its whole segment there, of which a life that was short has written next to nothing.
-    fn records(&mut self, payload: Bytes) -> Option<Vec<Entry>> {
-        let (mut payload, mut entries) = (Bytes::copy_from_slice(&payload), Vec::new());
+    fn records(&mut self, payload: &Bytes) -> Option<Vec<Entry>> {
+        let (mut payload, mut entries) = (Bytes::copy_from_slice(payload), Vec::new());
         while payload.has_remaining() {
             match next_record(&mut payload)? {
                 Record::Entry(entry) => entries.push(entry),

@@ -289,9 +289,11 @@ impl Wal {
         self.stats.bytes += data.len() as u64;
         let synced = Place { segment: current.segment, offset: current.end };
         let (file, written) = (current.file.clone(), data.clone());
-        let unsynced = seeded_bug!("sync-skipped") || mark && seeded_bug!("mark-unsynced");
-        let op =
-            if unsynced { Op::Write { file, offset, data } } else { Op::WriteSync { file, offset, data } };
+        let unsynced = [seeded_bug!("sync-skipped"), mark && seeded_bug!("mark-unsynced")];
+        let op = match unsynced.contains(&true) {
+            true => Op::Write { file, offset, data },
+            false => Op::WriteSync { file, offset, data },
+        };
         self.in_flight = Some(InFlight { op: disk.submit(op), data: written, synced, commit, mark });
     }
 
