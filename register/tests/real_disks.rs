@@ -154,20 +154,37 @@ fn counted(cluster: &Cluster) -> u64 {
     got.stdout.parse().unwrap()
 }
 
+/// A log that is written past the page cache: the write is the sync.
+#[test]
+fn a_failed_write_ends_the_node_and_loses_nothing() {
+    fails_and_loses_nothing(Cluster::new(1), "pwrite64");
+}
+
+/// Where a file system has no way past the cache.
 #[test]
 fn a_failed_sync_ends_the_node_and_loses_nothing() {
+    let cluster = Cluster::new(1);
+    fs::create_dir_all(cluster.data(1)).unwrap();
+    if !tool("mount", &["-t", "ramfs", "ramfs", text(&cluster.data(1))]) {
+        println!("skipped: mounting needs root");
+        return;
+    }
+    let memory = Mounted { at: cluster.data(1) };
+    fails_and_loses_nothing(cluster, "fdatasync");
+    drop(memory);
+}
+
+/// The sixtieth such call of a thread ends with an error.
+fn fails_and_loses_nothing(mut cluster: Cluster, call: &str) {
     if !tool("strace", &["-V"]) {
         println!("skipped: strace is not installed");
         return;
     }
-    let mut cluster = Cluster::new(1);
     cluster.start(1);
     cluster.put_works();
     cluster.terminate(1);
-    cluster.start_under(
-        1,
-        &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=60"],
-    );
+    let inject = format!("inject={call}:error=EIO:when=60");
+    cluster.start_under(1, &["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject]);
     let acknowledged = count_until_the_end(&mut cluster, 1, 1);
     let ended = cluster.end_of(1);
     assert_eq!(ended.code, Some(10), "{ended:?}");
@@ -175,6 +192,7 @@ fn a_failed_sync_ends_the_node_and_loses_nothing() {
     assert!(acknowledged > 0);
     cluster.start(1);
     assert!(counted(&cluster) >= acknowledged);
+    cluster.terminate(1);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use rustix::fs::{Advice, FallocateFlags, FlockOperation, fadvise, fallocate, flock};
+use rustix::io::Errno;
 
 use super::disk::{Completion, Disk, DiskError, Op, OpId, Outcome, Waker};
 use super::spares::no_room;
@@ -295,7 +296,11 @@ impl Worker {
             Op::Allocate { file, length } => {
                 let file = self.file(file)?;
                 if file.metadata()?.len() < *length {
-                    fallocate(file, FallocateFlags::empty(), 0, *length)?;
+                    match fallocate(file, FallocateFlags::empty(), 0, *length) {
+                        // Then what is written ahead shows whether there is room.
+                        Err(Errno::OPNOTSUPP) => file.set_len(*length)?,
+                        reserved => reserved?,
+                    }
                 }
             }
             Op::SyncDir { dir } => fs::File::open(self.path(dir))?.sync_all()?,
