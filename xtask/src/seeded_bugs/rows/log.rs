@@ -1,7 +1,7 @@
 //! The log on the disk, and its repair.
 
 use super::super::bug::Bug;
-use super::super::bug::Known::After;
+use super::super::bug::Known::{After, Hole};
 use super::super::bug::Source::{Ours, Rule, Seen, Unknown};
 
 pub(super) const ROWS: &[Bug] = &[
@@ -44,7 +44,9 @@ pub(super) const ROWS: &[Bug] = &[
         "a durability mark is not synced, and what is acknowledged stands behind it",
     )
     .tested("raft", "every_crash_point_with_every_subset_of_what_is_not_durable")
-    .simulated(After(1)),
+    .simulated(Hole(
+        "a mark that is lost reads as damage, and the node asks for what it has: slow, but safe",
+    )),
     Bug::new(
         "repair-kept-quiet",
         Seen("baidu/braft#292"),
