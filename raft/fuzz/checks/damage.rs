@@ -79,9 +79,7 @@ impl Written {
             // Where a segment has no room for it there is none.
             written.marked = written.end() > ended;
             drop(storage);
-            // No sync covers a mark.
-            let marked = written.marked;
-            written.disk.crash(|_| marked, 0);
+            written.disk.crash(|_| false, 0);
         }
         written
     }

@@ -78,8 +78,9 @@ pub enum Op {
         /// The file.
         file: String,
     },
-    /// Reserve room for a file of so many bytes; a missing file is created, one that is shorter is
-    /// filled up with zeros. [`io::ErrorKind::StorageFull`] where there is no room.
+    /// Reserve room for a file of so many bytes: a missing file is created, one that is shorter is
+    /// filled up with zeros. Where the file system cannot reserve, the file stays as long as it is.
+    /// [`io::ErrorKind::StorageFull`] where there is no room.
     Allocate {
         /// The file.
         file: String,

@@ -315,7 +315,7 @@ impl DurableLog {
 }
 
 impl Written {
-    /// Whether this begins a segment, and says that the log ended before `other`: a mark that no sync covered.
+    /// Whether this begins a segment, and says that the log ended before `other`: a mark that was not durable yet.
     fn cuts_off(&self, other: &Written) -> bool {
         self.ended.is_some_and(|ended| ended <= other.place)
     }

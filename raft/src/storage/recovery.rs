@@ -51,7 +51,7 @@ pub(super) struct Scan {
     pub(super) view: Option<Membership>,
     /// A membership that was in the log, for a node whose log lost it.
     pub(super) membership: Option<Membership>,
-    /// The first byte that is not part of the log; but for marks, which no sync made durable.
+    /// The first byte that is not part of the log; but for marks behind it, for which nothing vouches.
     pub(super) end: Place,
     /// Up to where it is known to be durable.
     pub(super) synced: Place,

@@ -7,10 +7,14 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fstatfs};
 
 use super::direct::{aligned, refused};
 use crate::storage::disk::BLOCK;
+
+/// The file systems of which it is known that such a write asks the device for durability, as `f_type` says them: ext4,
+/// XFS, Btrfs, tmpfs. Others let the flags pass and may do nothing for them (FUSE, 9p).
+const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
 
 /// One file at a time.
 #[derive(Default)]
@@ -37,8 +41,9 @@ impl Commits {
     /// As [`crate::storage::disk::Op::WriteSync`]. False, and nothing is written, where there is no such way, and where
     /// whole blocks would make the file longer than its bytes do.
     pub(super) fn write(&mut self, path: &Path, name: &str, offset: u64, data: &[u8]) -> io::Result<bool> {
-        let end = offset + data.len() as u64;
-        if self.unsupported || !self.open(path, name, end.next_multiple_of(BLOCK))? {
+        let end = offset.checked_add(data.len() as u64).and_then(|end| end.checked_next_multiple_of(BLOCK));
+        let Some(end) = end.filter(|_| !self.unsupported && !data.is_empty()) else { return Ok(false) };
+        if !self.open(path, name, end)? {
             return Ok(false);
         }
         let Some(open) = &mut self.open else { return Ok(false) };
@@ -65,6 +70,10 @@ impl Commits {
                 }
                 Err(error) => return Err(error),
             };
+            if !KNOWN.contains(&u64::try_from(fstatfs(&file)?.f_type).unwrap_or_default()) {
+                self.unsupported = true;
+                return Ok(false);
+            }
             self.open = Some(Open { name: name.to_owned(), file, length: 0, end: 0, last: Vec::new() });
         }
         let Some(open) = &mut self.open else { return Ok(false) };

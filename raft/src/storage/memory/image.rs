@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::fault::{Fate, Fault, SyncFailure};
 use super::file::{File, SECTOR, SharedFile, sectors};
 use super::names::Names;
-use crate::storage::disk::{DiskError, Op, Outcome};
+use crate::storage::disk::{BLOCK, DiskError, Op, Outcome};
 use crate::storage::spares::no_room;
 
 /// A file system's state.
@@ -167,7 +167,8 @@ impl Image {
         let start = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let end = start.checked_add(data.len()).ok_or(io::ErrorKind::FileTooLarge)?;
         let length = self.length(file).unwrap_or_default();
-        let padded = end.checked_next_multiple_of(SECTOR).unwrap_or(end).min(length).max(end);
+        let block = usize::try_from(BLOCK).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let padded = end.checked_next_multiple_of(block).unwrap_or(end).min(length).max(end);
         if (start / SECTOR).is_multiple_of(2) || padded == end {
             self.write(file, offset, data)?;
             return Ok(start..end);
