@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Bug] = &[
         "a follower acknowledges its whole log, not what a request showed to be the leader's",
     )
     .tested("raft", "a_follower_truncates_only_at_a_real_conflict")
-    .simulated(After(28)),
+    .simulated(After(274)),
     Bug::new(
         "late-completion-raises",
         Rule("against ABA: cockroachdb/cockroach#124440"),
