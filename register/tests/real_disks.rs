@@ -15,6 +15,9 @@ use std::time::Duration;
 
 use common::{Cluster, LIMIT, runtime, wait_for};
 
+/// Bytes of a block of the file systems made here.
+const BLOCK: u64 = 4096;
+
 /// Runs a tool; false if it failed or is missing.
 fn tool(name: &str, args: &[&str]) -> bool {
     Command::new(name).args(args).output().is_ok_and(|output| output.status.success())
@@ -32,15 +35,35 @@ struct Mounted {
 impl Mounted {
     /// None, with a line that says why, where this machine cannot.
     fn new(image: &Path, bytes: u64, at: PathBuf) -> Option<Mounted> {
-        fs::File::create(image).unwrap().set_len(bytes).unwrap();
         fs::create_dir_all(&at).unwrap();
-        let made = tool("mkfs.ext4", &["-q", "-F", text(image)])
+        fs::File::create(image).unwrap().set_len(bytes).unwrap();
+        // What mkfs zeroes has room only after it.
+        let made = tool("mkfs.ext4", &["-q", "-F", "-b", &BLOCK.to_string(), text(image)])
+            && tool("fallocate", &["-l", &bytes.to_string(), text(image)])
             && tool("mount", &["-o", "loop", text(image), text(&at)]);
         if !made {
             println!("skipped: mkfs.ext4 and mount -o loop need root and e2fsprogs");
             return None;
         }
         Some(Mounted { at })
+    }
+
+    /// A file system of this type; as [`Mounted::new`].
+    fn with(kind: &str, options: &str, at: PathBuf) -> Option<Mounted> {
+        fs::create_dir_all(&at).unwrap();
+        if !tool("mount", &["-t", kind, "-o", options, kind, text(&at)]) {
+            println!("skipped: mounting {kind} needs root, and a kernel that has it");
+            return None;
+        }
+        Some(Mounted { at })
+    }
+
+    /// A file system that is not known to make direct writes durable, and keeps what it has below `dir`.
+    fn overlay(dir: &Path, at: PathBuf) -> Option<Mounted> {
+        let dirs = ["lower", "upper", "work"].map(|name| dir.join(name));
+        dirs.iter().for_each(|dir| fs::create_dir_all(dir).unwrap());
+        let [lower, upper, work] = dirs.each_ref().map(|dir| text(dir));
+        Mounted::with("overlay", &format!("lowerdir={lower},upperdir={upper},workdir={work}"), at)
     }
 
     /// Writes until there is no room left.
@@ -127,17 +150,18 @@ fn full_disks_everywhere_are_told_to_clients_and_end_with_room() {
     wait_for("a leader", || (cluster.cli(&["put", "k", "v"]).code == Some(0)).then_some(()));
 }
 
-/// Writes numbers of so many digits to a key until the node is gone; the last that was acknowledged.
-fn count_until_the_end(cluster: &mut Cluster, node: u64, digits: usize) -> u64 {
-    let config = {
-        let certs = register::ClientCerts::in_dir(&cluster.certs(), "test");
-        register::ClientConfig::new(cluster.pki.cluster.clone(), cluster.endpoints(), certs)
-    };
+/// Writes numbers to a key, from behind one that is there until the node is gone; the last that was acknowledged.
+fn count_until_the_end(cluster: &mut Cluster, node: u64, from: u64) -> u64 {
+    count(cluster, from, 1, |cluster| cluster.is_running(node))
+}
+
+/// Writes numbers of so many digits to a key for as long as that holds; the last that was acknowledged.
+fn count(cluster: &mut Cluster, from: u64, digits: usize, goes_on: impl Fn(&mut Cluster) -> bool) -> u64 {
     runtime().block_on(async {
-        let client = register::Client::connect(config).await.unwrap();
-        let (mut acknowledged, begun) = (0, std::time::Instant::now());
-        while cluster.is_running(node) {
-            assert!(begun.elapsed() < 2 * LIMIT, "node {node} does not end");
+        let client = cluster.client().await;
+        let (mut acknowledged, begun) = (from, std::time::Instant::now());
+        while goes_on(cluster) {
+            assert!(begun.elapsed() < 2 * LIMIT, "what was to end it does not happen");
             let next = format!("{:0digits$}", acknowledged + 1);
             match client.put("count", next, Duration::from_secs(1)).await {
                 Ok(_) => acknowledged += 1,
@@ -164,18 +188,12 @@ fn a_failed_write_ends_the_node_and_loses_nothing() {
 /// Where a file system has no way past the cache, and where one has it but is not known to make anything durable there.
 #[test]
 fn a_failed_sync_ends_the_node_and_loses_nothing() {
-    for kind in ["ramfs", "overlay"] {
+    for overlay in [false, true] {
         let cluster = Cluster::new(1);
-        let dirs = ["lower", "upper", "work"].map(|name| cluster.dir.path().join(name));
-        dirs.iter().chain([&cluster.data(1)]).for_each(|dir| fs::create_dir_all(dir).unwrap());
-        let [lower, upper, work] = dirs.each_ref().map(|dir| text(dir));
-        let layers = format!("lowerdir={lower},upperdir={upper},workdir={work}");
-        let options = if kind == "overlay" { layers } else { "rw".to_owned() };
-        if !tool("mount", &["-t", kind, "-o", &options, kind, text(&cluster.data(1))]) {
-            println!("skipped: mounting {kind} needs root, and a kernel that has it");
-            continue;
-        }
-        let mounted = Mounted { at: cluster.data(1) };
+        let at = cluster.data(1);
+        let mounted =
+            if overlay { Mounted::overlay(cluster.dir.path(), at) } else { Mounted::with("ramfs", "rw", at) };
+        let Some(mounted) = mounted else { continue };
         fails_and_loses_nothing(cluster, "fdatasync");
         drop(mounted);
     }
@@ -192,12 +210,13 @@ fn fails_and_loses_nothing(mut cluster: Cluster, call: &str) {
     cluster.terminate(1);
     let inject = format!("inject={call}:error=EIO:when=60");
     cluster.start_under(1, &["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject]);
-    let acknowledged = count_until_the_end(&mut cluster, 1, 1);
+    let acknowledged = count_until_the_end(&mut cluster, 1, 0);
     let ended = cluster.end_of(1);
     assert_eq!(ended.code, Some(10), "{ended:?}");
     assert!(ended.stderr.contains("storage failed: cannot write and sync wal/"), "{}", ended.stderr);
     assert!(acknowledged > 0);
     cluster.start(1);
+    println!("counted {}", counted(&cluster));
     assert!(counted(&cluster) >= acknowledged);
     cluster.terminate(1);
 }
@@ -216,7 +235,7 @@ fn a_power_cut_loses_nothing_acknowledged() {
                       fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
         tool("python3", &["-c", script, text(&cut)])
     });
-    let acknowledged = count_until_the_end(&mut cluster, 1, 1);
+    let acknowledged = count_until_the_end(&mut cluster, 1, 0);
     if !cutter.join().unwrap() {
         println!("skipped: python3 is not installed, or this kernel cannot shut an ext4 down");
         return;
@@ -232,31 +251,72 @@ fn a_power_cut_loses_nothing_acknowledged() {
     drop(disk);
 }
 
-/// An image that claims more room than the memory behind it has: writes go to the cache, the sync fails,
-/// and the next sync of the same file says that all is well.
+/// Storage that keeps no zeros, and then has no room for what was reserved by writing them.
+#[test]
+fn a_thin_disk_that_fails_a_write_loses_nothing() {
+    runs_out_and_loses_nothing(false);
+}
+
+/// The same through the page cache: the write succeeds, the sync fails, and the next sync of the same file says that
+/// all is well.
 #[test]
 fn a_thin_disk_that_fails_a_sync_and_then_denies_it_loses_nothing() {
+    runs_out_and_loses_nothing(true);
+}
+
+/// What fails is the first write to a segment that was made ahead. A write that has room for its beginning would not
+/// do: loop devices call it done (Linux 6.18).
+fn runs_out_and_loses_nothing(cached: bool) {
     let mut cluster = Cluster::new(1);
-    let memory = cluster.dir.path().join("memory");
-    fs::create_dir(&memory).unwrap();
-    if !tool("mount", &["-t", "tmpfs", "-o", "size=52m", "tmpfs", text(&memory)]) {
-        println!("skipped: mounting needs root");
+    let data = cluster.data(1);
+    let Some(memory) = Mounted::with("tmpfs", "size=96m", cluster.dir.path().join("memory")) else { return };
+    let image = memory.at.join("image");
+    let below = if cached { cluster.dir.path().join("disk") } else { data.clone() };
+    let Some(disk) = Mounted::new(&image, 90 << 20, below) else { return };
+    let over = cached.then(|| Mounted::overlay(&disk.at, data.clone()));
+    if matches!(over, Some(None)) {
         return;
     }
-    let memory = Mounted { at: memory };
-    let image = memory.at.join("image");
-    let Some(disk) = Mounted::new(&image, 256 << 20, cluster.data(1)) else { return };
-    // Room for two segments: the third, made ahead, is what the image only claims to hold.
     cluster.start(1);
-    let acknowledged = count_until_the_end(&mut cluster, 1, 60_000);
+    let ahead = Path::new("wal/0000000002.log");
+    let mut acknowledged = count(&mut cluster, 0, 60_000, |_| !data.join(ahead).exists());
+    cluster.terminate(1);
+    assert!(tool("fsfreeze", &["-f", text(&disk.at)]), "fsfreeze is of util-linux, as mount is");
+    let keeps_no_zeros =
+        punch(&image, &if cached { Path::new("upper").join(ahead) } else { ahead.to_owned() });
+    memory.fill();
+    assert!(tool("fsfreeze", &["-u", text(&disk.at)]) && keeps_no_zeros);
+
+    cluster.start(1);
+    acknowledged = count_until_the_end(&mut cluster, 1, acknowledged);
     let ended = cluster.end_of(1);
     assert_eq!(ended.code, Some(10), "{}", ended.stderr);
-    assert!(acknowledged > 0);
-    assert!(tool("mount", &["-o", "remount,size=400m", text(&memory.at)]));
+    assert!(
+        ended.stderr.contains("storage failed: cannot write and sync wal/0000000002.log at"),
+        "{}",
+        ended.stderr
+    );
+    memory.free();
+    drop(over);
     tool("umount", &[text(&disk.at)]);
     tool("e2fsck", &["-fy", text(&image)]);
     assert!(tool("mount", &["-o", "loop", text(&image), text(&disk.at)]));
+    let _over = cached.then(|| Mounted::overlay(&disk.at, data));
     cluster.start(1);
     assert!(counted(&cluster) >= acknowledged);
     cluster.terminate(1);
+}
+
+/// Takes the room from under a file that nothing has been written to but zeros.
+fn punch(image: &Path, file: &Path) -> bool {
+    let blocks = Command::new("debugfs")
+        .args(["-R", &format!("blocks {}", text(file)), text(image)])
+        .output()
+        .unwrap();
+    let blocks = String::from_utf8(blocks.stdout).unwrap();
+    let blocks: Vec<u64> = blocks.split_whitespace().map(|block| block.parse().unwrap()).collect();
+    blocks.chunk_by(|block, next| block + 1 == *next).all(|run| {
+        let [at, length] = [run[0] * BLOCK, run.len() as u64 * BLOCK].map(|bytes| bytes.to_string());
+        tool("fallocate", &["--punch-hole", "-o", &at, "-l", &length, text(image)])
+    })
 }
