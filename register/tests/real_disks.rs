@@ -216,7 +216,6 @@ fn fails_and_loses_nothing(mut cluster: Cluster, call: &str) {
     assert!(ended.stderr.contains("storage failed: cannot write and sync wal/"), "{}", ended.stderr);
     assert!(acknowledged > 0);
     cluster.start(1);
-    println!("counted {}", counted(&cluster));
     assert!(counted(&cluster) >= acknowledged);
     cluster.terminate(1);
 }
@@ -315,6 +314,7 @@ fn punch(image: &Path, file: &Path) -> bool {
         .unwrap();
     let blocks = String::from_utf8(blocks.stdout).unwrap();
     let blocks: Vec<u64> = blocks.split_whitespace().map(|block| block.parse().unwrap()).collect();
+    assert!(!blocks.is_empty(), "debugfs does not find {} in {}", file.display(), image.display());
     blocks.chunk_by(|block, next| block + 1 == *next).all(|run| {
         let [at, length] = [run[0] * BLOCK, run.len() as u64 * BLOCK].map(|bytes| bytes.to_string());
         tool("fallocate", &["--punch-hole", "-o", &at, "-l", &length, text(image)])
