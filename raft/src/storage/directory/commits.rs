@@ -16,6 +16,8 @@ use crate::storage::disk::BLOCK;
 /// XFS, Btrfs, tmpfs. Others let the flags pass and may do nothing for them (FUSE, 9p).
 const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
 
+const REFUSED: &str = "this file system, or its device, refuses O_DIRECT";
+
 /// One file at a time.
 #[derive(Default)]
 pub(super) struct Commits {
@@ -48,11 +50,7 @@ impl Commits {
         }
         let Some(open) = &mut self.open else { return Ok(false) };
         match open.write(&mut self.buffer, offset, data) {
-            Err(error) if refused(&error) => {
-                self.unsupported = true;
-                self.open = None;
-                Ok(false)
-            }
+            Err(error) if refused(&error) => Ok(self.give_up(path, REFUSED)),
             result => result.map(|()| true),
         }
     }
@@ -64,15 +62,13 @@ impl Commits {
             let file = match fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(path) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-                Err(error) if refused(&error) => {
-                    self.unsupported = true;
-                    return Ok(false);
-                }
+                Err(error) if refused(&error) => return Ok(self.give_up(path, REFUSED)),
                 Err(error) => return Err(error),
             };
             if !KNOWN.contains(&u64::try_from(fstatfs(&file)?.f_type).unwrap_or_default()) {
-                self.unsupported = true;
-                return Ok(false);
+                return Ok(
+                    self.give_up(path, "it is not known that this file system makes such writes durable")
+                );
             }
             self.open = Some(Open { name: name.to_owned(), file, length: 0, end: 0, last: Vec::new() });
         }
@@ -81,6 +77,14 @@ impl Commits {
             open.length = open.file.metadata()?.len();
         }
         Ok(open.length >= length)
+    }
+
+    /// From now on commits go the other way; false, which is what that means for the one at hand.
+    fn give_up(&mut self, path: &Path, why: &'static str) -> bool {
+        tracing::info!(file = %path.display(), why, "commits go through the page cache, and fdatasync follows");
+        self.unsupported = true;
+        self.open = None;
+        false
     }
 
     /// The file is to have another name, or none, or is written in another way.
