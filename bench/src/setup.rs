@@ -38,7 +38,7 @@ pub struct Snapshots {
 
 impl Snapshots {
     /// Sent as fast as the program does by itself.
-    pub const DEFAULT_RATE: u64 = 64 << 20;
+    pub const DEFAULT_RATE: u64 = 32 << 20;
 
     /// None: the whole log stays.
     #[must_use]

@@ -88,7 +88,7 @@ impl Config {
             max_kept_log_bytes: 256 << 20,
             snapshot_chunk_bytes: 256 << 10,
             snapshot_window_bytes: 4 << 20,
-            snapshot_bytes_per_second: Some(64 << 20),
+            snapshot_bytes_per_second: Some(32 << 20),
             snapshot_min_log_bytes: 16 << 20,
         }
     }
@@ -171,7 +171,7 @@ mod tests {
                 config.snapshot_bytes_per_second.unwrap(),
                 config.snapshot_min_log_bytes,
             ];
-            assert_eq!(bytes, [1024, 2048, 65_536, 262_144, 256, 4096, 65_536, 16_384].map(|kib| kib * 1024));
+            assert_eq!(bytes, [1024, 2048, 65_536, 262_144, 256, 4096, 32_768, 16_384].map(|kib| kib * 1024));
             assert_eq!((config.max_append_entries, config.max_in_flight), (4096, 8));
         }
     }

@@ -16,7 +16,7 @@
 //!
 //! [snapshots]
 //! min_log_bytes = 16777216        # taken when the log since the last weighs so much, and as much as that one
-//! bytes_per_second = 67108864     # sent to nodes that need one at most; 0: no limit
+//! bytes_per_second = 33554432     # sent to nodes that need one at most; 0: no limit
 //!
 //! [[members]]                     # the initial members, this node among them
 //! id = 1

@@ -95,7 +95,7 @@ impl Scenario {
             Scenario {
                 both: true,
                 notes: vec![
-                    "a follower that was away until the log that it needs was gone; sent at the default limit of 64 MiB/s",
+                    "a follower that was away until the log that it needs was gone; sent at the default limit of 32 MiB/s",
                 ],
                 ..plain("snapshot to a follower", Deed::Snapshot(level.pick(32, 128, 512) << 20))
             },

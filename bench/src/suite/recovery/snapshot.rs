@@ -31,7 +31,7 @@ pub(super) async fn measure(context: &Context) -> Result<Row> {
         "a follower that was away until the log that it needs was gone: one with an empty disk is refused"
             .to_owned(),
     );
-    row.notes.push("sent at the default limit of 64 MiB/s; clients in an open loop, undisturbed beside while it was sent".to_owned());
+    row.notes.push("sent at the default limit of 32 MiB/s; clients in an open loop, undisturbed beside while it was sent".to_owned());
     for round in 0..context.level.pick(1, 2, 3) {
         context.say(&format!("{}: a state of {} MiB, round {round}", super::GROUP, bytes >> 20));
         once(context, bytes, &mut row).await?;
