@@ -19,8 +19,9 @@ const KNOWN: [u64; 4] = [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994];
 const REFUSED: &str = "this file system, or its device, refuses O_DIRECT";
 
 /// One file at a time.
-#[derive(Default)]
 pub(super) struct Commits {
+    /// File systems that are trusted with it.
+    known: &'static [u64],
     open: Option<Open>,
     /// As large as the largest write was.
     buffer: Vec<u8>,
@@ -37,6 +38,12 @@ struct Open {
     end: u64,
     /// What its last block begins with, up to there: the next write goes on in it.
     last: Vec<u8>,
+}
+
+impl Default for Commits {
+    fn default() -> Commits {
+        Commits { known: &KNOWN, open: None, buffer: Vec::new(), unsupported: false }
+    }
 }
 
 impl Commits {
@@ -65,7 +72,7 @@ impl Commits {
                 Err(error) if refused(&error) => return Ok(self.give_up(path, REFUSED)),
                 Err(error) => return Err(error),
             };
-            if !KNOWN.contains(&u64::try_from(fstatfs(&file)?.f_type).unwrap_or_default()) {
+            if !self.known.contains(&u64::try_from(fstatfs(&file)?.f_type).unwrap_or_default()) {
                 return Ok(
                     self.give_up(path, "it is not known that this file system makes such writes durable")
                 );

@@ -105,3 +105,14 @@ fn where_there_is_no_such_way_it_is_not_tried_again() {
         assert_eq!(fs::read(path).unwrap()[0], 1);
     });
 }
+
+/// It may let the flags pass, and do nothing for them.
+#[test]
+fn a_file_system_that_nobody_knows_is_not_trusted_with_it() {
+    with_file(|path, _| {
+        let mut commits = Commits { known: &[], ..Commits::default() };
+        assert!(!commits.write(path, "f", 0, b"x").unwrap());
+        assert!(commits.unsupported);
+        assert_eq!(fs::read(path).unwrap(), [1; BLOCKS * 4096]);
+    });
+}
