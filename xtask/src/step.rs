@@ -89,8 +89,9 @@ fn gist(lines: &[String]) -> String {
     if let Some(line) = lines.iter().rev().find(|line| line.starts_with("verdict: ")) {
         return line.trim_start_matches("verdict: ").to_owned();
     }
-    if let Some(line) = lines.iter().rev().find(|line| line.ends_with(" seeded bugs found")) {
-        return line.clone();
+    let bugs = |line: &str| Some(line.split_once(" seeded bugs, ")?.1.split_once(": ")?.1.to_owned());
+    if let Some(found) = lines.iter().rev().find_map(|line| bugs(line)) {
+        return found;
     }
     let (passed, failed) = test_counts(lines);
     if passed + failed > 0 {
@@ -231,6 +232,12 @@ mod tests {
         .map(str::to_owned);
         assert_eq!(test_counts(&lines), (13, 2));
         assert_eq!(gist(&lines), "2 of 15 tests failed");
+    }
+
+    #[test]
+    fn seeded_bugs_are_told_by_what_found_them() {
+        let lines = ["2 seeded bugs, 1 of them known from real systems: 2 found, by tests 1 of 1".to_owned()];
+        assert_eq!(gist(&lines), "2 found, by tests 1 of 1");
     }
 
     #[test]

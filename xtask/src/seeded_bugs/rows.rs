@@ -26,6 +26,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use super::super::bug::Known;
+    use super::super::simulator::ORDINARY;
     use super::*;
     use crate::workspace::Workspace;
 
@@ -67,6 +69,15 @@ mod tests {
         }
         let rows: BTreeSet<String> = rows(None).iter().map(|bug| bug.name.to_owned()).collect();
         assert_eq!(names, rows);
+    }
+
+    /// An ordinary run leaves it to them.
+    #[test]
+    fn what_needs_many_seeds_has_a_test_or_a_saved_case() {
+        for bug in rows(None) {
+            let rare = matches!(bug.simulated, Some(Known::After(needed)) if needed > ORDINARY);
+            assert!(!rare || bug.test.is_some() || bug.case.is_some(), "{}", bug.name);
+        }
     }
 
     #[test]

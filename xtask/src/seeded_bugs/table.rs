@@ -39,17 +39,21 @@ fn row(tried: &Tried<'_>) -> [String; 6] {
 pub(super) fn count(results: &[Tried<'_>]) -> String {
     let by_test = |tried: &&Tried<'_>| tried.test == Some(Verdict::Found);
     let by_simulator = |tried: &&Tried<'_>| tried.sim.as_ref().is_some_and(Sim::is_found);
+    let by_case = |tried: &&Tried<'_>| matches!(tried.case, Some(Some(_)));
     let all = results.len();
-    let found = results.iter().filter(|tried| by_test(tried) || by_simulator(tried)).count();
+    let found =
+        results.iter().filter(|tried| by_test(tried) || by_simulator(tried) || by_case(tried)).count();
     let tests = results.iter().filter(|tried| tried.test.is_some()).count();
+    let cases = results.iter().filter(|tried| tried.case.is_some()).count();
     let tried = results.iter().filter(|tried| tried.sim.as_ref().is_some_and(Sim::was_tried)).count();
     let seen =
         results.iter().filter(|tried| matches!(tried.bug.source, Source::Seen(_) | Source::Ours)).count();
     format!(
         "{all} seeded bugs, {seen} of them known from real systems: {found} found, by tests {} of {tests}, by the \
-         simulator {} of {tried}\n",
+         simulator {} of {tried}, by saved cases {} of {cases}\n",
         results.iter().filter(by_test).count(),
         results.iter().filter(by_simulator).count(),
+        results.iter().filter(by_case).count(),
     )
 }
 
@@ -92,7 +96,8 @@ mod tests {
         assert_eq!(lines[6], "b|etcd-io/etcd#1|-|60|not found in these: needs 300 seeds; case b MISSED|lies");
         assert_eq!(
             count(&results),
-            "6 seeded bugs, 4 of them known from real systems: 2 found, by tests 1 of 2, by the simulator 1 of 4\n"
+            "6 seeded bugs, 4 of them known from real systems: 3 found, by tests 1 of 2, by the simulator 1 of 4, by saved \
+             cases 1 of 2\n"
         );
     }
 }
