@@ -5,7 +5,7 @@
 //! payloads are shared with the buffer, never copied. Entries outlive the program that wrote them:
 //! a head never changes, a new one gets a new variant, at the end.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -212,7 +212,7 @@ impl Answer {
         match self {
             Answer::Written(version) => pack(&AnswerHead::Written(*version), &[]),
             Answer::Seen(None) => pack(&AnswerHead::Missing, &[]),
-            Answer::Seen(Some(seen)) => encode_seen(seen.version, &seen.value),
+            Answer::Seen(Some(seen)) => encode_seen(BytesMut::new(), seen.version, &seen.value),
             Answer::Deleted(version) => pack(&AnswerHead::Deleted(*version), &[]),
             Answer::Malformed => pack(&AnswerHead::Malformed, &[]),
         }
@@ -235,9 +235,10 @@ impl Answer {
     }
 }
 
-/// The bytes of `Answer::Seen`, from borrowed parts; the value stands at their end.
-pub(crate) fn encode_seen(version: Version, value: &[u8]) -> Bytes {
-    pack(&AnswerHead::Seen { version, value: len(value) }, &[value])
+/// The bytes of `Answer::Seen`, from borrowed parts; the value stands at their end. In the memory of `room` if it is
+/// just large enough.
+pub(crate) fn encode_seen(room: BytesMut, version: Version, value: &[u8]) -> Bytes {
+    pack_into(room, &AnswerHead::Seen { version, value: len(value) }, &[value])
 }
 
 pub(crate) fn check_key(len: usize) -> Result<(), Invalid> {
@@ -256,17 +257,28 @@ fn len(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
+/// Bytes of a head, at most: its kind, a version and three lengths.
+const MAX_HEAD: usize = 32;
+
 fn pack<H: Serialize>(head: &H, payloads: &[&[u8]]) -> Bytes {
-    let payload: usize = payloads.iter().map(|p| p.len()).sum();
-    let mut data = Vec::with_capacity(24 + payload);
-    data.push(FORMAT);
-    // Serialising plain enums into memory has no way to fail; if it did, what follows would not
+    pack_into(BytesMut::new(), head, payloads)
+}
+
+fn pack_into<H: Serialize>(mut room: BytesMut, head: &H, payloads: &[&[u8]]) -> Bytes {
+    let mut buffer = [0; MAX_HEAD];
+    // Serialising plain enums into enough memory has no way to fail; if it did, what follows would not
     // decode, and be answered as malformed.
-    let mut data = postcard::to_extend(head, data).unwrap_or_default();
+    let head = postcard::to_slice(head, &mut buffer).unwrap_or_default();
+    let len = 1 + head.len() + payloads.iter().map(|p| p.len()).sum::<usize>();
+    room.clear();
+    // Memory that is filled to its end needs no second allocation to be shared.
+    let mut data = if room.capacity() == len { room } else { BytesMut::with_capacity(len) };
+    data.put_u8(FORMAT);
+    data.put_slice(head);
     for payload in payloads {
-        data.extend_from_slice(payload);
+        data.put_slice(payload);
     }
-    data.into()
+    data.freeze()
 }
 
 fn unpack<H: DeserializeOwned>(data: &Bytes) -> Result<(H, Bytes), CodecError> {
@@ -378,7 +390,8 @@ mod tests {
         let cas = Command::Cas { key, expect: Expect::Value(value.clone()), value: value.clone() };
         assert_eq!(cas.check(), Ok(()));
         assert!(cas.encode().len() <= MAX_COMMAND);
-        assert!(encode_seen(Version(u64::MAX), &value).len() <= MAX_ANSWER);
+        assert_eq!(Command::decode(&cas.encode()), Ok(cas));
+        assert!(encode_seen(BytesMut::new(), Version(u64::MAX), &value).len() <= MAX_ANSWER);
     }
 
     #[test]

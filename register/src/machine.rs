@@ -9,9 +9,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use raft::LogIndex;
 use raft::StateMachine;
 
@@ -36,7 +37,18 @@ impl Slot {
     /// Copies the value: what it is decoded from is a slice of some larger buffer, a log entry or a
     /// frame of many, which must not live as long as the value.
     fn new(version: Version, value: &[u8]) -> Slot {
-        Slot { version, value_len: value.len(), answer: encode_seen(version, value) }
+        Slot::within(BytesMut::new(), version, value)
+    }
+
+    fn within(room: BytesMut, version: Version, value: &[u8]) -> Slot {
+        Slot { version, value_len: value.len(), answer: encode_seen(room, version, value) }
+    }
+
+    /// In the memory of the value before if both are of one length and nobody looks at that any more: memory found anew
+    /// for each would be cold, and so would what is given back.
+    fn replace(&mut self, version: Version, value: &[u8]) {
+        let room = mem::take(&mut self.answer).try_into_mut().unwrap_or_default();
+        *self = Slot::within(room, version, value);
     }
 
     fn value(&self) -> Bytes {
@@ -139,13 +151,13 @@ impl Register {
 
     fn write(&mut self, index: LogIndex, key: &Key, value: &Bytes) -> Bytes {
         let version = Version(index.0);
-        let slot = Slot::new(version, value);
         let shard = self.shard_mut(key);
         if let Some(held) = shard.get_mut(key) {
-            *held = slot;
+            held.replace(version, value);
         } else {
             // As with the value.
-            shard.insert(Key { hash: key.hash, bytes: Bytes::copy_from_slice(&key.bytes) }, slot);
+            let key = Key { hash: key.hash, bytes: Bytes::copy_from_slice(&key.bytes) };
+            shard.insert(key, Slot::new(version, value));
         }
         Answer::Written(version).encode()
     }
@@ -308,6 +320,23 @@ mod tests {
     }
 
     #[test]
+    fn a_value_takes_the_memory_of_the_one_before_if_it_is_as_long_and_nobody_looks_at_that() {
+        let mut r = Register::new();
+        let key = Key::new(&b("k"));
+        put(&mut r, 1, "k", "first");
+        let place = r.slot(&key).unwrap().answer.as_ptr();
+        put(&mut r, 2, "k", "other");
+        assert_eq!(r.slot(&key).unwrap().answer.as_ptr(), place);
+        let looked_at = r.get(&b("k"));
+        put(&mut r, 3, "k", "third");
+        assert_eq!((looked_at, r.get(&b("k"))), (held(2, "other"), held(3, "third")));
+        put(&mut r, 4, "k", "");
+        assert_eq!(r.get(&b("k")), held(4, ""));
+        let answer = mem::take(&mut r.shard_mut(&key).get_mut(&key).unwrap().answer);
+        assert_eq!(answer.len(), answer.try_into_mut().unwrap().capacity(), "memory that nothing is in");
+    }
+
+    #[test]
     fn a_snapshot_is_the_state_when_it_was_taken() {
         let mut r = Register::new();
         for index in 1..=3000_u64 {
@@ -318,6 +347,7 @@ mod tests {
         let frozen = r.snapshot();
         r.execute(LogIndex(3001), &Command::Delete { key: b("key-1") });
         put(&mut r, 3002, "key-2", "later");
+        put(&mut r, 3003, "key-3", "same");
         let mut bytes = Vec::new();
         frozen.write_to(&mut bytes).unwrap();
         assert_eq!(Register::restore(&mut bytes.as_slice()).unwrap(), then);

@@ -6,12 +6,14 @@
 //! |---|---|
 //! | [`bug`] | what is known of a bug |
 //! | [`rows`] | all of them |
+//! | [`compile`] | how they come into programs |
 //! | [`programs`] | tests with a bug on |
 //! | [`simulator`] | seeds, scopes and saved cases with a bug on |
 //! | [`table`] | what is printed |
 //! | [`record`] | what is written for `EVIDENCE.md` |
 
 mod bug;
+mod compile;
 mod programs;
 mod record;
 mod rows;

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use serde::Deserialize;
 
 use super::bug::Test;
+use super::compile::with_bugs;
 use crate::command::{Cmd, Outcome};
 use crate::step::test_counts;
 use crate::workspace::Workspace;
@@ -90,13 +91,7 @@ pub(super) fn by_cargo(workspace: &Workspace, test: &Test, bug: &str) -> Cmd {
 }
 
 fn cargo(workspace: &Workspace, test: &Test) -> Cmd {
-    let target = workspace.target.join("seeded-bugs");
-    // A target directory of its own: the flag would otherwise rebuild everything, back and forth.
-    Cmd::cargo(["test", "--package", test.package, "--lib", "--tests"])
-        // Built anew where everything else is cached: compiling fast matters more than running fast.
-        .args(["--config", "profile.dev.package.'*'.opt-level=0"].map(str::to_owned))
-        .args(["--target-dir".to_owned(), target.to_string_lossy().into_owned()])
-        .env("RUSTFLAGS", "--cfg seeded_bugs")
+    with_bugs(workspace, Cmd::cargo(["test", "--package", test.package, "--lib", "--tests"]))
 }
 
 /// All programs of the package's tests.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Tried;
 use super::bug::Known;
+use super::compile::{self, with_bugs};
 use crate::command::Cmd;
 use crate::workspace::Workspace;
 
@@ -73,20 +74,8 @@ impl fmt::Display for Control {
 
 /// Builds the simulator with the bugs in it.
 pub(super) fn build(workspace: &Workspace, show: bool) -> Result<()> {
-    let target = workspace.target.join("seeded-bugs").to_string_lossy().into_owned();
-    let build = Cmd::cargo([
-        "build",
-        "--release",
-        "--package",
-        "lab",
-        "--bin",
-        "sim",
-        "--bin",
-        "explore",
-        "--target-dir",
-    ])
-    .args([target])
-    .env("RUSTFLAGS", "--cfg seeded_bugs");
+    let build = ["build", "--release", "--package", "lab", "--bin", "sim", "--bin", "explore"];
+    let build = with_bugs(workspace, Cmd::cargo(build));
     if !build.watch(workspace, show)?.success {
         bail!("the simulator does not build; to see it again: {build}");
     }
@@ -186,7 +175,7 @@ fn by_scope(workspace: &Workspace, bug: Option<&str>, scope: &'static str) -> Re
 }
 
 fn program(workspace: &Workspace, name: &str, bug: Option<&str>) -> Cmd {
-    let program = Cmd::path(workspace.target.join("seeded-bugs/release").join(name), []);
+    let program = Cmd::path(compile::program(workspace, name), []);
     bug.into_iter().fold(program, |program, bug| program.env("SEEDED_BUG", bug))
 }
 
