@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::scenario::{Deed, Scenario};
 use super::trial::{self, Trial};
-use super::{GROUP, trial::ATTEMPT_TIMEOUT};
+use super::{GROUP, trial::attempt_timeout};
 use crate::measure::{KindMeasure, Window};
 use crate::suite::figure::Better;
 use crate::suite::results::{FaultSpan, Row, figures};
@@ -86,7 +86,8 @@ fn conditions(scenario: &Scenario, loops: Loop) -> Row {
         }
         Loop::Closed => format!("closed loop: {what}; each client has one operation under way"),
     });
-    row.notes.push(format!("a client suspects a node after {} ms of silence", ATTEMPT_TIMEOUT.as_millis()));
+    let patience = attempt_timeout(scenario).as_millis();
+    row.notes.push(format!("a client suspects a node after {patience} ms of silence"));
     row.notes.push(
         "during: of operations under way between a fault's begin and the last node's return, and answered; \
          unavailable: the longest time without an acknowledged write from each fault's begin until it is healed"

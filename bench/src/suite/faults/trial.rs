@@ -46,6 +46,8 @@ pub(super) struct Trial {
 /// A node that owes a client an answer for so long is suspected. Less than the time of an election: the client is to
 /// wait for the cluster, and not the other way round.
 pub(in crate::suite) const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(100);
+/// The same where every answer is slow: as long as a client has it by itself.
+const PATIENT: Duration = Duration::from_millis(500);
 /// Longer than any outage, so that who waited through it is in the percentiles.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// After the last fault.
@@ -62,6 +64,14 @@ pub(in crate::suite) fn plan(loops: Loop) -> Plan {
     Plan { clients, keys: 256, loops, rate, value_bytes: 256, timeout: OPERATION_TIMEOUT, seed: 1 }
 }
 
+/// How long a node may owe a client an answer before it is suspected.
+pub(super) fn attempt_timeout(scenario: &Scenario) -> Duration {
+    match scenario.links {
+        Some(Wanted::Delaying) => PATIENT,
+        Some(Wanted::Dropping) | None => ATTEMPT_TIMEOUT,
+    }
+}
+
 /// In a directory of its own, which goes with a good end; else the history and the nodes' logs stay there.
 pub(super) async fn run(context: &Context, dir: &Path, scenario: &Scenario, loops: Loop) -> Result<Outcome> {
     if scenario.disks
@@ -76,7 +86,7 @@ pub(super) async fn run(context: &Context, dir: &Path, scenario: &Scenario, loop
     let (between, how) = scenario.links.map(means).unzip();
     let (program, disks) = (context.register.clone(), scenario.disks.then_some(DISK));
     let wishes = Wishes { program, between, disks, snapshots };
-    let mut stage = Stage::set(dir, &wishes, ATTEMPT_TIMEOUT).await?;
+    let mut stage = Stage::set(dir, &wishes, attempt_timeout(scenario)).await?;
 
     let history = dir.join("history.jsonl");
     let file = File::create(&history).with_context(|| format!("creating {}", history.display()))?;
