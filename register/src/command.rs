@@ -257,17 +257,14 @@ fn len(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
-/// Bytes of a head, at most: its kind, a version and three lengths.
-const MAX_HEAD: usize = 32;
-
 fn pack<H: Serialize>(head: &H, payloads: &[&[u8]]) -> Bytes {
     pack_into(BytesMut::new(), head, payloads)
 }
 
 fn pack_into<H: Serialize>(mut room: BytesMut, head: &H, payloads: &[&[u8]]) -> Bytes {
-    let mut buffer = [0; MAX_HEAD];
-    // Serialising plain enums into enough memory has no way to fail; if it did, what follows would not
-    // decode, and be answered as malformed.
+    // More than a kind, a version and three lengths. Serialising plain enums into enough memory has no way to fail; if
+    // it did, what follows would not decode, and be answered as malformed.
+    let mut buffer = [0; 32];
     let head = postcard::to_slice(head, &mut buffer).unwrap_or_default();
     let len = 1 + head.len() + payloads.iter().map(|p| p.len()).sum::<usize>();
     room.clear();
