@@ -272,9 +272,7 @@ fn pack_into<H: Serialize>(mut room: BytesMut, head: &H, payloads: &[&[u8]]) -> 
     let mut data = if room.capacity() == len { room } else { BytesMut::with_capacity(len) };
     data.put_u8(FORMAT);
     data.put_slice(head);
-    for payload in payloads {
-        data.put_slice(payload);
-    }
+    payloads.iter().for_each(|payload| data.put_slice(payload));
     data.freeze()
 }
 
@@ -388,7 +386,9 @@ mod tests {
         assert_eq!(cas.check(), Ok(()));
         assert!(cas.encode().len() <= MAX_COMMAND);
         assert_eq!(Command::decode(&cas.encode()), Ok(cas));
-        assert!(encode_seen(BytesMut::new(), Version(u64::MAX), &value).len() <= MAX_ANSWER);
+        let seen = Answer::Seen(Some(Versioned { version: Version(u64::MAX), value }));
+        assert!(seen.encode().len() <= MAX_ANSWER);
+        assert_eq!(Answer::decode(&seen.encode()), Ok(seen));
     }
 
     #[test]

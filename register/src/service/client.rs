@@ -57,10 +57,13 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// With the default attempt timeout of half a second.
+    /// How long a node may be silent, if nothing else is said.
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(500);
+
+    /// With the default attempt timeout.
     #[must_use]
     pub fn new(cluster: ClusterId, endpoints: Vec<String>, certs: ClientCerts) -> ClientConfig {
-        ClientConfig { cluster, endpoints, certs, attempt_timeout: Duration::from_millis(500) }
+        ClientConfig { cluster, endpoints, certs, attempt_timeout: ClientConfig::ATTEMPT_TIMEOUT }
     }
 }
 

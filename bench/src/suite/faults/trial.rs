@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use history_checker::{ModelKind, Options, Recorder, Summary};
+use register::ClientConfig;
 
 use super::scenario::{Deed, Scenario, WARM, Wanted, calm};
 use super::snapshot;
@@ -46,8 +47,6 @@ pub(super) struct Trial {
 /// A node that owes a client an answer for so long is suspected. Less than the time of an election: the client is to
 /// wait for the cluster, and not the other way round.
 pub(in crate::suite) const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(100);
-/// The same where every answer is slow: as long as a client has it by itself.
-const PATIENT: Duration = Duration::from_millis(500);
 /// Longer than any outage, so that who waited through it is in the percentiles.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// After the last fault.
@@ -64,10 +63,11 @@ pub(in crate::suite) fn plan(loops: Loop) -> Plan {
     Plan { clients, keys: 256, loops, rate, value_bytes: 256, timeout: OPERATION_TIMEOUT, seed: 1 }
 }
 
-/// How long a node may owe a client an answer before it is suspected.
+/// How long a node may owe a client an answer before it is suspected. Where every answer is slow, as long as a client has
+/// it by itself.
 pub(super) fn attempt_timeout(scenario: &Scenario) -> Duration {
     match scenario.links {
-        Some(Wanted::Delaying) => PATIENT,
+        Some(Wanted::Delaying) => ClientConfig::ATTEMPT_TIMEOUT,
         Some(Wanted::Dropping) | None => ATTEMPT_TIMEOUT,
     }
 }
@@ -227,6 +227,23 @@ mod tests {
     use history_checker::{Key, Value};
 
     use super::*;
+    use crate::nemesis::Fault;
+    use crate::suite::context::Level;
+
+    /// Else it measures how clients treat nodes that they suspect.
+    #[test]
+    fn a_client_waits_for_answers_that_a_fault_makes_slow() {
+        let mut slow = 0;
+        for scenario in Scenario::all(Level::Quick) {
+            let Deed::Faults(faults) = &scenario.deed else { continue };
+            for planned in faults {
+                let Fault::Delay(each_way) = planned.fault else { continue };
+                assert!(attempt_timeout(&scenario) > each_way * 4, "{}", scenario.what);
+                slow += 1;
+            }
+        }
+        assert!(slow > 0);
+    }
 
     #[tokio::test]
     async fn a_bad_history_fails_the_run_and_is_named() {
